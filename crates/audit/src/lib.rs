@@ -1,0 +1,1 @@
+//! Audit events: written, rotated, summed and queried.

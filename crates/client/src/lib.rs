@@ -1,0 +1,1 @@
+//! A Kafka client in our own codec: TLS, SCRAM, producer, consumer and admin.

@@ -1,0 +1,1 @@
+//! Partition logs: segments, index, recovery and group commit.

@@ -1,0 +1,1 @@
+//! Certificate authority: make, issue and load certificates.

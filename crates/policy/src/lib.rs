@@ -1,0 +1,1 @@
+//! ACLs, the API table, decisions and admission.

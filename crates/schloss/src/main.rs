@@ -1,0 +1,2 @@
+//! Schloss: a secure-by-default Kafka in one binary.
+fn main() {}

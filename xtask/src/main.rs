@@ -1,0 +1,2 @@
+//! Developer tasks: `cargo xtask test`, `cargo xtask bench`.
+fn main() {}
