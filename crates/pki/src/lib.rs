@@ -1,1 +1,15 @@
 //! Certificate authority: make, issue and load certificates.
+//!
+//! [`Authority`] makes and keeps a small private CA and issues server certificates. [`server_config`] and
+//! [`client_config`] turn PEM text into TLS configurations. Nothing here touches the file system.
+
+mod authority;
+mod error;
+mod facts;
+mod pem;
+mod tls;
+
+pub use authority::{Authority, BACKDATE, Issued, MAX_NAMES};
+pub use error::PkiError;
+pub use facts::{CertFacts, certificate_facts};
+pub use tls::{client_config, server_config};

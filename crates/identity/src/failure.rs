@@ -1,0 +1,79 @@
+//! Why an authentication failed: all of it for the audit log, none of it for the peer.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::{MAX_TOKEN_BYTES, Mechanism, UserNameError};
+
+/// A failed authentication.
+///
+/// `Display` gives the one text a peer may see. What really happened is in `reason`, for the audit log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuthFailure {
+    /// What happened, in words for the audit log. Never send it to the peer.
+    pub reason: AuthFailureReason,
+    /// The user that the peer claimed to be, when it came so far. Bounded by
+    /// [`crate::MAX_USER_NAME_BYTES`] and free of control characters.
+    pub claimed_user: Option<String>,
+}
+
+impl AuthFailure {
+    /// What the peer is told, whatever the reason: Kafka's own text for error 58.
+    #[must_use]
+    pub fn client_message(mechanism: Mechanism) -> String {
+        format!(
+            "Authentication failed during authentication due to invalid credentials with SASL mechanism {mechanism}"
+        )
+    }
+}
+
+impl fmt::Display for AuthFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("authentication failed")
+    }
+}
+
+impl std::error::Error for AuthFailure {}
+
+/// What made an authentication fail.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum AuthFailureReason {
+    /// The token is longer than [`MAX_TOKEN_BYTES`].
+    #[error("the SASL token is longer than {MAX_TOKEN_BYTES} bytes")]
+    TokenTooLong,
+    /// The token does not follow the grammar of RFC 5802, section 7; the text names the place.
+    #[error("malformed SASL token: {0}")]
+    Malformed(&'static str),
+    /// The client asks for channel binding (`p=`), which only the `-PLUS` mechanisms have.
+    #[error("the client asks for channel binding, which is not offered")]
+    ChannelBinding,
+    /// The user name can't be one.
+    #[error("{0}")]
+    UserName(#[from] UserNameError),
+    /// The client wants to act as somebody else.
+    #[error("the authorization id differs from the user name")]
+    AuthorizationId,
+    /// The client authenticates with a delegation token (`tokenauth=true`), and there are none.
+    #[error("delegation tokens are not accepted")]
+    DelegationToken,
+    /// The nonce of the last message is not the one this exchange agreed on.
+    #[error("the nonce was changed within the exchange")]
+    NonceMismatch,
+    /// The `c=` of the last message does not repeat the header of the first.
+    #[error("the channel binding data differs from the first message")]
+    ChannelBindingMismatch,
+    /// The proof has another length than the mechanism's.
+    #[error("the proof has the wrong length")]
+    ProofLength,
+    /// No such user, or the user has no credential for this mechanism.
+    #[error("unknown user, or no credential for this mechanism")]
+    UnknownUser,
+    /// The proof does not fit the user's credential.
+    #[error("wrong password")]
+    WrongPassword,
+    /// A token came after the exchange had ended.
+    #[error("a SASL token came after the exchange had ended")]
+    Ended,
+}

@@ -1,0 +1,9 @@
+//! SCRAM (RFC 5802, RFC 7677), as Kafka speaks it.
+
+mod client;
+mod messages;
+mod server;
+
+pub use client::{MAX_CLIENT_ITERATIONS, ScramClient, ScramClientError};
+pub use messages::{MAX_NONCE_BYTES, MAX_TOKEN_BYTES};
+pub use server::{ScramServer, Step};

@@ -1,0 +1,1 @@
+//! PEM text to DER, with errors that name what is missing.
