@@ -1,0 +1,118 @@
+//! The broker as a value: what it owns, how it is opened.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schloss_log::{Flusher, LogConfig};
+use schloss_metadata::Metadata;
+use thiserror::Error;
+
+use crate::groups::{Groups, GroupsError};
+use crate::partitions::{Partitions, PartitionsError};
+
+/// Where clients of one listener find this node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Advertised {
+    /// Name or address that clients connect to.
+    pub host: String,
+    /// TCP port that clients connect to.
+    pub port: u16,
+}
+
+/// What a broker is opened with.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// The data directory; partitions live in `topics/`, committed offsets in `groups/`.
+    pub data_dir: PathBuf,
+    /// This node's id; it leads every partition.
+    pub node_id: i32,
+    /// Listener name to the address that its clients are told.
+    pub advertised: HashMap<String, Advertised>,
+    /// Settings of partition logs that no topic setting overrides.
+    pub log: LogConfig,
+    /// Partitions of a topic that doesn't say how many (`num.partitions`).
+    pub default_partitions: i32,
+    /// Most partitions this node holds; creating more is refused.
+    pub max_partitions: usize,
+    /// Largest batch in bytes of a topic that doesn't say (`message.max.bytes`).
+    pub max_message_bytes: i32,
+}
+
+impl BrokerConfig {
+    /// Kafka's own default of `message.max.bytes`.
+    pub const DEFAULT_MAX_MESSAGE_BYTES: i32 = 1_048_588;
+    /// Each partition keeps files open, so this stays far below usual limits of descriptors.
+    pub const DEFAULT_MAX_PARTITIONS: usize = 4_000;
+
+    /// The defaults, for this directory.
+    #[must_use]
+    pub fn new(data_dir: PathBuf, node_id: i32, advertised: HashMap<String, Advertised>, log: LogConfig) -> Self {
+        Self {
+            data_dir,
+            node_id,
+            advertised,
+            log,
+            default_partitions: 1,
+            max_partitions: Self::DEFAULT_MAX_PARTITIONS,
+            max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
+        }
+    }
+}
+
+/// Why a broker can't be opened.
+#[derive(Debug, Error)]
+pub enum BrokerError {
+    /// A partition, or the directory that holds them.
+    #[error(transparent)]
+    Partitions(#[from] PartitionsError),
+    /// Committed offsets.
+    #[error(transparent)]
+    Groups(#[from] GroupsError),
+}
+
+/// The embedded engine. Cheap to clone; clones are the same broker.
+#[derive(Clone)]
+pub struct Broker {
+    shared: Arc<Shared>,
+}
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) config: BrokerConfig,
+    pub(crate) metadata: Arc<Metadata>,
+    pub(crate) partitions: Partitions,
+    pub(crate) groups: Groups,
+    /// Held while topics are created, deleted or grown, so that disk and metadata change as one.
+    pub(crate) topology: tokio::sync::Mutex<()>,
+}
+
+impl Broker {
+    /// Opens every partition that the metadata names and the committed offsets. Blocks while it recovers
+    /// what a crash left behind.
+    ///
+    /// # Errors
+    /// A directory that can't be read or written, or a log that is damaged beyond what a crash explains.
+    pub fn open(
+        config: BrokerConfig,
+        metadata: Arc<Metadata>,
+        flusher: Arc<Flusher>,
+    ) -> Result<Arc<Self>, BrokerError> {
+        let snapshot = metadata.snapshot();
+        let partitions =
+            Partitions::open(&config.data_dir.join("topics"), config.log.clone(), flusher.clone(), &snapshot)?;
+        let groups = Groups::open(&config.data_dir.join("groups"), flusher)?;
+        let shared =
+            Shared { config, metadata, partitions, groups, topology: tokio::sync::Mutex::new(()) };
+        Ok(Arc::new(Self { shared: Arc::new(shared) }))
+    }
+}
+
+impl Deref for Broker {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}

@@ -1,0 +1,91 @@
+//! From an admitted request to the file of its API.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use schloss_gate::{Caller, Engine, Outcome};
+use schloss_policy::{Admitted, TopicNames, refuse};
+use schloss_wire::{Api, ErrorCode, Request};
+
+use crate::api::{
+    create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
+    describe_groups, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_fetch, produce,
+    sync_group,
+};
+use crate::broker::Broker;
+use crate::reply::ready;
+
+/// What the broker serves. A test holds it against [`Broker::call`].
+const APIS: &[Api] = &[
+    Api::Produce,
+    Api::Fetch,
+    Api::ListOffsets,
+    Api::Metadata,
+    Api::OffsetCommit,
+    Api::OffsetFetch,
+    Api::FindCoordinator,
+    Api::JoinGroup,
+    Api::Heartbeat,
+    Api::LeaveGroup,
+    Api::SyncGroup,
+    Api::DescribeGroups,
+    Api::ListGroups,
+    Api::CreateTopics,
+    Api::DeleteTopics,
+    Api::InitProducerId,
+    Api::DescribeConfigs,
+    Api::CreatePartitions,
+    Api::DeleteGroups,
+    Api::IncrementalAlterConfigs,
+    Api::DescribeCluster,
+];
+
+impl Engine for Broker {
+    fn call(&self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        match request.into_request() {
+            Request::Produce(request) => produce::call(self, caller, request),
+            Request::Fetch(request) => fetch::call(self, caller, request),
+            Request::ListOffsets(request) => list_offsets::call(self, caller, request),
+            Request::Metadata(request) => metadata::call(self, caller, request),
+            Request::OffsetCommit(request) => offset_commit::call(self, caller, request),
+            Request::OffsetFetch(request) => offset_fetch::call(self, caller, request),
+            Request::FindCoordinator(request) => find_coordinator::call(self, caller, request),
+            Request::JoinGroup(request) => join_group::call(self, caller, request),
+            Request::Heartbeat(request) => heartbeat::call(self, caller, request),
+            Request::LeaveGroup(request) => leave_group::call(self, caller, request),
+            Request::SyncGroup(request) => sync_group::call(self, caller, request),
+            Request::DescribeGroups(request) => describe_groups::call(self, caller, request),
+            Request::ListGroups(request) => list_groups::call(self, caller, request),
+            Request::CreateTopics(request) => create_topics::call(self, caller, request),
+            Request::DeleteTopics(request) => delete_topics::call(self, caller, request),
+            Request::InitProducerId(request) => init_producer_id::call(self, caller, request),
+            Request::DescribeConfigs(request) => describe_configs::call(self, caller, request),
+            Request::CreatePartitions(request) => create_partitions::call(self, caller, request),
+            Request::DeleteGroups(request) => delete_groups::call(self, caller, request),
+            Request::IncrementalAlterConfigs(request) => {
+                incremental_alter_configs::call(self, caller, request)
+            }
+            Request::DescribeCluster(request) => describe_cluster::call(self, caller, request),
+            // The gate serves these itself and never sends them here.
+            request @ (Request::SaslHandshake(_)
+            | Request::ApiVersions(_)
+            | Request::SaslAuthenticate(_)
+            | Request::DescribeAcls(_)
+            | Request::CreateAcls(_)
+            | Request::DeleteAcls(_)
+            | Request::DescribeUserScramCredentials(_)
+            | Request::AlterUserScramCredentials(_)) => {
+                ready(refuse(&request, caller.api_version, ErrorCode::UnsupportedVersion, None))
+            }
+        }
+    }
+
+    fn topics(&self) -> Arc<dyn TopicNames> {
+        self.metadata.snapshot()
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        APIS
+    }
+}
