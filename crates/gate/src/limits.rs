@@ -1,0 +1,143 @@
+//! How many connections and handshakes there may be: permits as values, given back when dropped.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The counts that all listeners of a gate share.
+pub(crate) struct Limits {
+    max_connections: usize,
+    max_per_address: usize,
+    counts: Mutex<Counts>,
+    handshakes: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Counts {
+    total: usize,
+    // Holds no more entries than there are connections.
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The right to one connection.
+pub(crate) struct ConnectionPermit {
+    limits: Arc<Limits>,
+    address: IpAddr,
+}
+
+/// Which bound a new connection is over.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub(crate) enum OverLimit {
+    #[error("there are {0} connections already, as many as max_connections allows")]
+    Total(usize),
+    #[error("this address has {0} connections already, as many as max_connections_per_address allows")]
+    Address(usize),
+}
+
+impl Limits {
+    pub(crate) fn new(max_connections: usize, max_per_address: usize, max_handshakes: usize) -> Arc<Self> {
+        let handshakes = Arc::new(Semaphore::new(max_handshakes.min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { max_connections, max_per_address, counts: Mutex::default(), handshakes })
+    }
+
+    /// Counts one more connection of this address, if both bounds allow it.
+    pub(crate) fn connection(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionPermit, OverLimit> {
+        let address = counted_as(address);
+        let mut counts = self.counts.lock();
+        if counts.total >= self.max_connections {
+            return Err(OverLimit::Total(counts.total));
+        }
+        let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
+        if of_address >= self.max_per_address {
+            return Err(OverLimit::Address(of_address));
+        }
+        counts.by_address.insert(address, of_address + 1);
+        counts.total += 1;
+        Ok(ConnectionPermit { limits: Arc::clone(self), address })
+    }
+
+    /// Waits for the right to one TLS handshake. `None` can't happen while the gate is open.
+    pub(crate) async fn handshake(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.handshakes).acquire_owned().await.ok()
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut counts = self.limits.counts.lock();
+        counts.total = counts.total.saturating_sub(1);
+        if let Some(of_address) = counts.by_address.get_mut(&self.address) {
+            *of_address = of_address.saturating_sub(1);
+            if *of_address == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// One IPv6 host owns a whole /64, so single addresses would be no bound at all.
+fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_dropped_permit_makes_room_again() {
+        let limits = Limits::new(10, 2, 1);
+        let first = limits.connection(ip("10.0.0.1")).ok().unwrap();
+        let _second = limits.connection(ip("10.0.0.1")).ok().unwrap();
+        assert_eq!(limits.connection(ip("10.0.0.1")).err(), Some(OverLimit::Address(2)));
+        assert!(limits.connection(ip("10.0.0.2")).is_ok(), "another address is not disturbed");
+        drop(first);
+        assert!(limits.connection(ip("10.0.0.1")).is_ok());
+    }
+
+    #[test]
+    fn the_total_counts_all_addresses() {
+        let limits = Limits::new(2, 2, 1);
+        let _a = limits.connection(ip("10.0.0.1")).ok().unwrap();
+        let _b = limits.connection(ip("10.0.0.2")).ok().unwrap();
+        assert_eq!(limits.connection(ip("10.0.0.3")).err(), Some(OverLimit::Total(2)));
+    }
+
+    #[test]
+    fn an_ipv6_network_of_64_bits_counts_as_one_address() {
+        let limits = Limits::new(10, 1, 1);
+        let _a = limits.connection(ip("2001:db8:1:2::1")).ok().unwrap();
+        assert!(limits.connection(ip("2001:db8:1:2:ffff::9")).is_err());
+        assert!(limits.connection(ip("2001:db8:1:3::1")).is_ok());
+    }
+
+    #[test]
+    fn an_ipv4_address_inside_ipv6_counts_as_itself() {
+        let limits = Limits::new(10, 1, 1);
+        let _a = limits.connection(ip("::ffff:10.0.0.1")).ok().unwrap();
+        assert!(limits.connection(ip("10.0.0.1")).is_err());
+        assert!(limits.connection(ip("::ffff:10.0.0.2")).is_ok());
+    }
+
+    #[test]
+    fn dropping_all_permits_leaves_no_entry_behind() {
+        let limits = Limits::new(10, 2, 1);
+        drop(limits.connection(ip("10.0.0.1")).ok());
+        assert!(limits.counts.lock().by_address.is_empty());
+        assert_eq!(limits.counts.lock().total, 0);
+    }
+}
