@@ -11,11 +11,17 @@ mod audit;
 mod cloud_event;
 mod error;
 mod event;
+mod files;
+mod id;
+mod lines;
+mod name;
 mod query;
+mod sink;
 mod tail;
 mod text;
+mod writer;
 
-pub use audit::{Audit, AuditConfig};
+pub use audit::{Audit, AuditConfig, QUEUE_EVENTS_MAX};
 pub use cloud_event::{
     AuthenticationInfo, AuthenticationMetadata, AuthorizationInfo, CloudEvent, Data, MAX_CHANGE_BYTES,
     RequestInfo, ResultInfo,
@@ -23,4 +29,5 @@ pub use cloud_event::{
 pub use error::AuditError;
 pub use event::{Event, EventKind, MAX_TEXT_BYTES, SUCCESS, Traffic};
 pub use query::{DecisionFilter, Matches, Query, Record, query};
+pub use sink::Sink;
 pub use tail::{TAIL_INTERVAL, Tail};
