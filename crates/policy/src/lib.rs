@@ -1,1 +1,22 @@
 //! ACLs, the API table, decisions and admission.
+//!
+//! An [`AclSet`] decides, a [`Judge`] asks it for one request and keeps the record, and [`admit`] takes out of
+//! a request whatever its sender may not do. What is left is [`Admitted`], the only thing that an engine takes.
+
+mod acl;
+mod admission;
+mod decision;
+mod filter;
+mod host;
+mod judge;
+mod kind;
+mod prefixes;
+mod set;
+
+pub use acl::{Acl, AclError};
+pub use admission::{Admitted, Repair, TopicNames, Verdict, admit, is_administrative, refuse};
+pub use decision::{Decision, Reason, Subject};
+pub use filter::{AclFilter, PatternFilter};
+pub use judge::{DecisionCache, Judge};
+pub use kind::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType, UnknownWord, WILDCARD};
+pub use set::AclSet;

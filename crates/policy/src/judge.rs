@@ -1,0 +1,156 @@
+//! Deciding for one request, with a cache for the session and a record for audit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::decision::{Decision, Reason, Subject};
+use crate::kind::{CLUSTER_NAME, Operation, ResourceType, WILDCARD};
+use crate::set::AclSet;
+
+/// Most resource names of which a session keeps decisions.
+const MAX_CACHED_NAMES: usize = 1024;
+/// Longest resource name kept, in bytes: no topic is longer than 249.
+const MAX_CACHED_NAME_BYTES: usize = 256;
+
+/// The decisions of one session. It empties itself when the generation of the ACLs or the subject is
+/// another, and when it is full; so a change of ACLs is in force with the next request.
+#[derive(Debug, Default)]
+pub struct DecisionCache {
+    generation: u64,
+    subject: Option<Subject>,
+    names: HashMap<Arc<str>, SmallVec<[Cached; 2]>>,
+    /// Counts the judges, so that one decision is recorded once for each.
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Cached {
+    question: Question,
+    allowed: bool,
+    reason: Reason,
+    recorded_in: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Question {
+    operation: Operation,
+    resource_type: ResourceType,
+    any: bool,
+}
+
+/// Decides for one request of one subject, and keeps what it decided for audit.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    acls: &'a AclSet,
+    subject: &'a Subject,
+    cache: &'a mut DecisionCache,
+    decisions: Vec<Decision>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge over `acls` for `subject`; `cache` is that of the subject's session.
+    #[must_use]
+    pub fn new(acls: &'a AclSet, subject: &'a Subject, cache: &'a mut DecisionCache) -> Self {
+        if cache.generation != acls.generation() || cache.subject.as_ref() != Some(subject) {
+            cache.names.clear();
+            cache.generation = acls.generation();
+            cache.subject = Some(subject.clone());
+        }
+        cache.round += 1;
+        Self { acls, subject, cache, decisions: Vec::new() }
+    }
+
+    /// Whether the operation is allowed on the resource. The decision is recorded, once however often it is
+    /// asked for.
+    pub fn check(&mut self, operation: Operation, resource_type: ResourceType, name: &str) -> bool {
+        self.ask(Question { operation, resource_type, any: false }, name, true)
+    }
+
+    /// As [`Judge::check`], but not recorded: for filters over listings, where a denial is no event.
+    pub fn peek(&mut self, operation: Operation, resource_type: ResourceType, name: &str) -> bool {
+        self.ask(Question { operation, resource_type, any: false }, name, false)
+    }
+
+    /// Whether the operation is allowed on at least one conceivable resource of the type; recorded. See
+    /// [`AclSet::decide_any`].
+    pub fn check_any(&mut self, operation: Operation, resource_type: ResourceType) -> bool {
+        self.ask(Question { operation, resource_type, any: true }, WILDCARD, true)
+    }
+
+    /// The operations allowed on a resource as Kafka's bit field: bit `n` for the operation with code `n`.
+    /// Not recorded.
+    pub fn authorized_operations(&mut self, resource_type: ResourceType, name: &str) -> i32 {
+        let allowed = |bits: i32, operation: &Operation| {
+            let bit = i32::from(self.peek(*operation, resource_type, name));
+            bits | bit << operation.code()
+        };
+        resource_type.operations().iter().fold(0, allowed)
+    }
+
+    /// As [`Judge::authorized_operations`] on the cluster, which Kafka shows only to those who may describe
+    /// it; others get 0.
+    pub fn authorized_cluster_operations(&mut self) -> i32 {
+        if self.peek(Operation::Describe, ResourceType::Cluster, CLUSTER_NAME) {
+            self.authorized_operations(ResourceType::Cluster, CLUSTER_NAME)
+        } else {
+            0
+        }
+    }
+
+    /// What was decided, in the order of the first question about each.
+    #[must_use]
+    pub fn into_decisions(self) -> Vec<Decision> {
+        self.decisions
+    }
+
+    fn ask(&mut self, question: Question, name: &str, record: bool) -> bool {
+        let round = self.cache.round;
+        if let Some((key, cached)) = self.cache.find(question, name) {
+            if record && cached.recorded_in != round {
+                cached.recorded_in = round;
+                self.decisions.push(question.decided(key, cached.allowed, cached.reason.clone()));
+            }
+            return cached.allowed;
+        }
+        let Question { operation, resource_type, any } = question;
+        let (allowed, reason) = if any {
+            self.acls.judge_any(self.subject, operation, resource_type)
+        } else {
+            self.acls.judge(self.subject, operation, resource_type, name)
+        };
+        let key: Arc<str> = name.into();
+        if record {
+            self.decisions.push(question.decided(Arc::clone(&key), allowed, reason.clone()));
+        }
+        let recorded_in = if record { round } else { 0 };
+        self.cache.keep(key, Cached { question, allowed, reason, recorded_in });
+        allowed
+    }
+}
+
+impl Question {
+    fn decided(self, resource_name: Arc<str>, allowed: bool, reason: Reason) -> Decision {
+        let Self { operation, resource_type, any: _ } = self;
+        Decision { allowed, operation, resource_type, resource_name, reason }
+    }
+}
+
+impl DecisionCache {
+    fn find(&mut self, question: Question, name: &str) -> Option<(Arc<str>, &mut Cached)> {
+        let key = Arc::clone(self.names.get_key_value(name)?.0);
+        let cached = self.names.get_mut(name)?.iter_mut().find(|cached| cached.question == question)?;
+        Some((key, cached))
+    }
+
+    fn keep(&mut self, name: Arc<str>, cached: Cached) {
+        if name.len() > MAX_CACHED_NAME_BYTES {
+            return;
+        }
+        if self.names.len() >= MAX_CACHED_NAMES && !self.names.contains_key(&name) {
+            self.names.clear();
+        }
+        self.names.entry(name).or_default().push(cached);
+    }
+}
