@@ -118,6 +118,17 @@ impl ScramCredential {
         Self::from_parts(Parts { mechanism, iterations, salt, stored_key, server_key })
     }
 
+    /// A credential of a user that does not exist. The caller keeps the bounds.
+    pub(crate) fn stand_in(
+        mechanism: Mechanism,
+        iterations: u32,
+        salt: Vec<u8>,
+        stored_key: Vec<u8>,
+        server_key: Vec<u8>,
+    ) -> Self {
+        Self { mechanism, iterations, salt, stored_key, server_key }
+    }
+
     /// The mechanism it is for.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
@@ -282,5 +293,110 @@ fn fits(mechanism: Mechanism, key: &[u8]) -> Result<(), CredentialError> {
         Ok(())
     } else {
         Err(CredentialError::KeyLength { mechanism, found: key.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
+    }
+
+    fn derived(iterations: u32) -> ScramCredential {
+        ScramCredential::derive(Mechanism::ScramSha256, &password("pencil"), iterations).unwrap()
+    }
+
+    #[test]
+    fn each_credential_has_its_own_salt() {
+        assert_ne!(derived(4096), derived(4096));
+        assert_eq!(derived(4096).salt_shape(), SaltShape::DEFAULT);
+    }
+
+    #[test]
+    fn a_salted_password_makes_the_same_credential_as_the_password() {
+        for mechanism in Mechanism::ALL {
+            let salt = b"0123456789".to_vec();
+            let salted = salt_password(mechanism, &password("pencil"), &salt, NonZeroU32::new(5000).unwrap());
+            assert_eq!(
+                ScramCredential::from_salted_password(mechanism, 5000, salt.clone(), &salted),
+                ScramCredential::derive_with_salt(mechanism, &password("pencil"), 5000, salt)
+            );
+        }
+    }
+
+    #[test]
+    fn iterations_outside_kafkas_bounds_are_refused() {
+        for iterations in [0, MIN_ITERATIONS - 1, MAX_ITERATIONS + 1, u32::MAX] {
+            let refused = ScramCredential::derive(Mechanism::ScramSha256, &password("pencil"), iterations);
+            assert_eq!(refused, Err(CredentialError::Iterations(iterations)));
+            let salted = ScramCredential::from_salted_password(
+                Mechanism::ScramSha256,
+                iterations,
+                vec![1; 16],
+                &[1; 32],
+            );
+            assert_eq!(salted, Err(CredentialError::Iterations(iterations)));
+        }
+    }
+
+    #[test]
+    fn empty_and_endless_passwords_are_refused() {
+        let derive = |text: &str| ScramCredential::derive(Mechanism::ScramSha512, &password(text), 4096);
+        assert_eq!(derive(""), Err(CredentialError::EmptyPassword));
+        assert_eq!(derive(&"x".repeat(MAX_PASSWORD_BYTES + 1)), Err(CredentialError::PasswordTooLong));
+        assert!(derive(&"x".repeat(MAX_PASSWORD_BYTES)).is_ok());
+    }
+
+    #[test]
+    fn salts_and_keys_of_other_lengths_are_refused() {
+        let upsert = |salt: usize, key: usize| {
+            ScramCredential::from_salted_password(Mechanism::ScramSha512, 4096, vec![1; salt], &vec![1; key])
+                .map(|_| ())
+        };
+        for salt in [0, MIN_SALT_BYTES - 1, MAX_SALT_BYTES + 1] {
+            assert_eq!(upsert(salt, 64), Err(CredentialError::SaltLength(salt)));
+        }
+        for found in [0, 32, 65] {
+            let mechanism = Mechanism::ScramSha512;
+            assert_eq!(upsert(16, found), Err(CredentialError::KeyLength { mechanism, found }));
+        }
+        assert_eq!((upsert(MIN_SALT_BYTES, 64), upsert(MAX_SALT_BYTES, 64)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn debug_shows_neither_salt_nor_keys() {
+        assert_eq!(
+            format!("{:?}", derived(4096)),
+            "ScramCredential { mechanism: ScramSha256, iterations: 4096, .. }"
+        );
+    }
+
+    #[test]
+    fn a_credential_survives_the_metadata_log() {
+        let credential = derived(4096);
+        let text = serde_json::to_string(&credential).unwrap();
+        assert!(text.starts_with(r#"{"mechanism":"SCRAM-SHA-256","iterations":4096,"salt":""#), "{text}");
+        assert!(!text.contains("pencil"));
+        assert_eq!(serde_json::from_str::<ScramCredential>(&text).unwrap(), credential);
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_entry_is_refused_without_quoting_it() {
+        let good = serde_json::to_value(derived(4096)).unwrap();
+        for (field, value) in [
+            ("mechanism", "PLAIN".into()),
+            ("iterations", 1.into()),
+            ("salt", "".into()),
+            ("stored_key", "c2VjcmV0".into()),
+            ("server_key", "sec\u{e9}ret".into()),
+            ("extra", "x".into()),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            let error = serde_json::from_value::<ScramCredential>(bad).unwrap_err().to_string();
+            assert!(!error.contains("c2Vj") && !error.contains("ret"), "{field}: {error}");
+        }
     }
 }

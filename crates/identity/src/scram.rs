@@ -3,6 +3,8 @@
 mod client;
 mod messages;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{MAX_CLIENT_ITERATIONS, ScramClient, ScramClientError};
 pub use messages::{MAX_NONCE_BYTES, MAX_TOKEN_BYTES};

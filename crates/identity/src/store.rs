@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use crate::credential::{DEFAULT_ITERATIONS, SALT_BYTES, ScramCredential};
+use crate::credential::{
+    DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_SALT_BYTES, MIN_ITERATIONS, MIN_SALT_BYTES, SALT_BYTES,
+    ScramCredential,
+};
 use crate::{Mechanism, random};
+
+const BASE_36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+/// Java's tools make a salt of 130 random bits written in base 36: when it has 26 digits, the first is 1.
+const JAVA_SALT_DIGITS: usize = 26;
 
 /// Looks up credentials.
 ///
@@ -72,5 +80,113 @@ impl FakeSaltKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+
+    /// What stands in for the credential of `user`; no password fits it.
+    pub(crate) fn credential(
+        &self,
+        store: &dyn CredentialStore,
+        user: &str,
+        mechanism: Mechanism,
+    ) -> Arc<ScramCredential> {
+        let seed =
+            self.stream("seed", user, mechanism, 8).iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        let iterations = store.unknown_iterations(mechanism, seed).clamp(MIN_ITERATIONS, MAX_ITERATIONS);
+        let salt = self.salt(store.unknown_salt_shape(mechanism, seed), user, mechanism);
+        let stored_key = self.stream("stored key", user, mechanism, mechanism.key_bytes());
+        let server_key = self.stream("server key", user, mechanism, mechanism.key_bytes());
+        Arc::new(ScramCredential::stand_in(mechanism, iterations, salt, stored_key, server_key))
+    }
+
+    fn salt(&self, shape: SaltShape, user: &str, mechanism: Mechanism) -> Vec<u8> {
+        let length = shape.bytes.clamp(MIN_SALT_BYTES, MAX_SALT_BYTES);
+        if !shape.alphanumeric {
+            return self.stream("salt", user, mechanism, length);
+        }
+        // Two bytes for one digit: the remainder of 16 bits by 36 shows no bias.
+        let stream = self.stream("salt", user, mechanism, length * 2);
+        let digit =
+            |pair: &[u8]| BASE_36[pair.iter().fold(0, |value, byte| value << 8 | usize::from(*byte)) % 36];
+        let mut salt: Vec<u8> = stream.chunks_exact(2).map(digit).collect();
+        if length == JAVA_SALT_DIGITS {
+            salt[0] = b'1';
+        }
+        salt
+    }
+
+    /// `length` bytes that depend on all that is named and nothing else: HMAC in counter mode.
+    fn stream(&self, label: &str, user: &str, mechanism: Mechanism, length: usize) -> Vec<u8> {
+        let key = hmac::Key::new(hmac::HMAC_SHA512, self.0.as_slice());
+        let mut bytes = Vec::new();
+        for count in 0_u32.. {
+            // A user name holds no NUL, so the parts can't be shifted against each other.
+            let block = format!("{count}\0{label}\0{mechanism}\0{user}");
+            bytes.extend_from_slice(hmac::sign(&key, block.as_bytes()).as_ref());
+            if bytes.len() >= length {
+                break;
+            }
+        }
+        bytes.truncate(length);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Shapes(u32, SaltShape);
+
+    impl CredentialStore for Shapes {
+        fn scram(&self, _: &str, _: Mechanism) -> Option<Arc<ScramCredential>> {
+            None
+        }
+        fn unknown_iterations(&self, _: Mechanism, _: u64) -> u32 {
+            self.0
+        }
+        fn unknown_salt_shape(&self, _: Mechanism, _: u64) -> SaltShape {
+            self.1
+        }
+    }
+
+    fn fake(key: u8, store: &dyn CredentialStore, user: &str) -> Arc<ScramCredential> {
+        FakeSaltKey::from_bytes([key; 32]).credential(store, user, Mechanism::ScramSha512)
+    }
+
+    #[test]
+    fn a_fake_depends_on_key_user_and_mechanism_and_on_nothing_else() {
+        let store = Shapes(8192, SaltShape::DEFAULT);
+        assert_eq!(fake(1, &store, "a"), fake(1, &store, "a"));
+        assert_ne!(fake(1, &store, "a").salt(), fake(2, &store, "a").salt());
+        assert_ne!(fake(1, &store, "a").salt(), fake(1, &store, "b").salt());
+        let other = FakeSaltKey::from_bytes([1; 32]).credential(&store, "a", Mechanism::ScramSha256);
+        assert_ne!(fake(1, &store, "a").salt(), other.salt());
+    }
+
+    #[test]
+    fn a_fake_looks_like_the_credential_it_imitates() {
+        for bytes in [8, 26, 64, 65, 128] {
+            for alphanumeric in [false, true] {
+                let shape = SaltShape { bytes, alphanumeric };
+                let fake = fake(1, &Shapes(4096, shape), "a");
+                assert_eq!((fake.iterations(), fake.salt_shape()), (4096, shape));
+            }
+        }
+    }
+
+    #[test]
+    fn a_fake_salt_of_26_digits_begins_as_those_of_the_java_tools_do() {
+        let store = Shapes(4096, SaltShape { bytes: 26, alphanumeric: true });
+        for user in ["a", "b", "c"] {
+            assert_eq!(fake(1, &store, user).salt()[0], b'1');
+        }
+    }
+
+    #[test]
+    fn a_store_that_answers_out_of_bounds_does_no_harm() {
+        let long = fake(1, &Shapes(u32::MAX, SaltShape { bytes: usize::MAX, alphanumeric: true }), "a");
+        assert_eq!((long.iterations(), long.salt().len()), (MAX_ITERATIONS, MAX_SALT_BYTES));
+        let short = fake(1, &Shapes(0, SaltShape { bytes: 0, alphanumeric: false }), "a");
+        assert_eq!((short.iterations(), short.salt().len()), (MIN_ITERATIONS, MIN_SALT_BYTES));
     }
 }

@@ -1,17 +1,31 @@
 //! The server's side of one exchange.
 
+use std::mem;
 use std::sync::Arc;
 
+use schloss_wire::Principal;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::messages::{ClientFinal, ClientFirst, MAX_TOKEN_BYTES, Malformed, to_base64};
+use crate::credential::{hmac_of, stored_key};
 use crate::{
     AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource,
+    ScramCredential, check_user_name,
 };
 
 /// One exchange with a client that is not known yet.
+///
+/// Feed it the client's tokens until it is [`Step::Done`] or fails. A user that does not exist is led
+/// through the whole exchange, with the same messages and the same work, and fails as a wrong password does.
+/// No step is expensive: PBKDF2 is the client's part.
 pub struct ScramServer {
     mechanism: Mechanism,
     store: Arc<dyn CredentialStore>,
     fake: Arc<FakeSaltKey>,
     nonce: String,
+    claimed_user: Option<String>,
+    state: State,
 }
 
 /// What one token of the client leads to.
@@ -27,6 +41,23 @@ pub enum Step {
     },
 }
 
+enum State {
+    Start,
+    Challenged(Challenge),
+    Ended,
+}
+
+/// What the last message is checked against.
+struct Challenge {
+    user: String,
+    gs2_header: String,
+    nonce: String,
+    /// The two messages so far, as both proofs cover them.
+    messages: String,
+    credential: Arc<ScramCredential>,
+    user_exists: bool,
+}
+
 impl ScramServer {
     /// Begins an exchange.
     #[must_use]
@@ -36,15 +67,109 @@ impl ScramServer {
         fake: Arc<FakeSaltKey>,
         nonce: &dyn NonceSource,
     ) -> Self {
-        Self { mechanism, store, fake, nonce: nonce.nonce() }
+        Self { mechanism, store, fake, nonce: nonce.nonce(), claimed_user: None, state: State::Start }
+    }
+
+    /// The mechanism of this exchange.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
     }
 
     /// Takes the client's next token.
     ///
     /// # Errors
-    /// When the authentication has failed; every later call fails too.
+    /// When the authentication has failed; every later call fails too. Tell the peer
+    /// [`AuthFailure::client_message`] and nothing else.
     pub fn step(&mut self, client: &[u8]) -> Result<Step, AuthFailure> {
-        let _ = (client, &self.mechanism, &self.store, &self.fake, &self.nonce);
-        Err(AuthFailure { reason: AuthFailureReason::Ended, claimed_user: None })
+        // Whatever happens below, no second token finds the same state.
+        let state = mem::replace(&mut self.state, State::Ended);
+        readable(client)
+            .and_then(|text| match state {
+                State::Start => self.challenge(text),
+                State::Challenged(challenge) => challenge.verify(self.mechanism, text),
+                State::Ended => Err(AuthFailureReason::Ended),
+            })
+            .map_err(|reason| AuthFailure { reason, claimed_user: self.claimed_user.clone() })
+    }
+
+    fn challenge(&mut self, text: &str) -> Result<Step, AuthFailureReason> {
+        let first = ClientFirst::read(text)?;
+        check_user_name(&first.user)?;
+        self.claimed_user = Some(first.user.clone());
+        if first.channel_binding {
+            return Err(AuthFailureReason::ChannelBinding);
+        }
+        if first.authorization_id.as_ref().is_some_and(|id| *id != first.user) {
+            return Err(AuthFailureReason::AuthorizationId);
+        }
+        if first.token_auth {
+            return Err(AuthFailureReason::DelegationToken);
+        }
+
+        // The fake is made for known users as well, so that both take the same time.
+        let fake = self.fake.credential(self.store.as_ref(), &first.user, self.mechanism);
+        let found = self.store.scram(&first.user, self.mechanism);
+        let user_exists = found.is_some();
+        let credential = found.unwrap_or(fake);
+
+        let nonce = format!("{}{}", first.nonce, self.nonce);
+        let reply = format!("r={nonce},s={},i={}", to_base64(credential.salt()), credential.iterations());
+        self.state = State::Challenged(Challenge {
+            gs2_header: first.gs2_header.to_owned(),
+            messages: format!("{},{reply}", first.bare),
+            user: first.user,
+            nonce,
+            credential,
+            user_exists,
+        });
+        Ok(Step::Continue(reply.into_bytes()))
+    }
+}
+
+impl Challenge {
+    fn verify(self, mechanism: Mechanism, text: &str) -> Result<Step, AuthFailureReason> {
+        let last = ClientFinal::read(text)?;
+        if last.nonce != self.nonce {
+            return Err(AuthFailureReason::NonceMismatch);
+        }
+        if last.channel_binding != self.gs2_header.as_bytes() {
+            return Err(AuthFailureReason::ChannelBindingMismatch);
+        }
+        if last.proof.len() != mechanism.key_bytes() {
+            return Err(AuthFailureReason::ProofLength);
+        }
+
+        let message = format!("{},{}", self.messages, last.without_proof);
+        let mut client_key = Zeroizing::new(last.proof);
+        let signature = hmac_of(mechanism, self.credential.stored_key(), message.as_bytes());
+        client_key.iter_mut().zip(&signature).for_each(|(byte, mask)| *byte ^= mask);
+        let proved = stored_key(mechanism, &client_key).ct_eq(self.credential.stored_key());
+        let server_signature = hmac_of(mechanism, self.credential.server_key(), message.as_bytes());
+
+        if !self.user_exists {
+            Err(AuthFailureReason::UnknownUser)
+        } else if bool::from(proved) {
+            let principal = Principal::user(&self.user);
+            Ok(Step::Done {
+                reply: format!("v={}", to_base64(&server_signature)).into_bytes(),
+                proof: Authenticated::new(principal, mechanism),
+            })
+        } else {
+            Err(AuthFailureReason::WrongPassword)
+        }
+    }
+}
+
+fn readable(token: &[u8]) -> Result<&str, AuthFailureReason> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(AuthFailureReason::TokenTooLong);
+    }
+    str::from_utf8(token).map_err(|_| AuthFailureReason::Malformed("the token is no UTF-8"))
+}
+
+impl From<Malformed> for AuthFailureReason {
+    fn from(Malformed(place): Malformed) -> Self {
+        Self::Malformed(place)
     }
 }
