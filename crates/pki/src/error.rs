@@ -47,6 +47,9 @@ pub enum PkiError {
     /// A name that no server certificate can carry.
     #[error("'{0}' is neither a DNS name nor an IP address")]
     Name(String),
+    /// An authority's name that X.500 does not take.
+    #[error("'{0}' can't be an authority's name: use 1 to 64 characters")]
+    CommonName(String),
     /// No name at all, or more than [`crate::MAX_NAMES`].
     #[error("{0} names are out of range: a server certificate takes 1 to {max}", max = crate::MAX_NAMES)]
     NameCount(usize),

@@ -1,0 +1,221 @@
+//! Real handshakes in memory, over the configurations that the broker and its client use.
+
+use rustls::pki_types::ServerName;
+use rustls::{
+    CertificateError, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection,
+};
+use time::Duration;
+
+use super::*;
+use crate::{Authority, Issued, certificate_facts};
+
+const DAY: Duration = Duration::DAY;
+
+fn authority() -> Authority {
+    Authority::generate("Schloss test CA", DAY * 30).unwrap()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn issued(authority: &Authority) -> Issued {
+    authority.issue_server(&names(&["localhost", "127.0.0.1", "::1", "*.kafka.test"]), DAY).unwrap()
+}
+
+fn server_of(issued: &Issued) -> Arc<ServerConfig> {
+    server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
+}
+
+fn client_of(authority: &Authority, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    client_config_for(authority.cert_pem().as_bytes(), versions, OffsetDateTime::now_utc()).unwrap()
+}
+
+/// Runs a handshake to its end or to the first error of either side.
+fn handshake(
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    name: &str,
+) -> Result<(ServerConnection, ClientConnection), Error> {
+    let mut server = ServerConnection::new(server)?;
+    let mut client = ClientConnection::new(client, ServerName::try_from(name.to_owned()).unwrap())?;
+    for _ in 0..20 {
+        let mut wire = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut wire).unwrap();
+        }
+        let mut wire = wire.as_slice();
+        while !wire.is_empty() {
+            server.read_tls(&mut wire).unwrap();
+            server.process_new_packets()?;
+        }
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        let mut wire = wire.as_slice();
+        while !wire.is_empty() {
+            client.read_tls(&mut wire).unwrap();
+            client.process_new_packets()?;
+        }
+        if !client.is_handshaking() && !server.is_handshaking() && !client.wants_write() {
+            return Ok((server, client));
+        }
+    }
+    panic!("the handshake does not end");
+}
+
+fn refusal(server: Arc<ServerConfig>, client: Arc<ClientConfig>, name: &str) -> CertificateError {
+    match handshake(server, client, name) {
+        Err(Error::InvalidCertificate(why)) => why,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+#[test]
+fn our_two_sides_agree_on_tls_1_3_and_the_post_quantum_hybrid() {
+    let ca = authority();
+    let client = client_config(ca.cert_pem().as_bytes()).unwrap();
+    let (server, client) = handshake(server_of(&issued(&ca)), client, "localhost").unwrap();
+    assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+    for group in [server.negotiated_key_exchange_group(), client.negotiated_key_exchange_group()] {
+        assert_eq!(group.unwrap().name(), NamedGroup::X25519MLKEM768);
+    }
+    assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full), "no second hello for another group");
+}
+
+#[test]
+fn a_client_of_tls_1_2_is_served() {
+    let ca = authority();
+    let client = client_of(&ca, &[&version::TLS12]);
+    let (server, _) = handshake(server_of(&issued(&ca)), client, "localhost").unwrap();
+    assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_2));
+    assert_eq!(server.negotiated_key_exchange_group().unwrap().name(), NamedGroup::X25519);
+}
+
+#[test]
+fn a_client_without_the_hybrid_is_served_by_a_classical_group() {
+    let ca = authority();
+    for group in [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1] {
+        let mut roots = RootCertStore::empty();
+        roots.add(pem::certificates(ca.cert_pem().as_bytes()).unwrap().remove(0)).unwrap();
+        let only = CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() };
+        let client = ClientConfig::builder_with_provider(Arc::new(only))
+            .with_protocol_versions(VERSIONS)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (server, _) = handshake(server_of(&issued(&ca)), Arc::new(client), "localhost").unwrap();
+        assert_eq!(server.negotiated_key_exchange_group().unwrap().name(), group.name());
+    }
+}
+
+#[test]
+fn every_name_of_the_certificate_is_accepted_and_no_other() {
+    let ca = authority();
+    let (server, client) = (server_of(&issued(&ca)), client_config(ca.cert_pem().as_bytes()).unwrap());
+    for name in ["localhost", "127.0.0.1", "::1", "b1.kafka.test"] {
+        assert!(handshake(Arc::clone(&server), Arc::clone(&client), name).is_ok(), "{name}");
+    }
+    for name in ["example.com", "127.0.0.2", "::2", "kafka.test", "a.b.kafka.test"] {
+        let why = refusal(Arc::clone(&server), Arc::clone(&client), name);
+        assert!(matches!(why, CertificateError::NotValidForNameContext { .. }), "{name}: {why:?}");
+    }
+}
+
+#[test]
+fn a_server_of_another_authority_is_refused() {
+    let client = client_config(Authority::generate("other", DAY).unwrap().cert_pem().as_bytes()).unwrap();
+    let why = refusal(server_of(&issued(&authority())), client, "localhost");
+    assert_eq!(why, CertificateError::UnknownIssuer);
+}
+
+#[test]
+fn another_authority_of_the_same_name_is_refused() {
+    let client = client_config(authority().cert_pem().as_bytes()).unwrap();
+    let why = refusal(server_of(&issued(&authority())), client, "localhost");
+    assert!(matches!(why, CertificateError::BadSignature | CertificateError::UnknownIssuer), "{why:?}");
+}
+
+#[test]
+fn a_reloaded_authority_issues_for_the_same_clients() {
+    let ca = authority();
+    let again = Authority::from_pem(ca.cert_pem(), ca.key_pem()).unwrap();
+    let client = client_config(ca.cert_pem().as_bytes()).unwrap();
+    assert!(handshake(server_of(&issued(&again)), client, "localhost").is_ok());
+}
+
+#[test]
+fn a_server_certificate_can_not_issue_others() {
+    let ca = authority();
+    let leaf = issued(&ca);
+    let refused = Authority::from_pem(&leaf.cert_pem, &leaf.key_pem).err().unwrap();
+    assert!(matches!(&refused, PkiError::NotAnAuthority(subject) if subject == "CN=localhost"), "{refused}");
+}
+
+#[test]
+fn a_key_of_another_pair_is_named() {
+    let (one, two) = (authority(), authority());
+    let mixed = Authority::from_pem(one.cert_pem(), two.key_pem());
+    assert!(matches!(mixed.err(), Some(PkiError::KeyMismatch)));
+    let (leaf, other) = (issued(&one), issued(&one));
+    let mixed = server_config(leaf.cert_pem.as_bytes(), other.key_pem.as_bytes());
+    assert!(matches!(mixed.err(), Some(PkiError::KeyMismatch)));
+}
+
+#[test]
+fn a_missing_part_is_named() {
+    let leaf = issued(&authority());
+    let (certificate, key) = (leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes());
+    assert!(matches!(server_config(b"", key).err(), Some(PkiError::NoCertificate)));
+    assert!(matches!(server_config(key, key).err(), Some(PkiError::NoCertificate)), "files swapped");
+    assert!(matches!(server_config(certificate, b"").err(), Some(PkiError::NoPrivateKey)));
+    assert!(matches!(server_config(certificate, certificate).err(), Some(PkiError::NoPrivateKey)));
+    assert!(matches!(client_config(b"").err(), Some(PkiError::NoCertificate)));
+    assert!(matches!(certificate_facts(b"text").err(), Some(PkiError::NoCertificate)));
+}
+
+#[test]
+fn broken_text_is_named_and_no_part_of_a_key_quoted() {
+    let leaf = issued(&authority());
+    let cut = &leaf.key_pem[..leaf.key_pem.len() - 30];
+    let error = server_config(leaf.cert_pem.as_bytes(), cut.as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "the PEM text is broken: a block has no END line");
+
+    let secret = leaf.key_pem.lines().nth(1).unwrap();
+    let damaged = leaf.key_pem.replace(secret, &format!("?{secret}"));
+    let error = server_config(leaf.cert_pem.as_bytes(), damaged.as_bytes()).unwrap_err().to_string();
+    assert!(!error.contains(&secret[..8]), "{error}");
+
+    let nonsense = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+    assert!(matches!(client_config(nonsense.as_bytes()).err(), Some(PkiError::Certificate(_))));
+    let nonsense = "-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----\n";
+    let refused = server_config(leaf.cert_pem.as_bytes(), nonsense.as_bytes()).unwrap_err();
+    assert!(matches!(refused, PkiError::PrivateKey(_)), "{refused:?}");
+}
+
+#[test]
+fn a_certificate_whose_time_is_not_now_is_refused_on_either_side() {
+    let ca = authority();
+    let leaf = issued(&ca);
+    let serve_at = |now| server_config_at(leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes(), now).map(|_| ());
+    let trust_at = |now| client_config_for(ca.cert_pem().as_bytes(), VERSIONS, now).map(|_| ());
+    let now = OffsetDateTime::now_utc();
+    assert!(serve_at(now).is_ok() && trust_at(now).is_ok());
+    // backdated, for a peer whose clock is behind
+    assert!(serve_at(now - Duration::minutes(50)).is_ok());
+    assert!(
+        matches!(serve_at(now + DAY * 2), Err(PkiError::Expired { subject, .. }) if subject == "CN=localhost")
+    );
+    assert!(matches!(serve_at(now - DAY), Err(PkiError::NotYetValid { .. })));
+    assert!(matches!(trust_at(now + DAY * 31), Err(PkiError::Expired { .. })));
+}
+
+#[test]
+fn an_expired_authority_among_good_ones_does_no_harm() {
+    let (short, long) = (Authority::generate("short", DAY).unwrap(), authority());
+    let bundle = format!("{}{}", short.cert_pem(), long.cert_pem());
+    let later = OffsetDateTime::now_utc() + DAY * 2;
+    assert!(client_config_for(bundle.as_bytes(), VERSIONS, later).is_ok());
+}
