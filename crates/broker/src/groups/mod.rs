@@ -1,25 +1,36 @@
-//! Consumer groups and committed offsets.
+//! The group coordinator: consumer groups (Kafka's classic protocol) and committed offsets.
+//!
+//! `Membership` is the protocol as a plain state machine, `CommittedOffsets` what a group committed, and
+//! [`Groups`] brings both together with time, waiting and the disk: one lock held for microseconds, one task
+//! for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
+//! is empty, keeps its offsets and goes on counting generations, and its members join again.
 
-use std::path::Path;
-use std::sync::Arc;
+mod config;
+mod coordinator;
+mod expiry;
+mod join;
+mod member;
+mod member_id;
+mod membership;
+mod messages;
+mod offsets;
+mod presence;
+mod record;
+#[cfg(test)]
+mod simulation;
+mod store;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod view;
+mod waiting;
 
-use schloss_log::Flusher;
-use thiserror::Error;
+pub use config::GroupsConfig;
+pub use coordinator::GroupsError;
 
-/// Every group of this node and the offsets they committed.
-pub(crate) struct Groups {}
-
-/// Why the committed offsets can't be opened.
-#[derive(Debug, Error)]
-pub enum GroupsError {
-    /// The directory or a file in it.
-    #[error("cannot open the committed offsets: {0}")]
-    Io(#[from] std::io::Error),
-}
-
-impl Groups {
-    /// Replays the committed offsets in `dir`.
-    pub(crate) fn open(_dir: &Path, _flusher: Arc<Flusher>) -> Result<Self, GroupsError> {
-        Ok(Self {})
-    }
-}
+pub(crate) use coordinator::Groups;
+pub(crate) use member_id::fresh_member_id;
+pub(crate) use membership::GroupState;
+pub(crate) use messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Protocol, Sync, SyncReply};
+pub(crate) use offsets::{Commit, Committed};
+pub(crate) use view::{Description, Listing};

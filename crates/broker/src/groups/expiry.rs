@@ -1,0 +1,123 @@
+//! Time: one task that sleeps until the next deadline of any group.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use super::config::GroupsConfig;
+use super::coordinator::{Group, Inner, State};
+
+impl Inner {
+    /// Works on a group and arms its next deadline.
+    pub(super) fn operate<R>(
+        self: &Arc<Self>,
+        state: &mut State,
+        group_id: &str,
+        work: impl FnOnce(&mut Group, Instant) -> R,
+    ) -> Option<R> {
+        let (id, _) = state.groups.get_key_value(group_id)?;
+        let id = Arc::clone(id);
+        let result = work(state.groups.get_mut(&id)?, Instant::now());
+        state.weigh(&id);
+        self.arm(state, &id);
+        self.start_timer();
+        Some(result)
+    }
+
+    /// Not before the first request, since a coordinator may be opened outside of the runtime.
+    fn start_timer(self: &Arc<Self>) {
+        if let Ok(runtime) = Handle::try_current()
+            && !self.timer_started.swap(true, Ordering::Relaxed)
+        {
+            runtime.spawn(run(Arc::downgrade(self), Arc::clone(&self.alarm)));
+        }
+    }
+
+    /// Sets the group's deadline. One that moved later is left: the task finds nothing to do then and arms it
+    /// anew, which costs less than moving it with every heartbeat.
+    fn arm(self: &Arc<Self>, state: &mut State, id: &Arc<str>) {
+        let Some(group) = state.groups.get_mut(id) else { return };
+        let Some(next) = group.next_deadline(&self.config) else { return };
+        if group.armed.is_some_and(|armed| armed <= next) {
+            return;
+        }
+        if let Some(armed) = group.armed.replace(next) {
+            state.deadlines.remove(&(armed, Arc::clone(id)));
+        }
+        state.deadlines.insert((next, Arc::clone(id)));
+        if state.deadlines.first().is_some_and(|(_, first)| first == id) {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Meets the deadlines that have come; the next one is the answer.
+    fn expire(self: &Arc<Self>) -> Option<Instant> {
+        loop {
+            // The lock is given back between groups, since thousands may be due at once.
+            let mut state = self.state.lock();
+            let now = Instant::now();
+            let (deadline, id) = state.deadlines.first()?.clone();
+            if deadline > now {
+                return Some(deadline);
+            }
+            state.deadlines.pop_first();
+            if let Some(group) = state.groups.get_mut(&id) {
+                group.armed = None;
+                group.membership.expire(now, &self.config);
+                state.weigh(&id);
+                state.remove_if_over(&id, now, &self.config);
+            }
+            self.arm(&mut state, &id);
+        }
+    }
+}
+
+impl Group {
+    fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
+        let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
+        self.membership.next_deadline().into_iter().chain(end).min()
+    }
+
+    /// Whether nothing of the group needs keeping.
+    fn is_void(&self) -> bool {
+        self.membership.is_deserted() && self.offsets.count() == 0
+    }
+}
+
+impl State {
+    fn remove_if_over(&mut self, id: &str, now: Instant, config: &GroupsConfig) {
+        let over = |group: &Group| {
+            group.is_void() && group.membership.empty_since + config.empty_group_linger <= now
+        };
+        if self.groups.get(id).is_some_and(over) {
+            debug!(group = id, "removed a group that was empty and had no offsets");
+            self.groups.remove(id);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.alarm.notify_one();
+    }
+}
+
+async fn run(inner: Weak<Inner>, alarm: Arc<Notify>) {
+    loop {
+        let next = match inner.upgrade() {
+            Some(inner) => inner.expire(),
+            None => return,
+        };
+        match next {
+            Some(deadline) => tokio::select! {
+                () = sleep_until(deadline) => {}
+                () = alarm.notified() => {}
+            },
+            None => alarm.notified().await,
+        }
+    }
+}
