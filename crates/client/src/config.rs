@@ -1,0 +1,180 @@
+//! What a client needs to know: where the cluster is, how to reach it safely, and who it is.
+
+mod jaas;
+mod json;
+mod librdkafka;
+mod properties;
+mod settings;
+mod source;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schloss_identity::{Mechanism, Password};
+
+use crate::error::{ClientError, ConfigError};
+use crate::tls::Trust;
+
+pub(crate) use source::MAX_FILE_BYTES;
+
+/// Largest response that is read, in bytes; a larger announcement closes the connection.
+pub const DEFAULT_MAX_RESPONSE_BYTES: usize = 100 * 1024 * 1024;
+/// Time for TCP, TLS and SASL together.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for one ordinary request, as `request.timeout.ms` of Kafka.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bootstrap addresses that are tried.
+pub(crate) const MAX_BOOTSTRAP: usize = 64;
+
+/// How to reach a cluster and as whom. Cheap to clone; holds the password, so it has no `Debug`.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// `host:port` of some brokers; tried in order.
+    pub bootstrap: Vec<String>,
+    /// TLS or not.
+    pub security: Security,
+    /// Who to be; `None` means unauthenticated.
+    pub sasl: Option<Sasl>,
+    /// Name of this client in the broker's logs and audit.
+    pub client_id: String,
+    /// Time for TCP, TLS and SASL together.
+    pub connect_timeout: Duration,
+    /// Time for one ordinary request.
+    pub request_timeout: Duration,
+    /// Largest response in bytes.
+    pub max_response_bytes: usize,
+}
+
+/// Whether the wire is encrypted.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// TLS with these CAs trusted.
+    Tls(Trust),
+    /// No TLS: everything, data included, is readable on the way.
+    Plaintext,
+}
+
+/// A user and how they prove who they are.
+#[derive(Clone)]
+pub struct Sasl {
+    /// SCRAM or PLAIN.
+    pub mechanism: SaslMechanism,
+    /// The user name.
+    pub user: String,
+    /// The password.
+    pub password: Arc<Password>,
+}
+
+/// The SASL mechanisms of the client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SaslMechanism {
+    /// RFC 5802 and RFC 7677; the server proves itself as well.
+    Scram(Mechanism),
+    /// RFC 4616: the password itself goes to the server. Over TLS only.
+    Plain,
+}
+
+impl SaslMechanism {
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scram(mechanism) => mechanism.name(),
+            Self::Plain => "PLAIN",
+        }
+    }
+
+    /// The mechanism of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        if name == "PLAIN" {
+            return Some(Self::Plain);
+        }
+        Mechanism::from_name(name).map(Self::Scram)
+    }
+}
+
+/// Whether settings that switch a protection off are followed or refused.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Insecure {
+    /// Such a setting is an error.
+    #[default]
+    Refuse,
+    /// It is followed as far as the client can; the caller has spelled out that it wants that.
+    Allow,
+}
+
+impl ClientConfig {
+    /// A client of these addresses without SASL, with default limits.
+    #[must_use]
+    pub fn new(bootstrap: Vec<String>, security: Security) -> Self {
+        Self {
+            bootstrap,
+            security,
+            sasl: None,
+            client_id: "schloss".to_owned(),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,
+        }
+    }
+
+    /// The same as this user, by SCRAM.
+    #[must_use]
+    pub fn with_scram(mut self, mechanism: Mechanism, user: impl Into<String>, password: Password) -> Self {
+        self.sasl = Some(Sasl {
+            mechanism: SaslMechanism::Scram(mechanism),
+            user: user.into(),
+            password: Arc::new(password),
+        });
+        self
+    }
+
+    /// Reads a client file: `.json`, `.conf` (librdkafka) or, for any other name, Java properties.
+    ///
+    /// # Errors
+    /// The file is unreadable, is readable by others while it holds a password, or holds a setting that can't
+    /// be followed; the text names file, line and key.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ClientError> {
+        Self::from_file_with(path, Insecure::Refuse)
+    }
+
+    /// [`ClientConfig::from_file`], with the choice to follow insecure settings.
+    ///
+    /// # Errors
+    /// As [`ClientConfig::from_file`].
+    pub fn from_file_with(path: impl AsRef<Path>, insecure: Insecure) -> Result<Self, ClientError> {
+        let path = path.as_ref();
+        read(path, insecure).map_err(|mut error| {
+            error.file.get_or_insert_with(|| path.to_owned());
+            ClientError::Config(error)
+        })
+    }
+
+    /// The user name, if there is one.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.sasl.as_ref().map(|sasl| sasl.user.as_str())
+    }
+}
+
+fn read(path: &Path, insecure: Insecure) -> Result<ClientConfig, ConfigError> {
+    let source = source::Source::read(path)?;
+    let config = match source.dialect {
+        source::Dialect::Json => {
+            json::parse(&source.text).and_then(|file| file.into_config(source.directory()))
+        }
+        source::Dialect::Java => properties::parse(&source.text)
+            .and_then(|entries| settings::interpret(&entries, &source, insecure)),
+        source::Dialect::Librdkafka => librdkafka::parse(&source.text)
+            .and_then(|entries| settings::interpret(&entries, &source, insecure)),
+    }?;
+    if config.sasl.is_some() {
+        source.require_private()?;
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests;
