@@ -1,13 +1,31 @@
 //! One partition's log.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use schloss_wire::records::BatchHeader;
 use tokio::sync::watch;
 
-use crate::{Flusher, LogConfig, LogError, Recovery};
+use crate::checkpoint::Checkpoint;
+use crate::files::{Survives, sync_directory, sync_parent};
+use crate::flusher::{Flush, Turn};
+use crate::progress::{Progress, Stop};
+use crate::recovery::{Replay, recover};
+use crate::segment::Segment;
+use crate::stamp::Placed;
+use crate::{Durability, Flusher, LogConfig, LogError, MAX_SEGMENT_BYTES, Recovery, TimestampSource};
+
+/// The recovery point is moved when this many bytes were flushed beyond it: it bounds what has to be verified
+/// after a crash.
+const CHECKPOINT_INTERVAL_BYTES: u64 = 64 * 1024 * 1024;
+/// What a deleted partition's directory is called until it is gone.
+const DELETED_EXTENSION: &str = "deleted";
+/// What `log_append_time` is when the producer's timestamps stay, as in Kafka's protocol.
+const NO_TIMESTAMP: i64 = -1;
 
 /// Where an append went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,9 +39,47 @@ pub struct Appended {
 }
 
 /// One partition's log: batches in segments in a directory of its own. Shared as `Arc<PartitionLog>`.
+///
+/// Dropping it flushes nothing; [`Flusher::shutdown`] does.
 pub struct PartitionLog {
+    shared: Arc<Shared>,
+    flusher: Arc<Flusher>,
+}
+
+/// What appends, reads and flushes have in common. Locks are taken in the order of the fields.
+pub(crate) struct Shared {
     directory: PathBuf,
-    reached: watch::Sender<i64>,
+    config: LogConfig,
+    disk: Arc<dyn crate::Disk>,
+    turn: Turn,
+    /// Serialises appends.
+    writer: Mutex<()>,
+    /// Serialises flushes.
+    flushed: Mutex<Flushed>,
+    written: Mutex<Written>,
+    /// In order, at least one.
+    segments: RwLock<Vec<Arc<Segment>>>,
+    /// Where the high watermark is.
+    visible: RwLock<Checkpoint>,
+    /// The high watermark.
+    progress: Arc<Progress>,
+}
+
+/// What was written, and what of it a flush has to touch.
+struct Written {
+    end: i64,
+    active: Arc<Segment>,
+    /// Where `end` is in the active segment, in bytes.
+    position: u64,
+    /// Segments closed since the last flush.
+    rolled: Vec<Arc<Segment>>,
+}
+
+/// What is on disk.
+struct Flushed {
+    end: Checkpoint,
+    /// The recovery point that is stored: `end`, or an earlier place.
+    noted: Checkpoint,
 }
 
 impl PartitionLog {
@@ -39,7 +95,8 @@ impl PartitionLog {
         Self::open_replaying(directory, config, flusher, i64::MAX, &mut |_| ())
     }
 
-    /// Opens the log and shows `each` the header of every batch at or after offset `from`, in order.
+    /// Opens the log and shows `each` the header of every batch that holds offset `from` or a later one, in
+    /// order.
     ///
     /// Blocks on the disk. Only what is not known to be flushed is verified; a torn end of that is cut off,
     /// and `Recovery` says so.
@@ -48,13 +105,37 @@ impl PartitionLog {
     /// The system's, or [`LogError::Corrupt`] if something that was flushed is damaged: it is left as it is.
     pub fn open_replaying(
         directory: &Path,
-        _config: LogConfig,
-        _flusher: Arc<Flusher>,
-        _from: i64,
-        _each: &mut dyn FnMut(&BatchHeader),
+        mut config: LogConfig,
+        flusher: Arc<Flusher>,
+        from: i64,
+        each: &mut dyn FnMut(&BatchHeader),
     ) -> Result<(Self, Recovery), LogError> {
-        let log = Self { directory: directory.to_owned(), reached: watch::Sender::new(0) };
-        Ok((log, Recovery::default()))
+        config.segment_bytes = config.segment_bytes.min(MAX_SEGMENT_BYTES);
+        let (segments, recovery) = recover(directory, &config, &**flusher.disk(), Replay { from, each })?;
+        let Some(active) = segments.last().map(Arc::clone) else {
+            return Err(LogError::Closed { path: directory.to_owned() });
+        };
+        let end = active.index(|index| index.end());
+        let flushed = Checkpoint::new(&active, end.position, end.offset);
+        let shared = Arc::new(Shared {
+            directory: directory.to_owned(),
+            config,
+            disk: Arc::clone(flusher.disk()),
+            turn: Turn::default(),
+            writer: Mutex::new(()),
+            flushed: Mutex::new(Flushed { end: flushed, noted: flushed }),
+            visible: RwLock::new(flushed),
+            written: Mutex::new(Written {
+                end: end.offset,
+                active,
+                position: end.position,
+                rolled: Vec::new(),
+            }),
+            segments: RwLock::new(segments),
+            progress: Progress::new(directory.to_owned(), end.offset),
+        });
+        flusher.enlist(&shared)?;
+        Ok((Self { shared, flusher }, recovery))
     }
 
     /// Appends `batches` (from [`check_batches`](schloss_wire::records::check_batches)) as a whole, in order,
@@ -63,80 +144,85 @@ impl PartitionLog {
     ///
     /// # Errors
     /// Nothing was appended. [`LogError::is_disk_full`] tells what may pass.
-    pub fn append(&self, _batches: &[(BatchHeader, Bytes)], _now: i64) -> Result<Appended, LogError> {
-        Err(LogError::Closed { path: self.directory.clone() })
+    pub fn append(&self, batches: &[(BatchHeader, Bytes)], now: i64) -> Result<Appended, LogError> {
+        let shared = &self.shared;
+        let _writer = shared.writer.lock();
+        shared.progress.check()?;
+        let base_offset = shared.end_offset();
+        let placed = shared.place(batches, base_offset, now)?;
+        let Some(last_offset) = placed.last().map(|batch| batch.header.last_offset()) else {
+            return Err(shared.invalid("there is no batch"));
+        };
+        let bytes = placed.iter().map(|batch| batch.header.total_bytes as u64).sum();
+        if shared.make_room(bytes, last_offset)? {
+            self.flusher.schedule(shared);
+        }
+        let active = Arc::clone(&shared.written.lock().active);
+        if let Err(error) = active.append(&*shared.disk, &placed, shared.config.index_interval_bytes) {
+            if let Err(stuck) = active.take_back(&*shared.disk) {
+                return Err(shared.progress.fail(&stuck));
+            }
+            return Err(error);
+        }
+        let position = active.size();
+        {
+            let mut written = shared.written.lock();
+            written.end = last_offset + 1;
+            written.position = position;
+        }
+        match shared.config.durability {
+            Durability::Os => shared.publish(Checkpoint::new(&active, position, last_offset + 1)),
+            Durability::Fsync => self.flusher.schedule(shared),
+        }
+        let log_append_time = shared.append_time(now).unwrap_or(NO_TIMESTAMP);
+        Ok(Appended { base_offset, last_offset, log_append_time })
     }
 
     /// Resolves when every record before `offset` is safe: on disk, or with the system under
-    /// [`Durability::Os`](crate::Durability::Os). To wait for an append: its `last_offset + 1`.
+    /// [`Durability::Os`]. To wait for an append: its `last_offset + 1`.
     pub fn wait_flushed(
         &self,
-        _offset: i64,
+        offset: i64,
     ) -> impl Future<Output = Result<(), LogError>> + Send + 'static + use<> {
-        std::future::ready(Ok(()))
-    }
-
-    /// Whole batches from the one that holds `offset` on, below the high watermark, at most `max_bytes`, or
-    /// one batch of any size if `at_least_one`. Empty if there is none. The first batch may begin before `offset`.
-    ///
-    /// # Errors
-    /// [`LogError::OffsetOutOfRange`] before the start or after the end, [`LogError::Corrupt`], the system's.
-    pub fn read(&self, _offset: i64, _max_bytes: usize, _at_least_one: bool) -> Result<Bytes, LogError> {
-        Ok(Bytes::new())
-    }
-
-    /// Offset and timestamp (milliseconds) of the first record at or after `timestamp_ms`.
-    ///
-    /// # Errors
-    /// The system's, or damage.
-    pub fn offset_for_time(&self, _timestamp_ms: i64) -> Result<Option<(i64, i64)>, LogError> {
-        Ok(None)
-    }
-
-    /// Offset and timestamp (milliseconds) of the first record with the largest timestamp.
-    ///
-    /// # Errors
-    /// The system's, or damage.
-    pub fn max_timestamp(&self) -> Result<Option<(i64, i64)>, LogError> {
-        Ok(None)
+        self.shared.progress.wait(offset)
     }
 
     /// The first offset in the log.
     #[must_use]
     pub fn start_offset(&self) -> i64 {
-        0
+        self.shared.segments.read().first().map_or(0, |segment| segment.base_offset())
     }
 
     /// The offset that the next record gets.
     #[must_use]
     pub fn end_offset(&self) -> i64 {
-        0
+        self.shared.end_offset()
     }
 
     /// The offset up to which records are safe, and may be read.
     #[must_use]
     pub fn high_watermark(&self) -> i64 {
-        *self.reached.borrow()
+        self.shared.progress.reached()
     }
 
     /// Bytes of the log in all its segments.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        0
+        self.shared.segments.read().iter().map(|segment| segment.size()).sum()
     }
 
     /// Watches the high watermark. It also wakes, unchanged, when the log fails or is deleted.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<i64> {
-        self.reached.subscribe()
+        self.shared.progress.subscribe()
     }
 
-    /// Whether the log takes no more appends, and why.
+    /// Whether the log still takes appends.
     ///
     /// # Errors
     /// [`LogError::Failed`], [`LogError::Deleted`], [`LogError::Closed`].
     pub fn check(&self) -> Result<(), LogError> {
-        Ok(())
+        self.shared.progress.check()
     }
 
     /// Deletes the log with its directory: renamed to `.deleted` first, so that it is gone as a whole even if
@@ -145,7 +231,167 @@ impl PartitionLog {
     /// # Errors
     /// The system's. If the rename succeeded the log is gone, and [`remove_deleted`] clears the rest away.
     pub fn delete(&self) -> Result<(), LogError> {
+        let shared = &self.shared;
+        let _writer = shared.writer.lock();
+        let _flushed = shared.flushed.lock();
+        if matches!(shared.progress.check(), Err(LogError::Deleted { .. })) {
+            return Ok(());
+        }
+        let mut renamed = shared.directory.clone().into_os_string();
+        renamed.push(".");
+        renamed.push(DELETED_EXTENSION);
+        let renamed = PathBuf::from(renamed);
+        remove_directory(&renamed)?;
+        match fs::rename(&shared.directory, &renamed) {
+            // Deleted before, after a failure.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(LogError::io("rename", &shared.directory))?,
+        }
+        shared.progress.stop(Stop::Deleted);
+        sync_parent(&renamed)?;
+        remove_directory(&renamed)
+    }
+}
+
+impl PartitionLog {
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Shared {
+    pub(crate) fn end_offset(&self) -> i64 {
+        self.written.lock().end
+    }
+
+    /// Where the high watermark is.
+    pub(crate) fn visible(&self) -> Checkpoint {
+        *self.visible.read()
+    }
+
+    /// The segments, in order.
+    pub(crate) fn segments(&self) -> RwLockReadGuard<'_, Vec<Arc<Segment>>> {
+        self.segments.read()
+    }
+
+    fn append_time(&self, now: i64) -> Option<i64> {
+        (self.config.timestamps == TimestampSource::LogAppendTime).then_some(now)
+    }
+
+    fn place(
+        &self,
+        batches: &[(BatchHeader, Bytes)],
+        base_offset: i64,
+        now: i64,
+    ) -> Result<Vec<Placed>, LogError> {
+        let mut placed = Vec::with_capacity(batches.len());
+        let mut next = base_offset;
+        for (header, batch) in batches {
+            let batch = Placed::new(header, batch, next, self.config.leader_epoch, self.append_time(now))
+                .filter(|batch| batch.header.last_offset_delta >= 0)
+                .ok_or_else(|| self.invalid("a batch is not what its header says"))?;
+            next = next
+                .checked_add(i64::from(header.last_offset_delta) + 1)
+                .ok_or_else(|| self.invalid("there are no offsets left"))?;
+            placed.push(batch);
+        }
+        Ok(placed)
+    }
+
+    /// Begins a new segment if `bytes` more do not fit into this one; returns whether it did.
+    fn make_room(&self, bytes: u64, last_offset: i64) -> Result<bool, LogError> {
+        let limit = self.config.segment_bytes;
+        if bytes > limit {
+            return Err(LogError::TooLarge { bytes, limit });
+        }
+        let active = Arc::clone(&self.written.lock().active);
+        if !active.is_full_for(bytes, last_offset, limit) {
+            return Ok(false);
+        }
+        let next = Arc::new(Segment::create(&self.directory, self.end_offset())?);
+        let mut written = self.written.lock();
+        let closed = std::mem::replace(&mut written.active, Arc::clone(&next));
+        written.rolled.push(closed);
+        written.position = 0;
+        self.segments.write().push(next);
+        Ok(true)
+    }
+
+    /// Moves the high watermark.
+    fn publish(&self, to: Checkpoint) {
+        *self.visible.write() = to;
+        self.progress.advance(to.offset);
+    }
+
+    /// Flushes all that was written.
+    fn flush_written(&self, flushed: &mut Flushed) -> Result<(), LogError> {
+        let (active, end, rolled) = {
+            let mut written = self.written.lock();
+            let end = Checkpoint::new(&written.active, written.position, written.end);
+            (Arc::clone(&written.active), end, std::mem::take(&mut written.rolled))
+        };
+        if rolled.is_empty() && end == flushed.end {
+            return Ok(());
+        }
+        for segment in &rolled {
+            segment.sync(&*self.disk)?;
+        }
+        active.sync(&*self.disk)?;
+        if !rolled.is_empty() {
+            sync_directory(&self.directory)?;
+        }
+        flushed.end = end;
+        if self.config.durability == Durability::Fsync {
+            self.publish(end);
+        }
+        let far = end.position.saturating_sub(flushed.noted.position) >= CHECKPOINT_INTERVAL_BYTES;
+        if end.segment != flushed.noted.segment {
+            self.take_note(flushed, &rolled, Survives::PowerCut);
+        } else if far {
+            self.take_note(flushed, &[], Survives::ProcessOnly);
+        }
         Ok(())
+    }
+
+    /// Stores indexes and the recovery point. If that fails a start takes longer, and nothing is lost.
+    fn take_note(&self, flushed: &mut Flushed, indexes: &[Arc<Segment>], survives: Survives) {
+        let indexed = indexes.iter().try_for_each(|segment| segment.store_index(&self.directory));
+        match indexed.and_then(|()| flushed.end.store(&self.directory, survives)) {
+            Ok(()) => flushed.noted = flushed.end,
+            Err(error) => {
+                tracing::warn!(log = %self.directory.display(), %error, "recovery point not stored")
+            }
+        }
+    }
+
+    fn invalid(&self, reason: &'static str) -> LogError {
+        LogError::InvalidBatch { path: self.directory.clone(), reason }
+    }
+}
+
+impl Flush for Shared {
+    fn flush(&self) -> Result<(), LogError> {
+        let mut flushed = self.flushed.lock();
+        self.progress.check()?;
+        self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))
+    }
+
+    fn close(&self) -> Result<(), LogError> {
+        let _writer = self.writer.lock();
+        let mut flushed = self.flushed.lock();
+        match self.progress.check() {
+            Err(LogError::Deleted { .. } | LogError::Closed { .. }) => return Ok(()),
+            other => other?,
+        }
+        self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))?;
+        let active = Arc::clone(&self.written.lock().active);
+        self.take_note(&mut flushed, &[active], Survives::ProcessOnly);
+        self.progress.stop(Stop::Closed);
+        Ok(())
+    }
+
+    fn turn(&self) -> &Turn {
+        &self.turn
     }
 }
 
@@ -154,6 +400,21 @@ impl PartitionLog {
 ///
 /// # Errors
 /// The system's.
-pub fn remove_deleted(_parent: &Path) -> Result<usize, LogError> {
-    Ok(0)
+pub fn remove_deleted(parent: &Path) -> Result<usize, LogError> {
+    let mut removed = 0;
+    for entry in fs::read_dir(parent).map_err(LogError::io("list", parent))? {
+        let path = entry.map_err(LogError::io("list", parent))?.path();
+        if path.extension().is_some_and(|extension| extension == DELETED_EXTENSION) {
+            remove_directory(&path)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_directory(directory: &Path) -> Result<(), LogError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(LogError::io("remove", directory)(error)),
+        _ => Ok(()),
+    }
 }

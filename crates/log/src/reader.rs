@@ -1,0 +1,114 @@
+//! Reading a log: batches by offset, records by time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schloss_wire::DecodeLimits;
+use schloss_wire::records::{BatchHeader, RecordBatch, RecordDecodeLimits};
+
+use crate::LogError;
+use crate::checkpoint::Checkpoint;
+use crate::partition::{PartitionLog, Shared};
+use crate::segment::Segment;
+
+/// Largest batch, compressed or not, that is decoded to find one record in it, in bytes.
+const MAX_DECODED_BYTES: usize = 64 * 1024 * 1024;
+/// Most records of such a batch.
+const MAX_DECODED_RECORDS: usize = 1_000_000;
+
+impl PartitionLog {
+    /// Whole batches from the one that holds `offset` on, below the high watermark, at most `max_bytes`, or
+    /// one batch of any size if `at_least_one`. Empty if there is none. The first batch may begin before
+    /// `offset`. Ends with a segment, so more may follow than `max_bytes` kept out.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`] before the start or after the end, [`LogError::Corrupt`], the system's.
+    pub fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Result<Bytes, LogError> {
+        let shared = self.shared();
+        let (start, end) = (self.start_offset(), self.end_offset());
+        if offset < start || offset > end {
+            return Err(LogError::OffsetOutOfRange { offset, start, end });
+        }
+        let visible = shared.visible();
+        if offset >= visible.offset {
+            return Ok(Bytes::new());
+        }
+        match shared.segment_with(offset) {
+            Some(segment) => segment.read(offset, limit(&segment, &visible), max_bytes, at_least_one),
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    /// Offset and timestamp (milliseconds) of the first record at or after `timestamp_ms`, below the high
+    /// watermark.
+    ///
+    /// If its batch can't be decoded within bounds, the offset of the batch stands for it: it is not after
+    /// the record.
+    ///
+    /// # Errors
+    /// The system's, or damage.
+    pub fn offset_for_time(&self, timestamp_ms: i64) -> Result<Option<(i64, i64)>, LogError> {
+        let (visible, segments) = self.shared().visible_segments();
+        for segment in segments {
+            if let Some((header, batch)) = segment.first_at_time(timestamp_ms, limit(&segment, &visible))? {
+                return Ok(Some(first_record(&header, batch, timestamp_ms)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Offset and timestamp (milliseconds) of the first record with the largest timestamp. `None` as long as
+    /// that is not below the high watermark, as in Kafka.
+    ///
+    /// # Errors
+    /// The system's, or damage.
+    pub fn max_timestamp(&self) -> Result<Option<(i64, i64)>, LogError> {
+        let (_, segments) = self.shared().visible_segments();
+        match segments.iter().filter_map(|segment| segment.newest_timestamp()).max() {
+            Some(newest) => self.offset_for_time(newest),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Shared {
+    fn segment_with(&self, offset: i64) -> Option<Arc<Segment>> {
+        let segments = self.segments();
+        let count = segments.partition_point(|segment| segment.base_offset() <= offset);
+        count.checked_sub(1).map(|last| Arc::clone(&segments[last]))
+    }
+
+    /// The segments that hold something below the high watermark.
+    fn visible_segments(&self) -> (Checkpoint, Vec<Arc<Segment>>) {
+        let visible = self.visible();
+        let segments = self.segments();
+        let count = segments.partition_point(|segment| segment.base_offset() < visible.offset);
+        (visible, segments[..count].to_vec())
+    }
+}
+
+/// How many bytes of `segment` are below the high watermark.
+fn limit(segment: &Segment, visible: &Checkpoint) -> u64 {
+    if segment.base_offset() < visible.segment { segment.size() } else { visible.position }
+}
+
+/// The first record of a batch at or after `timestamp`, which the batch is known to have.
+fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64) -> (i64, i64) {
+    let fallback = (header.base_offset, header.max_timestamp);
+    if header.is_log_append_time() || header.record_count == 1 {
+        return fallback;
+    }
+    let mut limits = DecodeLimits::default();
+    limits.max_array_elements = MAX_DECODED_RECORDS;
+    let limits = RecordDecodeLimits::new(MAX_DECODED_BYTES, MAX_DECODED_BYTES, limits);
+    let Ok(decoded) = RecordBatch::decode(&mut batch, limits) else { return fallback };
+    decoded
+        .records
+        .iter()
+        .map(|record| {
+            let offset = decoded.base_offset.saturating_add(i64::from(record.offset_delta));
+            (offset, decoded.base_timestamp.saturating_add(record.timestamp_delta))
+        })
+        .find(|(_, time)| *time >= timestamp)
+        .unwrap_or(fallback)
+}

@@ -1,0 +1,142 @@
+//! What the tests of this crate share.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use schloss_wire::records::{
+    BatchHeader, Compression, Record, RecordBatch, RecordEncodeLimits, TimestampType, check_batch,
+    check_batches,
+};
+
+use crate::{Disk, Flusher, OsDisk};
+
+/// A batch of `count` records with `value_bytes` each, one millisecond apart from `timestamp` on.
+pub(crate) fn batch(count: i32, value_bytes: usize, timestamp: i64) -> (BatchHeader, Bytes) {
+    let deltas: Vec<i64> = (0..i64::from(count)).collect();
+    batch_at(&deltas, value_bytes, timestamp, Compression::None)
+}
+
+/// A batch with one record for each timestamp delta.
+pub(crate) fn batch_at(
+    deltas: &[i64],
+    value_bytes: usize,
+    timestamp: i64,
+    compression: Compression,
+) -> (BatchHeader, Bytes) {
+    let records = deltas.iter().enumerate().map(|(index, delta)| Record {
+        attributes: 0,
+        timestamp_delta: *delta,
+        offset_delta: i32::try_from(index).unwrap(),
+        key: None,
+        value: Some(Bytes::from(vec![b'a' + u8::try_from(index % 26).unwrap(); value_bytes])),
+        headers: Vec::new(),
+    });
+    let bytes = RecordBatch {
+        base_offset: 0,
+        last_offset_delta: i32::try_from(deltas.len()).unwrap() - 1,
+        partition_leader_epoch: -1,
+        compression,
+        timestamp_type: TimestampType::CreateTime,
+        is_transactional: false,
+        is_control: false,
+        has_delete_horizon: false,
+        base_timestamp: timestamp,
+        max_timestamp: timestamp + deltas.iter().max().unwrap(),
+        producer_id: -1,
+        producer_epoch: -1,
+        base_sequence: -1,
+        records: records.collect(),
+    }
+    .encode_to_bytes(RecordEncodeLimits::default())
+    .unwrap();
+    (check_batch(&bytes).unwrap(), bytes)
+}
+
+/// First and last offset of each batch in `bytes`, each checked.
+pub(crate) fn offsets(bytes: &Bytes) -> Vec<(i64, i64)> {
+    check_batches(bytes)
+        .unwrap()
+        .iter()
+        .map(|(header, _)| (header.base_offset, header.last_offset()))
+        .collect()
+}
+
+/// A copy of a directory as a process that dies would leave it.
+pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+    }
+    to
+}
+
+/// A disk that fails, or is slow, when told to, and counts.
+#[derive(Default)]
+pub(crate) struct FaultyDisk {
+    pub(crate) syncs: AtomicUsize,
+    pub(crate) fail_sync: AtomicBool,
+    pub(crate) fail_truncate: AtomicBool,
+    /// Bytes that still fit, plus one; 0 is no limit.
+    pub(crate) room: AtomicU64,
+    pub(crate) sync_millis: AtomicU64,
+}
+
+impl FaultyDisk {
+    pub(crate) fn start() -> (Arc<Self>, Arc<Flusher>) {
+        let disk = Arc::new(Self::default());
+        let flusher = Flusher::start_on(Arc::clone(&disk) as Arc<dyn Disk>, 2).unwrap();
+        (disk, flusher)
+    }
+
+    /// Lets `bytes` more be written, then is full.
+    pub(crate) fn fill_after(&self, bytes: u64) {
+        self.room.store(bytes + 1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn make_room(&self) {
+        self.room.store(0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn syncs(&self) -> usize {
+        self.syncs.load(Ordering::SeqCst)
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn write(&self, file: &File, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        let room = self.room.load(Ordering::SeqCst);
+        if room == 0 {
+            return OsDisk.write(file, buffers, position);
+        }
+        let whole: Vec<u8> = buffers.iter().flat_map(|buffer| buffer.iter().copied()).collect();
+        let fits = whole.len().min(usize::try_from(room - 1).unwrap());
+        if fits == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let written = OsDisk.write(file, &[IoSlice::new(&whole[..fits])], position)?;
+        self.room.fetch_sub(written as u64, Ordering::SeqCst);
+        Ok(written)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        std::thread::sleep(Duration::from_millis(self.sync_millis.load(Ordering::SeqCst)));
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.fail_sync.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        OsDisk.sync(file)
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        if self.fail_truncate.load(Ordering::SeqCst) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        OsDisk.truncate(file, length)
+    }
+}
