@@ -1,1 +1,37 @@
 //! Users, ACLs, topics and settings as a log of records and a state machine.
+//!
+//! [`Metadata`] holds the journal and the newest [`Snapshot`]. A change is a list of [`Record`]s that is in the
+//! journal as a whole or not at all. Everything that changes is built on [`Metadata::change`]: topics
+//! ([`Metadata::create_topics`], [`Metadata::delete_topics`], [`Metadata::create_partitions`]), ACLs
+//! ([`Metadata::add_acls`], [`Metadata::delete_acls`]), credentials ([`Metadata::alter_scram`]), settings
+//! ([`Metadata::alter_configs`]) and producer ids ([`Metadata::allocate_producer_id`]).
+
+mod acl_changes;
+mod config_changes;
+mod draft;
+mod entry;
+mod error;
+mod limits;
+mod metadata;
+mod random;
+mod record;
+mod snapshot;
+mod topic_changes;
+mod topics;
+mod user_changes;
+mod users;
+
+pub use config_changes::ConfigChange;
+pub use entry::MAX_CHANGE_BYTES;
+pub use error::{MetadataError, Refusal};
+pub use limits::{
+    MAX_ACLS, MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE,
+    MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS, MAX_TOPICS, MAX_USERS,
+};
+pub use metadata::Metadata;
+pub use record::{ConfigResource, Record, SaltKeyRecord, uuid_text};
+pub use snapshot::Snapshot;
+pub use topic_changes::{NewTopic, TopicRef};
+pub use topics::{MAX_TOPIC_NAME_LENGTH, TopicMeta, check_topic_name};
+pub use user_changes::{ChangeError, ScramChange, UserOutcome};
+pub use users::User;

@@ -1,0 +1,217 @@
+//! The next snapshot, while records are applied to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use schloss_identity::FakeSaltKey;
+use schloss_policy::{Acl, AclSet};
+use schloss_wire::Principal;
+
+use crate::error::{MetadataError, Refusal};
+use crate::record::{ConfigResource, Record, SaltKeyRecord};
+use crate::snapshot::Snapshot;
+use crate::topics::{TopicMeta, Topics};
+use crate::users::Users;
+
+/// Takes records one by one and becomes a [`Snapshot`]. Parts that no record touches stay shared; ACLs are
+/// taken apart once and compiled once, however many records there are.
+pub(crate) struct Draft {
+    cluster_id: Option<Arc<str>>,
+    fake_salt_key: Option<Arc<FakeSaltKey>>,
+    topics: Arc<Topics>,
+    users: Arc<Users>,
+    broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    next_producer_id: i64,
+    super_users: Arc<[Principal]>,
+    version: u64,
+    compiled: Arc<AclSet>,
+    /// The ACLs taken apart, once one of them changed.
+    acls: Option<BTreeSet<Acl>>,
+}
+
+impl Draft {
+    /// The state of an empty journal.
+    pub(crate) fn empty(super_users: Vec<Principal>) -> Self {
+        Self {
+            cluster_id: None,
+            fake_salt_key: None,
+            topics: Arc::default(),
+            users: Arc::default(),
+            broker_configs: Arc::default(),
+            next_producer_id: 0,
+            compiled: Arc::new(AclSet::new(Vec::new(), super_users.clone(), 0)),
+            super_users: super_users.into(),
+            version: 0,
+            acls: None,
+        }
+    }
+
+    /// What follows a snapshot.
+    pub(crate) fn after(snapshot: &Snapshot) -> Self {
+        let Snapshot {
+            cluster_id,
+            fake_salt_key,
+            topics,
+            users,
+            acls,
+            super_users,
+            broker_configs,
+            next_producer_id,
+            version,
+        } = snapshot.clone();
+        Self {
+            cluster_id: Some(cluster_id),
+            fake_salt_key: Some(fake_salt_key),
+            topics,
+            users,
+            broker_configs,
+            next_producer_id,
+            super_users,
+            version,
+            compiled: acls,
+            acls: None,
+        }
+    }
+
+    /// Applies one record.
+    ///
+    /// # Errors
+    /// The record does not fit the state; the draft is as before.
+    pub(crate) fn apply(&mut self, record: Record) -> Result<(), MetadataError> {
+        let wrong = |what: String| Err(MetadataError::Inapplicable(what));
+        match record {
+            Record::ClusterId { id } => match &self.cluster_id {
+                Some(known) if **known != *id => {
+                    return wrong(format!("the cluster id {id} differs from {known}"));
+                }
+                _ => self.cluster_id = Some(id.into()),
+            },
+            Record::FakeSaltKey(SaltKeyRecord(key)) => self.fake_salt_key = Some(key),
+            Record::Topic { name, id, partitions, configs } => {
+                if let Err(refusal) = self.topics.check_new(&name) {
+                    return wrong(refusal.message);
+                }
+                if self.topics.by_id(id).is_some() || id.is_zero() || partitions < 1 {
+                    return wrong(format!("topic {name} has no id of its own or {partitions} partitions"));
+                }
+                let topic = TopicMeta { name: name.into(), id, partitions, configs };
+                Arc::make_mut(&mut self.topics).put(topic);
+            }
+            Record::TopicDeleted { id } => {
+                if self.topics.by_id(id).is_none() {
+                    return wrong("a topic was deleted that does not exist".to_owned());
+                }
+                Arc::make_mut(&mut self.topics).remove(id);
+            }
+            Record::Partitions { id, partitions } => match self.topics.by_id(id).map(|t| (**t).clone()) {
+                Some(topic) if partitions > topic.partitions => {
+                    Arc::make_mut(&mut self.topics).put(TopicMeta { partitions, ..topic });
+                }
+                _ => return wrong(format!("no topic can have {partitions} partitions now")),
+            },
+            Record::Configs { resource, changes } => return self.configure(resource, changes),
+            Record::Acl(acl) => {
+                if let Err(error) = acl.validate() {
+                    return wrong(error.to_string());
+                }
+                self.acls().insert(acl);
+            }
+            Record::AclDeleted(acl) => {
+                self.acls().remove(&acl);
+            }
+            Record::Scram { user, credential } => {
+                if let Err(error) = schloss_identity::check_user_name(&user) {
+                    return wrong(error.to_string());
+                }
+                Arc::make_mut(&mut self.users).set(&user, credential);
+            }
+            Record::ScramDeleted { user, mechanism } => {
+                Arc::make_mut(&mut self.users).remove(&user, mechanism);
+            }
+            Record::ProducerIds { next } if next < self.next_producer_id => {
+                return wrong(format!("producer ids go back to {next}"));
+            }
+            Record::ProducerIds { next } => self.next_producer_id = next,
+        }
+        Ok(())
+    }
+
+    /// Whether a topic of this name may be made.
+    pub(crate) fn check_new_topic(&self, name: &str) -> Result<(), Refusal> {
+        self.topics.check_new(name)
+    }
+
+    /// Whether the journal had the two records that are made once.
+    pub(crate) fn is_founded(&self) -> bool {
+        self.cluster_id.is_some() && self.fake_salt_key.is_some()
+    }
+
+    /// The snapshot.
+    ///
+    /// # Errors
+    /// The state lacks the cluster id or the key.
+    pub(crate) fn finish(self) -> Result<Snapshot, MetadataError> {
+        let (Some(cluster_id), Some(fake_salt_key)) = (self.cluster_id, self.fake_salt_key) else {
+            return Err(MetadataError::Inapplicable("the cluster id or the salt key is missing".to_owned()));
+        };
+        let changed = self.acls.filter(|acls| !acls.iter().eq(self.compiled.iter()));
+        let acls = match changed {
+            None => self.compiled,
+            Some(acls) => Arc::new(AclSet::new(
+                acls.into_iter().collect(),
+                self.super_users.to_vec(),
+                self.compiled.generation() + 1,
+            )),
+        };
+        Ok(Snapshot {
+            cluster_id,
+            fake_salt_key,
+            topics: self.topics,
+            users: self.users,
+            acls,
+            super_users: self.super_users,
+            broker_configs: self.broker_configs,
+            next_producer_id: self.next_producer_id,
+            version: self.version + 1,
+        })
+    }
+
+    fn acls(&mut self) -> &mut BTreeSet<Acl> {
+        self.acls.get_or_insert_with(|| self.compiled.iter().cloned().collect())
+    }
+
+    fn configure(
+        &mut self,
+        resource: ConfigResource,
+        changes: BTreeMap<String, Option<String>>,
+    ) -> Result<(), MetadataError> {
+        match resource {
+            ConfigResource::Topic(name) => {
+                let Some(topic) = self.topics.by_name(&name) else {
+                    return Err(MetadataError::Inapplicable(format!("there is no topic {name}")));
+                };
+                let mut topic = (**topic).clone();
+                configure(&mut topic.configs, changes);
+                Arc::make_mut(&mut self.topics).put(topic);
+            }
+            ConfigResource::Broker(id) => {
+                let all = Arc::make_mut(&mut self.broker_configs);
+                let configs = all.entry(id.clone()).or_default();
+                configure(configs, changes);
+                if configs.is_empty() {
+                    all.remove(&id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn configure(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => configs.insert(key, value),
+            None => configs.remove(&key),
+        };
+    }
+}

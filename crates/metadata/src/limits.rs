@@ -1,0 +1,18 @@
+//! How much there can be of everything that a client can make.
+
+/// Most topics.
+pub const MAX_TOPICS: usize = 100_000;
+/// Most partitions of all topics together.
+pub const MAX_PARTITIONS: i64 = 200_000;
+/// Most partitions that one request makes (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH` of Kafka).
+pub const MAX_NEW_PARTITIONS_PER_CHANGE: i64 = 10_000;
+/// Most ACLs.
+pub const MAX_ACLS: usize = 1_000_000;
+/// Most users.
+pub const MAX_USERS: usize = 1_000_000;
+/// Most settings of one resource.
+pub const MAX_CONFIGS_PER_RESOURCE: usize = 256;
+/// Longest name of a setting, in bytes.
+pub const MAX_CONFIG_NAME_BYTES: usize = 256;
+/// Longest value of a setting, in bytes.
+pub const MAX_CONFIG_VALUE_BYTES: usize = 16 * 1024;

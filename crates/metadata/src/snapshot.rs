@@ -1,0 +1,167 @@
+//! The whole state at one moment, never changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, ScramCredential};
+use schloss_policy::{AclSet, TopicNames};
+use schloss_wire::{Principal, Uuid};
+
+use crate::record::{ConfigResource, Record, SaltKeyRecord};
+use crate::topics::{TopicMeta, Topics};
+use crate::users::{User, Users};
+
+/// Everything that is known at one moment. Readers take one and keep to it: nothing in it changes, and what
+/// did not change is shared with the one before.
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) cluster_id: Arc<str>,
+    pub(crate) fake_salt_key: Arc<FakeSaltKey>,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) acls: Arc<AclSet>,
+    pub(crate) super_users: Arc<[Principal]>,
+    pub(crate) broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    pub(crate) next_producer_id: i64,
+    pub(crate) version: u64,
+}
+
+impl Snapshot {
+    /// The identity of the cluster: 22 characters, made when the directory was new.
+    #[must_use]
+    pub fn cluster_id(&self) -> &Arc<str> {
+        &self.cluster_id
+    }
+
+    /// One more than that of the snapshot before; starts anew with the process.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Moves when decisions may come out differently, and only then; starts anew with the process.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.acls.generation()
+    }
+
+    /// The compiled ACLs and super users.
+    #[must_use]
+    pub fn acls(&self) -> &Arc<AclSet> {
+        &self.acls
+    }
+
+    /// Whom ACLs don't bind.
+    #[must_use]
+    pub fn super_users(&self) -> &[Principal] {
+        &self.super_users
+    }
+
+    /// The key behind the salts of users that don't exist.
+    #[must_use]
+    pub fn fake_salt_key(&self) -> &Arc<FakeSaltKey> {
+        &self.fake_salt_key
+    }
+
+    /// The topic of this name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<&Arc<TopicMeta>> {
+        self.topics.by_name(name)
+    }
+
+    /// The topic of this id.
+    #[must_use]
+    pub fn topic_by_id(&self, id: Uuid) -> Option<&Arc<TopicMeta>> {
+        self.topics.by_id(id)
+    }
+
+    /// All topics, by name.
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<TopicMeta>> {
+        self.topics.iter()
+    }
+
+    /// The user of this name.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<&Arc<User>> {
+        self.users.get(name)
+    }
+
+    /// All users, by name.
+    pub fn users(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<User>)> {
+        self.users.iter()
+    }
+
+    /// The settings of a resource that differ from the defaults; none if there is no such topic.
+    #[must_use]
+    pub fn configs(&self, resource: &ConfigResource) -> Option<&BTreeMap<String, String>> {
+        match resource {
+            ConfigResource::Topic(name) => self.topic(name).map(|topic| &topic.configs),
+            ConfigResource::Broker(id) => self.broker_configs.get(id),
+        }
+    }
+
+    /// The fewest records that lead to this state, one by one: a journal is rewritten with them.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let made_once = [
+            Record::ClusterId { id: self.cluster_id.to_string() },
+            Record::FakeSaltKey(SaltKeyRecord(Arc::clone(&self.fake_salt_key))),
+            Record::ProducerIds { next: self.next_producer_id },
+        ];
+        let topics = self.topics.iter().map(|topic| Record::Topic {
+            name: topic.name.to_string(),
+            id: topic.id,
+            partitions: topic.partitions,
+            configs: topic.configs.clone(),
+        });
+        let configs = self.broker_configs.iter().map(|(id, configs)| Record::Configs {
+            resource: ConfigResource::Broker(id.clone()),
+            changes: configs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
+        });
+        let scram = self.users.iter().flat_map(|(name, user)| {
+            user.credentials().map(|credential| Record::Scram {
+                user: name.to_string(),
+                credential: (**credential).clone(),
+            })
+        });
+        let acls = self.acls.iter().map(|acl| Record::Acl(acl.clone()));
+        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(acls)
+    }
+}
+
+impl CredentialStore for Snapshot {
+    fn scram(&self, user: &str, mechanism: Mechanism) -> Option<Arc<ScramCredential>> {
+        self.users.get(user)?.credential(mechanism).cloned()
+    }
+
+    fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {
+        self.users.unknown_iterations(mechanism, seed)
+    }
+
+    fn unknown_salt_shape(&self, mechanism: Mechanism, seed: u64) -> SaltShape {
+        self.users.unknown_salt_shape(mechanism, seed)
+    }
+}
+
+impl TopicNames for Snapshot {
+    fn name_of(&self, id: Uuid) -> Option<Arc<str>> {
+        self.topics.by_id(id).map(|topic| Arc::clone(&topic.name))
+    }
+
+    fn is_missing(&self, name: &str) -> bool {
+        self.topics.by_name(name).is_none()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Snapshot")
+            .field("cluster_id", &self.cluster_id)
+            .field("version", &self.version)
+            .field("topics", &self.topics.iter().len())
+            .field("users", &self.users.len())
+            .field("acls", &self.acls.iter().len())
+            .finish_non_exhaustive()
+    }
+}
