@@ -269,6 +269,14 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_mandatory_extension_is_refused_by_name() {
+        let mandatory = Malformed("an unknown mandatory extension (m=)");
+        assert_eq!(ClientFirst::read("n,,m=x,n=a,r=b"), Err(mandatory));
+        assert_eq!(ServerFirst::read("m=x,r=ab,s=QQ==,i=4096"), Err(mandatory));
+        assert_eq!(ClientFinal::read("c=biws,m=x,r=ab,p=QUE="), Err(mandatory));
+    }
+
+    #[test]
     fn a_server_first_message_takes_only_a_positive_decimal_count() {
         assert_eq!(ServerFirst::read("r=ab,s=QQ==,i=4096,x=1").unwrap().iterations, 4096);
         for count in ["", "0", "+4096", "-1", "4096 ", "04096", "4294967296", "0x10"] {
