@@ -136,8 +136,10 @@ impl Membership {
         self.members.values().map(|member| member.rebalance_timeout).max().unwrap_or_default()
     }
 
+    /// Those who were promised a place are waited for, but not by a group that nobody is in.
     fn everybody_joined(&self) -> bool {
-        self.pending.is_empty() && self.members.values().all(|member| member.joining.is_some())
+        let all_here = self.members.values().all(|member| member.joining.is_some());
+        self.members.is_empty() || self.pending.is_empty() && all_here
     }
 
     /// Something changed that needs a new generation: begins one, or ends the join phase if it was the last
