@@ -52,9 +52,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// A second handle with the same view and its own connections.
-    pub(crate) fn sibling(&self) -> Self {
-        Self { config: Arc::clone(&self.config), view: self.view.clone(), connections: HashMap::new() }
+    pub(crate) fn shared_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
     }
 
     /// The configuration it was connected with.

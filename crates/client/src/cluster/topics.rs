@@ -109,7 +109,7 @@ impl Cluster {
         })
     }
 
-    pub(super) fn timeout_ms(&self) -> i32 {
+    pub(crate) fn timeout_ms(&self) -> i32 {
         i32::try_from(self.config.request_timeout.as_millis()).unwrap_or(i32::MAX)
     }
 }

@@ -58,8 +58,8 @@ const RECORD_OVERHEAD: usize = 5 * MAX_VARINT_BYTES + 1 + 10;
 /// How a producer works. The defaults are those of Kafka's, with `acks=all` always.
 #[derive(Clone, Debug)]
 pub struct ProducerOptions {
-    /// Ask for a producer id, so that a retried batch is stored once. Needs broker 2.8 or an
-    /// `IDEMPOTENT_WRITE` ACL before it; where that is denied, opening the producer fails.
+    /// Ask for a producer id, so that a retried batch is stored once. `WRITE` on any topic is enough for that
+    /// since Kafka 2.8, before it `IDEMPOTENT_WRITE` on the cluster is needed; a denial fails the first record.
     pub idempotent: bool,
     /// Compression of whole batches.
     pub compression: Compression,
