@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schloss_wire::{Api, ErrorCode, Request, Response, Uuid};
 
 use crate::judge::Judge;
+use crate::{api, table};
 
 /// What an engine knows of topics, as far as authorization needs it.
 pub trait TopicNames: Send + Sync {
@@ -39,6 +40,10 @@ pub struct Admitted {
 }
 
 impl Admitted {
+    pub(crate) const fn new(request: Request, whole: bool) -> Self {
+        Self { request, whole }
+    }
+
     /// What may be done.
     #[must_use]
     pub const fn request(&self) -> &Request {
@@ -75,6 +80,10 @@ type RepairFn = dyn FnOnce(&mut Response, &mut Judge<'_>) + Send;
 pub struct Repair(Box<RepairFn>);
 
 impl Repair {
+    pub(crate) fn new(repair: impl FnOnce(&mut Response, &mut Judge<'_>) + Send + 'static) -> Self {
+        Self(Box::new(repair))
+    }
+
     /// Completes `response`, the engine's answer to the request that was admitted with this repair.
     pub fn apply(self, response: &mut Response, judge: &mut Judge<'_>) {
         (self.0)(response, judge);
@@ -92,15 +101,29 @@ impl fmt::Debug for Repair {
 /// Parts that are denied are taken out and come back through the [`Repair`] with Kafka's error in Kafka's
 /// place. An API without a row in [`crate::table::TABLE`] is never admitted.
 pub fn admit(request: Request, version: i16, judge: &mut Judge<'_>, topics: &dyn TopicNames) -> Verdict {
-    let _ = (judge, topics);
-    Verdict::Refused(refuse(&request, version, ErrorCode::ClusterAuthorizationFailed, None))
+    admit_by(table::TABLE, request, version, judge, topics)
+}
+
+fn admit_by(
+    table: &[table::Row],
+    request: Request,
+    version: i16,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+) -> Verdict {
+    let key = request.api().key();
+    if !table.iter().any(|row| row.api_key == key) {
+        return Verdict::Refused(refuse(&request, version, ErrorCode::ClusterAuthorizationFailed, None));
+    }
+    api::admit(request, version, judge, topics)
 }
 
 /// Answers a whole request with one error, in the place where Kafka puts it for that API and version.
+///
+/// The message is left out where the API has no room for one.
 #[must_use]
 pub fn refuse(request: &Request, version: i16, code: ErrorCode, message: Option<&str>) -> Response {
-    let _ = (version, message, request);
-    schloss_wire::build!(schloss_wire::messages::HeartbeatResponse { error_code: code.code() }).into()
+    api::refuse(request, version, code, message)
 }
 
 /// Whether an API changes topics, groups, rules or users: its audit record must be durable before the answer

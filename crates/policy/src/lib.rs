@@ -5,6 +5,7 @@
 
 mod acl;
 mod admission;
+mod api;
 mod decision;
 mod filter;
 mod host;
@@ -12,6 +13,7 @@ mod judge;
 mod kind;
 mod prefixes;
 mod set;
+pub mod table;
 
 pub use acl::{Acl, AclError};
 pub use admission::{Admitted, Repair, TopicNames, Verdict, admit, is_administrative, refuse};

@@ -1,0 +1,144 @@
+//! Metadata: DESCRIBE on every topic; to create a missing one by asking for it, CREATE.
+
+use schloss_wire::messages::metadata_request::MetadataRequestTopic;
+use schloss_wire::messages::metadata_response::MetadataResponseTopic;
+use schloss_wire::messages::{MetadataRequest, MetadataResponse};
+use schloss_wire::{ErrorCode, Uuid, build};
+
+use super::OPERATIONS_NOT_ASKED;
+use super::split::{Left, conclude, take_denied, topic_refusal};
+use crate::admission::{TopicNames, Verdict};
+use crate::judge::Judge;
+use crate::kind::ResourceType;
+use crate::table::{self, Need};
+
+/// First version in which a topic may be asked for by its id. Versions 10 and 11 carry the field, but Kafka
+/// refuses to be asked by it.
+const TOPIC_IDS: i16 = 12;
+/// Versions that report what may be done to topics, and to the cluster.
+const TOPIC_OPERATIONS: std::ops::RangeFrom<i16> = 8..;
+const CLUSTER_OPERATIONS: std::ops::RangeInclusive<i16> = 8..=10;
+
+pub(super) fn admit(
+    mut request: MetadataRequest,
+    version: i16,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+) -> Verdict {
+    let [describe, create_any, create, _] = table::METADATA;
+    if !is_well_formed(&request, version) {
+        return Verdict::Refused(refuse(&request, ErrorCode::InvalidRequest).into());
+    }
+    if version == 0 && request.topics.as_ref().is_some_and(Vec::is_empty) {
+        // The oldest way to ask for all. From here on an empty list means none, or a request whose topics
+        // are all denied would be one for all topics.
+        request.topics = None;
+    }
+    let mut denied = Vec::new();
+    let mut left = Left::Whole;
+    if let Some(named) = &mut request.topics {
+        denied = take_denied(named, |topic| {
+            let (id, name) = (topic.topic_id, topic.name.clone().unwrap_or_default());
+            topic_refusal(&describe, judge, topics, !id.is_zero(), &name, id)
+        });
+        if request.allow_auto_topic_creation {
+            denied.extend(take_uncreatable(&create_any, &create, named, judge, topics));
+        }
+        if !denied.is_empty() {
+            left = Left::Part;
+        }
+        for topic in named.iter_mut().filter(|topic| !topic.topic_id.is_zero()) {
+            // The id was authorized, so an engine must not go by a name that came with it.
+            topic.name = None;
+        }
+        if request.allow_auto_topic_creation && !topics.creates_missing_topics() {
+            request.allow_auto_topic_creation = false;
+            left = Left::Part;
+        }
+    }
+    let asked = Asked {
+        topic_operations: TOPIC_OPERATIONS.contains(&version) && request.include_topic_authorized_operations,
+        cluster_operations: CLUSTER_OPERATIONS.contains(&version)
+            && request.include_cluster_authorized_operations,
+    };
+    conclude(request, left, judge, move |response: &mut MetadataResponse, judge| {
+        asked.complete(response, &describe, judge);
+        response.topics.extend(denied.into_iter().map(|(topic, code)| refuse_topic(topic, code)));
+    })
+}
+
+fn is_well_formed(request: &MetadataRequest, version: i16) -> bool {
+    request.topics.iter().flatten().all(|topic| match (&topic.name, topic.topic_id.is_zero()) {
+        (Some(_), true) => true,
+        (_, false) => version >= TOPIC_IDS,
+        (None, true) => false,
+    })
+}
+
+/// Takes out the missing topics that this request would create without being allowed to.
+fn take_uncreatable(
+    create_any: &Need,
+    create: &Need,
+    named: &mut Vec<MetadataRequestTopic>,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+) -> Vec<(MetadataRequestTopic, ErrorCode)> {
+    if !topics.creates_missing_topics() {
+        return Vec::new();
+    }
+    take_denied(named, |topic| {
+        let name = topic.name.as_ref().filter(|name| topic.topic_id.is_zero() && topics.is_missing(name))?;
+        if create_any.suffices_on_cluster(judge) { None } else { create.refusal(judge, name) }
+    })
+}
+
+/// What a request asked to be told of operations.
+#[derive(Clone, Copy)]
+struct Asked {
+    topic_operations: bool,
+    cluster_operations: bool,
+}
+
+impl Asked {
+    /// Leaves only what the caller may see, and adds what it may do.
+    fn complete(self, response: &mut MetadataResponse, describe: &Need, judge: &mut Judge<'_>) {
+        response.topics.retain_mut(|topic| match &topic.name {
+            Some(name) => describe.shows(judge, name),
+            // An error on an id, which tells nothing else.
+            None => topic.error_code != ErrorCode::None.code(),
+        });
+        for topic in &mut response.topics {
+            topic.topic_authorized_operations = match &topic.name {
+                Some(name) if self.topic_operations => judge.authorized_operations(ResourceType::Topic, name),
+                _ => OPERATIONS_NOT_ASKED,
+            };
+        }
+        response.cluster_authorized_operations = if self.cluster_operations {
+            judge.authorized_cluster_operations()
+        } else {
+            OPERATIONS_NOT_ASKED
+        };
+    }
+}
+
+pub(super) fn refuse(request: &MetadataRequest, code: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.iter().flatten().map(|topic| {
+        build!(MetadataResponseTopic {
+            error_code: code.code(),
+            // Versions before 12 can't carry null.
+            name: Some(topic.name.clone().unwrap_or_default()),
+            topic_id: topic.topic_id,
+        })
+    });
+    build!(MetadataResponse { topics: topics.collect(), error_code: code.code() })
+}
+
+/// Who asked by name learns no id, and who asked by id learns no name.
+fn refuse_topic(topic: MetadataRequestTopic, code: ErrorCode) -> MetadataResponseTopic {
+    let error_code = code.code();
+    if topic.topic_id.is_zero() {
+        build!(MetadataResponseTopic { error_code, name: topic.name, topic_id: Uuid::ZERO })
+    } else {
+        build!(MetadataResponseTopic { error_code, name: None, topic_id: topic.topic_id })
+    }
+}

@@ -1,0 +1,21 @@
+//! Heartbeat: READ on the group.
+
+use schloss_wire::messages::{HeartbeatRequest, HeartbeatResponse};
+use schloss_wire::{ErrorCode, build};
+
+use super::split::allow;
+use crate::admission::Verdict;
+use crate::judge::Judge;
+use crate::table;
+
+pub(super) fn admit(request: HeartbeatRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [read] = table::HEARTBEAT;
+    match read.refusal(judge, &request.group_id) {
+        Some(code) => Verdict::Refused(refuse(code).into()),
+        None => allow(request),
+    }
+}
+
+pub(super) fn refuse(code: ErrorCode) -> HeartbeatResponse {
+    build!(HeartbeatResponse { error_code: code.code() })
+}

@@ -1,0 +1,174 @@
+//! What guards share: taking entries out, and making a verdict of what is left.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use schloss_wire::{Api, ErrorCode, Request, Response, StrBytes, Uuid};
+
+use crate::admission::{Admitted, Repair, TopicNames, Verdict};
+use crate::judge::Judge;
+use crate::table::{self, Need};
+
+/// Takes the entries out of `items` to which `error_of` gives an error.
+pub(super) fn take_denied<T>(
+    items: &mut Vec<T>,
+    mut error_of: impl FnMut(&T) -> Option<ErrorCode>,
+) -> Vec<(T, ErrorCode)> {
+    let error = Cell::new(None);
+    items
+        .extract_if(.., |item| {
+            error.set(error_of(item));
+            error.get().is_some()
+        })
+        .filter_map(|item| Some((item, error.get()?)))
+        .collect()
+}
+
+/// The name of the topic with this id.
+pub(super) fn name_of(topics: &dyn TopicNames, id: Uuid) -> Result<Arc<str>, ErrorCode> {
+    // The zero id means "none" and can be nobody's.
+    let known = if id.is_zero() { None } else { topics.name_of(id) };
+    known.ok_or(ErrorCode::UnknownTopicId)
+}
+
+/// The error of an entry that is authorized by its topic, which some versions name by id.
+pub(super) fn topic_refusal(
+    need: &Need,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+    by_id: bool,
+    name: &StrBytes,
+    id: Uuid,
+) -> Option<ErrorCode> {
+    if !by_id {
+        return need.refusal(judge, name);
+    }
+    match name_of(topics, id) {
+        Ok(name) => need.refusal(judge, &name),
+        Err(error) => Some(error),
+    }
+}
+
+/// How much of a request is left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Left {
+    /// All of it, unchanged.
+    Whole,
+    /// Some of it.
+    Part,
+    /// Nothing that an engine could do.
+    Nothing,
+}
+
+impl Left {
+    /// After `denied` were taken out and `remaining` are there.
+    pub(super) const fn after<T, D>(remaining: &[T], denied: &[D]) -> Self {
+        match (denied.is_empty(), remaining.is_empty()) {
+            (true, _) => Self::Whole,
+            (false, true) => Self::Nothing,
+            (false, false) => Self::Part,
+        }
+    }
+}
+
+/// A response body, found in a [`Response`].
+pub(super) trait Body: Default + Into<Response> + 'static {
+    fn of(response: &mut Response) -> Option<&mut Self>;
+}
+
+macro_rules! bodies {
+    ($($variant:ident: $body:ident),+ $(,)?) => {
+        $(impl Body for schloss_wire::messages::$body {
+            fn of(response: &mut Response) -> Option<&mut Self> {
+                match response {
+                    Response::$variant(body) => Some(body),
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+bodies! {
+    Produce: ProduceResponse,
+    Fetch: FetchResponse,
+    ListOffsets: ListOffsetsResponse,
+    Metadata: MetadataResponse,
+    OffsetCommit: OffsetCommitResponse,
+    OffsetFetch: OffsetFetchResponse,
+    FindCoordinator: FindCoordinatorResponse,
+    DescribeGroups: DescribeGroupsResponse,
+    ListGroups: ListGroupsResponse,
+    CreateTopics: CreateTopicsResponse,
+    DeleteTopics: DeleteTopicsResponse,
+    DescribeConfigs: DescribeConfigsResponse,
+    CreatePartitions: CreatePartitionsResponse,
+    DeleteGroups: DeleteGroupsResponse,
+    IncrementalAlterConfigs: IncrementalAlterConfigsResponse,
+    DescribeCluster: DescribeClusterResponse,
+}
+
+/// The verdict on what is left, whose answer needs `repair`. If nothing is left, the answer is the repair of
+/// an empty one.
+pub(super) fn conclude<R: Body>(
+    request: impl Into<Request>,
+    left: Left,
+    judge: &mut Judge<'_>,
+    repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static,
+) -> Verdict {
+    if left == Left::Nothing {
+        let mut body = R::default();
+        repair(&mut body, judge);
+        return Verdict::Refused(body.into());
+    }
+    Verdict::Admitted(Admitted::new(request.into(), left == Left::Whole), repairing(repair))
+}
+
+/// The verdict on a request that is allowed as it is and whose answer needs `repair`.
+pub(super) fn allow_with<R: Body>(
+    request: impl Into<Request>,
+    repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static,
+) -> Verdict {
+    Verdict::Admitted(Admitted::new(request.into(), true), repairing(repair))
+}
+
+/// The verdict on a request that is allowed as it is and whose answer needs nothing.
+pub(super) fn allow(request: impl Into<Request>) -> Verdict {
+    Verdict::Admitted(Admitted::new(request.into(), true), Repair::new(|_, _| {}))
+}
+
+fn repairing<R: Body>(repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static) -> Repair {
+    Repair::new(move |response, judge| match R::of(response) {
+        Some(body) => repair(body, judge),
+        None => {
+            // An engine that answers another API than it was asked: none of that may go out.
+            let mut body = R::default();
+            repair(&mut body, judge);
+            *response = body.into();
+        }
+    })
+}
+
+/// What an API that is served before the policy gets from it.
+pub(super) fn out_of_place(api: Api) -> ErrorCode {
+    let row = table::row(api.key()).and_then(|row| row.after_authentication);
+    row.unwrap_or(ErrorCode::ClusterAuthorizationFailed)
+}
+
+/// A message for the wire.
+pub(super) fn text(message: Option<&str>) -> Option<StrBytes> {
+    message.map(StrBytes::from)
+}
+
+/// Kafka's own words for an error of authorization, where it sends them along.
+pub(super) fn words(code: ErrorCode) -> Option<StrBytes> {
+    text(Some(match code {
+        ErrorCode::TopicAuthorizationFailed => "Topic authorization failed.",
+        ErrorCode::GroupAuthorizationFailed => "Group authorization failed.",
+        ErrorCode::ClusterAuthorizationFailed => "Cluster authorization failed.",
+        ErrorCode::TransactionalIdAuthorizationFailed => "Transactional Id authorization failed.",
+        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        ErrorCode::UnknownTopicId => "This server does not host this topic ID.",
+        _ => return None,
+    }))
+}
