@@ -100,14 +100,14 @@ impl FileSink {
 
     /// The file to append to; begins one if there is none.
     fn current(&mut self) -> io::Result<&mut Current> {
-        if let Some(how) = self.current.as_ref().and_then(Current::changed) {
-            if let Some(current) = self.current.take() {
-                self.events.push(
-                    Event::system("audit.FileChanged")
-                        .result("CHANGED")
-                        .message(format!("{} was {how} by somebody else", current.path.display())),
-                );
-            }
+        if let Some(how) = self.current.as_ref().and_then(Current::changed)
+            && let Some(current) = self.current.take()
+        {
+            self.events.push(
+                Event::system("audit.FileChanged")
+                    .result("CHANGED")
+                    .message(format!("{} was {how} by somebody else", current.path.display())),
+            );
         }
         let current = match self.current.take() {
             Some(current) => current,
