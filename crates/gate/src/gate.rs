@@ -6,13 +6,20 @@ use std::sync::Arc;
 use schloss_audit::Audit;
 use schloss_metadata::Metadata;
 use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use crate::house::House;
+use crate::listener::Listener;
 use crate::{Engine, GateConfig};
 
 /// A gate that is listening. Dropping it closes the ports and every connection at once; see
 /// [`Gate::shutdown`] for the orderly way.
 pub struct Gate {
     addresses: Vec<(String, SocketAddr)>,
+    listeners: JoinSet<()>,
+    closing: watch::Sender<bool>,
+    audit: Audit,
 }
 
 /// Why a gate can't be opened.
@@ -28,24 +35,38 @@ pub enum GateError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A setting that can't work.
-    #[error("{0}")]
-    Setting(String),
+    /// A setting with which nobody could be served.
+    #[error("{0} must be more than zero")]
+    Zero(&'static str),
+    /// No mechanism, so nobody could authenticate.
+    #[error("at least one SASL mechanism is needed")]
+    NoMechanism,
 }
 
 impl Gate {
     /// Binds every listener and starts to serve. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// A port that can't be bound, or a bound of zero.
+    /// A port that can't be bound, or settings with which nobody could be served.
     pub fn start(
-        config: GateConfig,
-        _engine: Arc<dyn Engine>,
-        _metadata: Arc<Metadata>,
-        _audit: Audit,
+        mut config: GateConfig,
+        engine: Arc<dyn Engine>,
+        metadata: Arc<Metadata>,
+        audit: Audit,
     ) -> Result<Self, GateError> {
-        let _ = config;
-        Ok(Self { addresses: Vec::new() })
+        check(&config)?;
+        let bound = std::mem::take(&mut config.listeners);
+        let bound = bound.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+        let (closing, hears_closing) = watch::channel(false);
+        let house = Arc::new(House::new(config, engine, metadata, audit.clone(), hears_closing));
+        let addresses =
+            bound.iter().map(|listener| (listener.name().to_owned(), listener.address())).collect();
+        let mut listeners = JoinSet::new();
+        for listener in bound {
+            tracing::info!(listener = listener.name(), address = %listener.address(), "listening");
+            listeners.spawn(listener.run(Arc::clone(&house)));
+        }
+        Ok(Self { addresses, listeners, closing, audit })
     }
 
     /// Name and bound address of every listener, in the order of the configuration.
@@ -55,6 +76,40 @@ impl Gate {
     }
 
     /// Stops accepting, lets requests in flight end within `shutdown_timeout`, writes the traffic sums to the
-    /// audit trail and closes.
-    pub async fn shutdown(self) {}
+    /// audit trail, closes every connection and flushes the trail.
+    pub async fn shutdown(mut self) {
+        // Nobody listens any more if every listener has ended already.
+        let _ = self.closing.send(true);
+        while self.listeners.join_next().await.is_some() {}
+        self.audit.flush().await;
+    }
+}
+
+fn check(config: &GateConfig) -> Result<(), GateError> {
+    let bounds = [
+        ("max_request_bytes", config.max_request_bytes),
+        ("max_buffered_bytes", config.max_buffered_bytes),
+        ("max_in_flight", config.max_in_flight),
+        ("max_in_flight_bytes", config.max_in_flight_bytes),
+        ("max_connections", config.max_connections),
+        ("max_connections_per_address", config.max_connections_per_address),
+        ("max_concurrent_handshakes", config.max_concurrent_handshakes),
+    ];
+    let times = [
+        ("handshake_timeout", config.handshake_timeout),
+        ("authentication_timeout", config.authentication_timeout),
+        ("idle_timeout", config.idle_timeout),
+        ("frame_timeout", config.frame_timeout),
+        ("write_timeout", config.write_timeout),
+        ("audit_summary_interval", config.audit_summary_interval),
+    ];
+    let zero_bound = bounds.into_iter().find(|(_, bound)| *bound == 0).map(|(name, _)| name);
+    let zero_time = times.into_iter().find(|(_, time)| time.is_zero()).map(|(name, _)| name);
+    if let Some(name) = zero_bound.or(zero_time) {
+        return Err(GateError::Zero(name));
+    }
+    if config.mechanisms.is_empty() {
+        return Err(GateError::NoMechanism);
+    }
+    Ok(())
 }

@@ -1,12 +1,37 @@
-//! Listeners, sessions and the one pipeline every request takes.
+//! The gate: listeners, sessions and the one pipeline every request takes.
+//!
+//! ```text
+//! accept -> limits -> first bytes -> TLS -> frames -> ApiVersions, SASL -> session
+//!        -> decode -> policy -> engine -> repair -> audit -> encode -> write
+//! ```
+//!
+//! An [`Engine`] sees admitted requests of authenticated callers only. Open `pipeline` first, then `serving`
+//! (the loop of a connection) and `sasl` (how a stranger becomes a session).
 
+mod administration;
+mod api_versions;
+mod audit_trail;
+mod changes;
 mod config;
+mod connection;
 mod engine;
+mod frames;
 mod gate;
+mod house;
+mod limits;
+mod listener;
+mod memory;
+mod outbox;
+mod pipeline;
+mod plaintext;
+mod sasl;
+mod security_apis;
+mod serving;
+mod session;
+mod socket;
+mod traffic;
 
 pub use config::{GateConfig, ListenerConfig};
 pub use engine::{Caller, Engine, Outcome};
+pub use frames::FRAME_BYTES_PER_SECOND_MIN;
 pub use gate::{Gate, GateError};
-
-/// Bytes a second at which a large frame has to arrive once its `frame_timeout` is over.
-pub const FRAME_BYTES_PER_SECOND_MIN: usize = 256 * 1024;

@@ -38,7 +38,10 @@ impl FrameMemory {
 
     /// Takes the memory as soon as it is free, in the order of asking. `None` can't happen while the gate is
     /// open.
-    pub(crate) fn take(&self, frame_bytes: usize) -> impl Future<Output = Option<FramePermit>> + Send + use<> {
+    pub(crate) fn take(
+        &self,
+        frame_bytes: usize,
+    ) -> impl Future<Output = Option<FramePermit>> + Send + use<> {
         let (units, wanted) = (Arc::clone(&self.units), self.units_of(frame_bytes));
         async move { units.acquire_many_owned(wanted).await.ok() }
     }

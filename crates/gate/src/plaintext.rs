@@ -81,9 +81,9 @@ impl FirstBytes {
                 ))
             }
             Self::Http => Some("an HTTP client tried to connect to this Kafka TLS port".to_owned()),
-            Self::Unknown | Self::Incomplete => {
-                Some("a client that speaks neither TLS nor Kafka tried to connect to this TLS port".to_owned())
-            }
+            Self::Unknown | Self::Incomplete => Some(
+                "a client that speaks neither TLS nor Kafka tried to connect to this TLS port".to_owned(),
+            ),
         }
     }
 }

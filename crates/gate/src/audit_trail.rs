@@ -1,0 +1,125 @@
+//! From what the gate saw to events of the audit trail.
+
+use schloss_audit::{Event, EventKind};
+use schloss_identity::Mechanism;
+use schloss_policy::{Decision, Reason, ResourceType};
+use schloss_wire::{Api, ErrorCode, RequestHead};
+
+use crate::Caller;
+use crate::sasl::Refusal;
+use crate::session::{Peer, Session};
+
+/// Which request an event is about.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) caller: Caller,
+    pub(crate) mechanism: Mechanism,
+    pub(crate) api: Api,
+    pub(crate) correlation_id: i32,
+}
+
+/// Something about a connection whose peer is not known: `method` says in which part of the gate.
+pub(crate) fn connection(peer: &Peer, method: &str, error: ErrorCode, words: impl Into<String>) -> Event {
+    at(peer, Event::connection(method)).result(error.name()).message(words)
+}
+
+/// Something about the connection of a session.
+pub(crate) fn session_broken(session: &Session, method: &str, error: ErrorCode, words: String) -> Event {
+    with_session(session, Event::connection(method)).result(error.name()).message(words)
+}
+
+/// Why a connection was closed before its peer was authenticated.
+pub(crate) fn refused(peer: &Peer, refusal: Refusal) -> Event {
+    let Refusal { error, words, mechanism, claimed_user, head, is_failed_login } = refusal;
+    let method = head
+        .as_ref()
+        .and_then(|head| Api::from_key(head.api_key))
+        .map_or_else(|| "kafka.Connection".to_owned(), method_name);
+    let kind = if is_failed_login { EventKind::Authentication } else { EventKind::Connection };
+    let mut event = at(peer, Event::new(kind, method)).result(error.name()).message(words);
+    event.mechanism = mechanism;
+    event.principal = claimed_user.map(|user| format!("User:{user}"));
+    match head {
+        Some(head) => with_head(event, &head),
+        None => event,
+    }
+}
+
+/// Somebody proved who they are.
+pub(crate) fn logged_in(session: &Session) -> Event {
+    with_session(session, Event::authentication("kafka.SaslAuthenticate"))
+}
+
+/// Adds who and from where.
+pub(crate) fn with_session(session: &Session, event: Event) -> Event {
+    at(session.peer(), event)
+        .principal(session.proof().principal().as_str())
+        .mechanism(session.proof().mechanism().name())
+}
+
+impl Origin {
+    /// A decision that went against the caller.
+    pub(crate) fn denied(&self, decision: &Decision) -> Event {
+        let event = Event::authorization(method_name(self.api)).result(denial_error(decision).name());
+        decided(self.on(event), decision)
+    }
+
+    /// An administrative action, done or refused as a whole, without a decision to name.
+    pub(crate) fn administration(&self, error: ErrorCode) -> Event {
+        self.on(Event::administration(method_name(self.api))).result(error.name())
+    }
+
+    /// A request that could not be served.
+    pub(crate) fn broken(&self, error: ErrorCode, words: impl Into<String>) -> Event {
+        self.on(Event::connection(method_name(self.api))).result(error.name()).message(words)
+    }
+
+    fn on(&self, event: Event) -> Event {
+        let caller = &self.caller;
+        event
+            .principal(caller.principal.as_str())
+            .mechanism(self.mechanism.name())
+            .client_address(caller.address)
+            .listener(&*caller.listener)
+            .connection_id(caller.connection_id.to_string())
+            .client_id(&*caller.client_id)
+            .api_version(caller.api_version)
+            .correlation_id(self.correlation_id)
+    }
+}
+
+/// Adds a decision and the rule that it rests on.
+pub(crate) fn decided(event: Event, decision: &Decision) -> Event {
+    let event = event
+        .operation(format!("{:?}", decision.operation))
+        .resource(format!("{:?}", decision.resource_type), &*decision.resource_name)
+        .decision(decision.allowed, decision.reason.to_string());
+    match &decision.reason {
+        Reason::Acl(acl) => event.pattern_type(acl.pattern_type.kafka_name()),
+        _ => event,
+    }
+}
+
+/// How the audit trail names an API.
+pub(crate) fn method_name(api: Api) -> String {
+    format!("kafka.{}", api.name())
+}
+
+fn at(peer: &Peer, event: Event) -> Event {
+    event.client_address(peer.address).listener(&*peer.listener).connection_id(peer.connection_id.to_string())
+}
+
+fn with_head(event: Event, head: &RequestHead) -> Event {
+    event.client_id(head.client_id()).correlation_id(head.correlation_id).api_version(head.api_version)
+}
+
+// The error that Kafka's clients see for a denial on this type of resource.
+const fn denial_error(decision: &Decision) -> ErrorCode {
+    match decision.resource_type {
+        ResourceType::Topic => ErrorCode::TopicAuthorizationFailed,
+        ResourceType::Group => ErrorCode::GroupAuthorizationFailed,
+        ResourceType::Cluster | ResourceType::User => ErrorCode::ClusterAuthorizationFailed,
+        ResourceType::TransactionalId => ErrorCode::TransactionalIdAuthorizationFailed,
+        ResourceType::DelegationToken => ErrorCode::DelegationTokenAuthorizationFailed,
+    }
+}

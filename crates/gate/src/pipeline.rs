@@ -1,0 +1,298 @@
+//! The one way of every request of a session: decode, decide, serve, repair, record, encode.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use schloss_audit::Event;
+use schloss_policy::{Admitted, Decision, Judge, Repair, Verdict, admit, is_administrative, refuse};
+use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
+use schloss_wire::{Api, DecodeBudget, ErrorCode, Request, RequestHead, Response, build};
+
+use crate::Outcome;
+use crate::administration;
+use crate::audit_trail::Origin;
+use crate::house::House;
+use crate::memory::FramePermit;
+use crate::sasl::describe;
+use crate::security_apis;
+use crate::session::Session;
+use crate::traffic::{Carried, TrafficSums};
+
+/// Denials of one request that get a record each; the rest of them share one.
+const DENIALS_MAX: usize = 1000;
+
+/// What a request needs of its connection.
+pub(crate) struct Pipeline<'a> {
+    pub(crate) house: &'a Arc<House>,
+    pub(crate) session: &'a mut Session,
+    pub(crate) events: &'a mut Vec<Event>,
+    pub(crate) sums: &'a mut TrafficSums,
+}
+
+/// A request on its way from the engine back to the wire.
+pub(crate) struct InFlight {
+    work: Work,
+    origin: Origin,
+    repair: Option<Repair>,
+    carried: Option<Carried>,
+    // An `acks=0` producer hears of a refused partition by the end of the connection.
+    closes: bool,
+    /// The version to encode the answer in.
+    version: i16,
+    /// Bytes of its frame.
+    pub(crate) bytes: usize,
+    _permit: Option<FramePermit>,
+}
+
+enum Work {
+    Ready(Option<Outcome>),
+    Waiting(BoxFuture<'static, Outcome>),
+}
+
+/// Why a connection can't go on.
+pub(crate) struct Broken {
+    pub(crate) error: ErrorCode,
+    pub(crate) words: String,
+}
+
+/// One request, its header read.
+pub(crate) struct Incoming {
+    pub(crate) head: RequestHead,
+    body: Bytes,
+    bytes: usize,
+    permit: Option<FramePermit>,
+}
+
+impl Incoming {
+    /// # Errors
+    /// The frame does not begin with a request header.
+    pub(crate) fn parse(frame: Bytes, permit: Option<FramePermit>) -> Result<Self, Broken> {
+        let bytes = frame.len();
+        let (head, body) = RequestHead::parse(frame).map_err(|error| {
+            Broken::new(ErrorCode::InvalidRequest, format!("malformed request header: {error}"))
+        })?;
+        Ok(Self { head, body, bytes, permit })
+    }
+
+    /// Whether it may be handed to the engine while earlier ones of its kind are still there.
+    pub(crate) const fn pipelines(&self) -> bool {
+        self.head.api_key == Api::Produce.key()
+    }
+}
+
+impl InFlight {
+    /// Whether its answer is of use to nobody once its peer is gone.
+    pub(crate) const fn is_cancellable(&self) -> bool {
+        matches!(self.origin.api, Api::Fetch | Api::JoinGroup | Api::SyncGroup)
+    }
+
+    /// Whether a later produce request may go to the engine before this one is answered.
+    pub(crate) const fn pipelines(&self) -> bool {
+        matches!(self.origin.api, Api::Produce)
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut self.work {
+            // A second poll after the end can't happen: the caller takes the request out of its queue.
+            Work::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Outcome::Close)),
+            Work::Waiting(future) => Pin::new(future).poll(cx),
+        }
+    }
+
+    /// Which request this is, for a record about its failure.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl Broken {
+    pub(crate) const fn new(error: ErrorCode, words: String) -> Self {
+        Self { error, words }
+    }
+}
+
+impl Pipeline<'_> {
+    /// Takes a request as far as the engine. What waits is in the value returned.
+    ///
+    /// # Errors
+    /// The request can't be answered in a form that its sender would understand.
+    pub(crate) fn begin(&mut self, incoming: Incoming) -> Result<InFlight, Broken> {
+        let Incoming { head, body, bytes, permit } = incoming;
+        let unsupported =
+            || Broken::new(ErrorCode::UnsupportedVersion, format!("{} is not served", describe(&head)));
+        let api = Api::from_key(head.api_key).ok_or_else(unsupported)?;
+        if api == Api::ApiVersions {
+            let answered = self.house.catalogue.answer(&head, body);
+            let (response, version) = answered.map_err(|error| Broken::malformed(&head, &error))?;
+            let ready = self.ready(&head, api, Outcome::Reply(response));
+            return Ok(InFlight { version, bytes, ..ready });
+        }
+        if !api.supports(head.api_version) {
+            return Err(unsupported());
+        }
+        let budget = DecodeBudget::Authenticated { max_request_bytes: self.house.config.max_request_bytes };
+        let request = Request::decode(api, head.api_version, body, budget.limits())
+            .map_err(|error| Broken::malformed(&head, &error))?;
+        let in_flight = match self.refused_at_once(&head, &request) {
+            Some(response) => self.ready(&head, api, Outcome::Reply(response)),
+            None => self.decide(&head, request),
+        };
+        Ok(InFlight { bytes, _permit: permit, ..in_flight })
+    }
+
+    /// Takes the engine's outcome to the wire; nothing for a request without an answer.
+    ///
+    /// # Errors
+    /// The connection has to be closed, for a reason worth recording if there is one.
+    pub(crate) fn finish(
+        &mut self,
+        done: InFlight,
+        outcome: Outcome,
+    ) -> Result<Option<BytesMut>, Option<Broken>> {
+        let mut response = match outcome {
+            Outcome::Close => return Err(None),
+            Outcome::NoReply => {
+                if let Some(carried) = done.carried {
+                    self.sums.produced(carried, None, &*self.house.topics);
+                }
+                return if done.closes { Err(None) } else { Ok(None) };
+            }
+            Outcome::Reply(_) if done.closes => return Err(None),
+            Outcome::Reply(response) => response,
+        };
+        if response.api() != done.origin.api {
+            let words = format!("the engine answered {} with another API", done.origin.api.name());
+            return Err(Some(Broken::new(ErrorCode::UnknownServerError, words)));
+        }
+        if let Some(repair) = done.repair {
+            let snapshot = self.house.metadata.snapshot();
+            let mut judge = Judge::new(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+            repair.apply(&mut response, &mut judge);
+            let decisions = judge.into_decisions();
+            self.record_denials(&done.origin, &decisions);
+        }
+        match (&response, done.carried) {
+            (Response::Produce(answer), Some(carried)) => {
+                self.sums.produced(carried, Some(answer), &*self.house.topics);
+            }
+            (Response::Fetch(answer), _) => self.sums.fetched(answer, &*self.house.topics),
+            _ => {}
+        }
+        let encoded = response.encode_frame(done.origin.correlation_id, done.version);
+        encoded.map(Some).map_err(|error| {
+            let words = format!("the answer to {} can't be encoded: {error}", done.origin.api.name());
+            Some(Broken::new(ErrorCode::UnknownServerError, words))
+        })
+    }
+
+    /// Requests that are answered without asking policy.
+    fn refused_at_once(&mut self, head: &RequestHead, request: &Request) -> Option<Response> {
+        let api = request.api();
+        match api {
+            Api::SaslHandshake => {
+                let error_code = ErrorCode::IllegalSaslState.code();
+                let mechanisms =
+                    self.house.config.mechanisms.iter().map(|known| known.name().into()).collect();
+                Some(build!(SaslHandshakeResponse { error_code, mechanisms }).into())
+            }
+            Api::SaslAuthenticate => {
+                let error_code = ErrorCode::IllegalSaslState.code();
+                let words = "SaslAuthenticate request received after successful authentication";
+                Some(
+                    build!(SaslAuthenticateResponse { error_code, error_message: Some(words.into()) }).into(),
+                )
+            }
+            _ if !self.house.catalogue.serves(api) => {
+                Some(refuse(request, head.api_version, ErrorCode::UnsupportedVersion, None))
+            }
+            _ if is_administrative(api) && !self.house.audit.is_writable() => {
+                // Recording it is also what finds out whether the audit trail can be written again.
+                let words = "refused: the audit trail can't be written";
+                let origin = self.origin(head, api);
+                self.events.push(origin.administration(ErrorCode::KafkaStorageError).message(words));
+                Some(refuse(request, head.api_version, ErrorCode::KafkaStorageError, Some(words)))
+            }
+            _ => None,
+        }
+    }
+
+    fn decide(&mut self, head: &RequestHead, request: Request) -> InFlight {
+        let api = request.api();
+        let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
+        let snapshot = self.house.metadata.snapshot();
+        let mut judge = Judge::new(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+        let verdict = admit(request, head.api_version, &mut judge, &*self.house.topics);
+        let decisions = judge.into_decisions();
+        let origin = self.origin(head, api);
+        self.record_denials(&origin, &decisions);
+        match verdict {
+            Verdict::Refused(response) => {
+                let outcome = if is_unanswered { Outcome::Close } else { Outcome::Reply(response) };
+                InFlight::new(origin, Work::Ready(Some(outcome)))
+            }
+            Verdict::Admitted(admitted, repair) => {
+                let closes = is_unanswered && !admitted.whole();
+                let in_flight = self.call(origin, admitted, repair, decisions);
+                InFlight { closes, ..in_flight }
+            }
+        }
+    }
+
+    fn call(&self, origin: Origin, admitted: Admitted, repair: Repair, decisions: Vec<Decision>) -> InFlight {
+        if is_administrative(origin.api) {
+            let future =
+                administration::perform(Arc::clone(self.house), origin.clone(), admitted, repair, decisions);
+            return InFlight::new(origin, Work::Waiting(future));
+        }
+        if security_apis::serves(origin.api) {
+            let response = security_apis::describe(self.house, admitted);
+            let in_flight = InFlight::new(origin, Work::Ready(Some(Outcome::Reply(response))));
+            return InFlight { repair: Some(repair), ..in_flight };
+        }
+        let carried = match admitted.request() {
+            Request::Produce(produce) => Some(Carried::by(produce)),
+            _ => None,
+        };
+        let future = self.house.engine.call(origin.caller.clone(), admitted);
+        InFlight { repair: Some(repair), carried, ..InFlight::new(origin, Work::Waiting(future)) }
+    }
+
+    fn ready(&mut self, head: &RequestHead, api: Api, outcome: Outcome) -> InFlight {
+        InFlight::new(self.origin(head, api), Work::Ready(Some(outcome)))
+    }
+
+    fn origin(&mut self, head: &RequestHead, api: Api) -> Origin {
+        Origin {
+            caller: self.session.caller(head.client_id(), head.api_version),
+            mechanism: self.session.proof().mechanism(),
+            api,
+            correlation_id: head.correlation_id,
+        }
+    }
+
+    fn record_denials(&mut self, origin: &Origin, decisions: &[Decision]) {
+        let mut denials = decisions.iter().filter(|decision| !decision.allowed);
+        self.events.extend(denials.by_ref().take(DENIALS_MAX).map(|decision| origin.denied(decision)));
+        let rest = denials.count();
+        if let (true, Some(last)) = (rest > 0, self.events.last_mut()) {
+            last.message = Some(format!("and {rest} more resources of this request were denied"));
+        }
+    }
+}
+
+impl InFlight {
+    fn new(origin: Origin, work: Work) -> Self {
+        let version = origin.caller.api_version;
+        Self { work, origin, repair: None, carried: None, closes: false, version, bytes: 0, _permit: None }
+    }
+}
+
+impl Broken {
+    fn malformed(head: &RequestHead, error: &dyn std::error::Error) -> Self {
+        Self::new(ErrorCode::InvalidRequest, format!("malformed {}: {error}", describe(head)))
+    }
+}

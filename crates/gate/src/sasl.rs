@@ -1,0 +1,267 @@
+//! `17 SaslHandshake` and `36 SaslAuthenticate`: from a stranger to a proof, as a state machine without I/O.
+//!
+//! Each state takes one frame and is consumed by it. The only way to a [`Session`](crate::session::Session) is
+//! [`Turn::Admit`], which carries the proof that a mechanism made; an exchange that merely ended has none.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use schloss_identity::{
+    AuthFailure, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource, ScramServer, Step,
+};
+use schloss_policy::refuse;
+use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
+use schloss_wire::{
+    Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Request, RequestHead, Response, build,
+};
+
+use crate::api_versions::ApiCatalogue;
+
+/// What the states need to know about the house.
+pub(crate) struct Door<'a> {
+    pub(crate) mechanisms: &'a [Mechanism],
+    pub(crate) catalogue: &'a ApiCatalogue,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) fake_salts: Arc<FakeSaltKey>,
+    pub(crate) nonces: &'a dyn NonceSource,
+    /// Whether a success can be recorded. If it can't, nobody gets in.
+    pub(crate) audit_is_writable: bool,
+}
+
+/// How far an unauthenticated connection is.
+pub(crate) enum Stage {
+    /// No mechanism is chosen: ApiVersions and SaslHandshake only.
+    Greeting,
+    /// A mechanism is chosen: its tokens only.
+    Exchange(Exchange),
+}
+
+/// One running exchange.
+pub(crate) struct Exchange {
+    mechanism: Mechanism,
+    server: ScramServer,
+    // SaslHandshake v0: the tokens come as frames without a Kafka header.
+    raw_tokens: bool,
+}
+
+/// What one frame led to.
+pub(crate) enum Turn {
+    /// Send this and wait for the next frame.
+    Answer(BytesMut, Stage),
+    /// Send this; the peer has proved who it is.
+    Admit(BytesMut, Authenticated),
+    /// Send this if there is something to send, and close.
+    Refuse(Option<BytesMut>, Refusal),
+}
+
+/// Why a connection is closed before it is authenticated, for the audit trail and the log.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) error: ErrorCode,
+    pub(crate) words: String,
+    pub(crate) mechanism: Option<String>,
+    pub(crate) claimed_user: Option<String>,
+    pub(crate) head: Option<RequestHead>,
+    /// Whether somebody tried to authenticate: the answer is held back, and the record is one of a failed
+    /// authentication rather than of a broken connection.
+    pub(crate) is_failed_login: bool,
+}
+
+impl Stage {
+    /// Takes one frame of the peer.
+    pub(crate) fn step(self, frame: Bytes, door: &Door<'_>) -> Turn {
+        match self {
+            Self::Exchange(exchange) if exchange.raw_tokens => exchange.raw_token(&frame, door),
+            stage => match RequestHead::parse(frame) {
+                Err(error) => Turn::Refuse(None, Refusal::malformed("request header", &error, None)),
+                Ok((head, body)) => match stage {
+                    Self::Greeting => greet(head, body, door),
+                    Self::Exchange(exchange) => exchange.request(head, body, door),
+                },
+            },
+        }
+    }
+}
+
+fn greet(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+    match Api::from_key(head.api_key) {
+        Some(Api::ApiVersions) => match door.catalogue.answer(&head, body) {
+            Ok((response, version)) => answer(&response, &head, version, Stage::Greeting),
+            Err(error) => Turn::Refuse(None, Refusal::malformed("ApiVersions request", &error, Some(head))),
+        },
+        Some(Api::SaslHandshake) if Api::SaslHandshake.supports(head.api_version) => {
+            handshake(head, body, door)
+        }
+        _ => {
+            let name = describe(&head);
+            let words = format!("{name} came before authentication");
+            Turn::Refuse(None, Refusal::new(ErrorCode::IllegalSaslState, words, Some(head)))
+        }
+    }
+}
+
+fn handshake(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+    let limits = DecodeBudget::Unauthenticated.limits();
+    let wanted = match Request::decode(Api::SaslHandshake, head.api_version, body, limits) {
+        Ok(Request::SaslHandshake(request)) => request.mechanism,
+        Ok(_) => {
+            return Turn::Refuse(None, Refusal::new(ErrorCode::InvalidRequest, String::new(), Some(head)));
+        }
+        Err(error) => {
+            return Turn::Refuse(None, Refusal::malformed("SaslHandshake request", &error, Some(head)));
+        }
+    };
+    let mechanisms = door.mechanisms.iter().map(|mechanism| mechanism.name().into()).collect();
+    let chosen = Mechanism::from_name(&wanted).filter(|mechanism| door.mechanisms.contains(mechanism));
+    let Some(mechanism) = chosen else {
+        let error = ErrorCode::UnsupportedSaslMechanism;
+        let response = build!(SaslHandshakeResponse { error_code: error.code(), mechanisms });
+        let frame = encode(&response.into(), &head, head.api_version);
+        let words = "the client asked for a mechanism that is not offered".to_owned();
+        let refusal = Refusal {
+            mechanism: Some(wanted.as_str().to_owned()),
+            is_failed_login: true,
+            ..Refusal::new(error, words, Some(head))
+        };
+        return Turn::Refuse(frame, refusal);
+    };
+    let server =
+        ScramServer::new(mechanism, Arc::clone(&door.credentials), Arc::clone(&door.fake_salts), door.nonces);
+    let exchange = Exchange { mechanism, server, raw_tokens: head.api_version == 0 };
+    let response = build!(SaslHandshakeResponse { mechanisms });
+    answer(&response.into(), &head, head.api_version, Stage::Exchange(exchange))
+}
+
+impl Exchange {
+    fn request(mut self, head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+        let limits = DecodeBudget::Unauthenticated.limits();
+        let api = Api::from_key(head.api_key).filter(|api| api.supports(head.api_version));
+        let request = api.map(|api| Request::decode(api, head.api_version, body, limits));
+        let token = match request {
+            Some(Ok(Request::SaslAuthenticate(request))) => request.auth_bytes,
+            Some(Ok(other)) => return self.out_of_order(&head, Some(&other)),
+            Some(Err(error)) => {
+                let refusal = Refusal::malformed("request during authentication", &error, Some(head));
+                return Turn::Refuse(None, Refusal { mechanism: self.mechanism_name(), ..refusal });
+            }
+            None => return self.out_of_order(&head, None),
+        };
+        match self.server.step(&token) {
+            Ok(Step::Continue(reply)) => {
+                let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() });
+                answer(&response.into(), &head, head.api_version, Stage::Exchange(self))
+            }
+            Ok(Step::Done { reply, proof }) if door.audit_is_writable => {
+                let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() }).into();
+                match encode(&response, &head, head.api_version) {
+                    Some(frame) => Turn::Admit(frame, proof),
+                    None => Turn::Refuse(None, Refusal::unencodable(head)),
+                }
+            }
+            Ok(Step::Done { proof, .. }) => {
+                let frame = self.failure_frame(&head);
+                Turn::Refuse(frame, Refusal { head: Some(head), ..self.unrecordable(&proof) })
+            }
+            Err(failure) => {
+                let frame = self.failure_frame(&head);
+                Turn::Refuse(frame, Refusal { head: Some(head), ..self.failed(failure) })
+            }
+        }
+    }
+
+    /// A token in a frame of its own (SaslHandshake v0); a failure has no answer here, as in Kafka.
+    fn raw_token(mut self, token: &[u8], door: &Door<'_>) -> Turn {
+        match self.server.step(token) {
+            Ok(Step::Continue(reply)) => Turn::Answer(raw_frame(&reply), Stage::Exchange(self)),
+            Ok(Step::Done { reply, proof }) if door.audit_is_writable => {
+                Turn::Admit(raw_frame(&reply), proof)
+            }
+            Ok(Step::Done { proof, .. }) => Turn::Refuse(None, self.unrecordable(&proof)),
+            Err(failure) => Turn::Refuse(None, self.failed(failure)),
+        }
+    }
+
+    fn out_of_order(&self, head: &RequestHead, request: Option<&Request>) -> Turn {
+        let error = ErrorCode::IllegalSaslState;
+        let words = format!("{} came in the middle of a SASL exchange", describe(head));
+        let frame = request.and_then(|request| {
+            let message = "Unexpected Kafka request during SASL authentication.";
+            encode(&refuse(request, head.api_version, error, Some(message)), head, head.api_version)
+        });
+        let refusal = Refusal::new(error, words, Some(head.clone()));
+        Turn::Refuse(frame, Refusal { mechanism: self.mechanism_name(), ..refusal })
+    }
+
+    /// What the peer is told, whatever went wrong.
+    fn failure_frame(&self, head: &RequestHead) -> Option<BytesMut> {
+        let response = build!(SaslAuthenticateResponse {
+            error_code: ErrorCode::SaslAuthenticationFailed.code(),
+            error_message: Some(AuthFailure::client_message(self.mechanism).into()),
+        });
+        encode(&response.into(), head, head.api_version)
+    }
+
+    fn failed(&self, failure: AuthFailure) -> Refusal {
+        let words = failure.reason.to_string();
+        self.failed_login(words, failure.claimed_user)
+    }
+
+    fn unrecordable(&self, proof: &Authenticated) -> Refusal {
+        let words = "the audit trail can't be written, so nobody is let in; see to the audit directory";
+        self.failed_login(words.to_owned(), Some(proof.principal().name().to_owned()))
+    }
+
+    fn failed_login(&self, words: String, claimed_user: Option<String>) -> Refusal {
+        Refusal {
+            mechanism: self.mechanism_name(),
+            claimed_user,
+            is_failed_login: true,
+            ..Refusal::new(ErrorCode::SaslAuthenticationFailed, words, None)
+        }
+    }
+
+    fn mechanism_name(&self) -> Option<String> {
+        Some(self.mechanism.name().to_owned())
+    }
+}
+
+impl Refusal {
+    fn new(error: ErrorCode, words: String, head: Option<RequestHead>) -> Self {
+        Self { error, words, mechanism: None, claimed_user: None, head, is_failed_login: false }
+    }
+
+    fn malformed(what: &str, error: &dyn std::error::Error, head: Option<RequestHead>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, format!("malformed {what}: {error}"), head)
+    }
+
+    fn unencodable(head: RequestHead) -> Self {
+        Self::new(ErrorCode::UnknownServerError, "the answer can't be encoded".to_owned(), Some(head))
+    }
+}
+
+/// The name and version of a request for a person, whether known or not.
+pub(crate) fn describe(head: &RequestHead) -> String {
+    match Api::from_key(head.api_key) {
+        Some(api) => format!("{} v{}", api.name(), head.api_version),
+        None => format!("a request with API key {} v{}", head.api_key, head.api_version),
+    }
+}
+
+fn answer(response: &Response, head: &RequestHead, version: i16, stage: Stage) -> Turn {
+    match encode(response, head, version) {
+        Some(frame) => Turn::Answer(frame, stage),
+        None => Turn::Refuse(None, Refusal::unencodable(head.clone())),
+    }
+}
+
+fn encode(response: &Response, head: &RequestHead, version: i16) -> Option<BytesMut> {
+    response.encode_frame(head.correlation_id, version).ok()
+}
+
+fn raw_frame(token: &[u8]) -> BytesMut {
+    let mut frame = BytesMut::with_capacity(LENGTH_PREFIX_BYTES + token.len());
+    // SCRAM messages of ours are a few hundred bytes.
+    frame.extend_from_slice(&u32::try_from(token.len()).unwrap_or(0).to_be_bytes());
+    frame.extend_from_slice(token);
+    frame
+}

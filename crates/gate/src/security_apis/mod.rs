@@ -1,0 +1,71 @@
+//! The APIs over users and ACLs, served by the gate for every engine: one file each, named by key and name.
+
+mod acl_codec;
+#[path = "51_alter_user_scram_credentials.rs"]
+mod alter_user_scram_credentials;
+#[path = "30_create_acls.rs"]
+mod create_acls;
+#[path = "31_delete_acls.rs"]
+mod delete_acls;
+#[path = "29_describe_acls.rs"]
+mod describe_acls;
+#[path = "50_describe_user_scram_credentials.rs"]
+mod describe_user_scram_credentials;
+
+use schloss_policy::{Admitted, ResourceType, refuse};
+use schloss_wire::{Api, ErrorCode, Request, Response};
+
+use crate::changes::Change;
+use crate::house::House;
+
+/// Whether the gate serves this API itself.
+pub(crate) const fn serves(api: Api) -> bool {
+    matches!(
+        api,
+        Api::DescribeAcls
+            | Api::CreateAcls
+            | Api::DeleteAcls
+            | Api::DescribeUserScramCredentials
+            | Api::AlterUserScramCredentials
+    )
+}
+
+/// Serves a request that changes nothing.
+pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
+    let snapshot = house.metadata.snapshot();
+    match admitted.into_request() {
+        Request::DescribeAcls(request) => describe_acls::serve(&snapshot, &request).into(),
+        Request::DescribeUserScramCredentials(request) => {
+            describe_user_scram_credentials::serve(&snapshot, &request).into()
+        }
+        other => unserved(&other),
+    }
+}
+
+/// Serves a request that changes something.
+pub(crate) async fn change(house: &House, admitted: Admitted) -> (Response, Vec<Change>) {
+    match admitted.into_request() {
+        Request::CreateAcls(request) => create_acls::serve(&house.metadata, request).await,
+        Request::DeleteAcls(request) => delete_acls::serve(&house.metadata, request).await,
+        Request::AlterUserScramCredentials(request) => {
+            alter_user_scram_credentials::serve(&house.metadata, request).await
+        }
+        other => (unserved(&other), Vec::new()),
+    }
+}
+
+fn unserved(request: &Request) -> Response {
+    refuse(request, request.api().range().min, ErrorCode::UnsupportedVersion, None)
+}
+
+/// The name of a resource type in the audit trail.
+const fn resource_type_name(resource_type: ResourceType) -> &'static str {
+    match resource_type {
+        ResourceType::Topic => "Topic",
+        ResourceType::Group => "Group",
+        ResourceType::Cluster => "Cluster",
+        ResourceType::TransactionalId => "TransactionalId",
+        ResourceType::DelegationToken => "DelegationToken",
+        ResourceType::User => "User",
+    }
+}

@@ -1,0 +1,56 @@
+//! A session: a connection whose peer has proved who it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use schloss_identity::Authenticated;
+use schloss_policy::{DecisionCache, Subject};
+
+use crate::Caller;
+
+/// Where a connection comes from; known before anybody is authenticated.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) listener: Arc<str>,
+    pub(crate) connection_id: u64,
+}
+
+/// The only thing that requests are served for. It can't be made without the proof of a mechanism.
+pub(crate) struct Session {
+    proof: Authenticated,
+    peer: Arc<Peer>,
+    pub(crate) subject: Subject,
+    pub(crate) cache: DecisionCache,
+    client_id: Arc<str>,
+}
+
+impl Session {
+    pub(crate) fn new(proof: Authenticated, peer: Arc<Peer>) -> Self {
+        let subject =
+            Subject { principal: proof.principal().clone(), host: peer.address.ip().to_canonical() };
+        Self { proof, peer, subject, cache: DecisionCache::default(), client_id: Arc::from("") }
+    }
+
+    pub(crate) fn proof(&self) -> &Authenticated {
+        &self.proof
+    }
+
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// The caller of one request. The client id is kept, since clients send the same one each time.
+    pub(crate) fn caller(&mut self, client_id: &str, api_version: i16) -> Caller {
+        if *self.client_id != *client_id {
+            self.client_id = Arc::from(client_id);
+        }
+        Caller {
+            principal: self.proof.principal().clone(),
+            address: self.peer.address,
+            client_id: Arc::clone(&self.client_id),
+            connection_id: self.peer.connection_id,
+            listener: Arc::clone(&self.peer.listener),
+            api_version,
+        }
+    }
+}
