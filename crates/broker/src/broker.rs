@@ -9,8 +9,9 @@ use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::Metadata;
 use thiserror::Error;
 
+use crate::directories::DirectoryError;
 use crate::groups::{Groups, GroupsError};
-use crate::partitions::{Partitions, PartitionsError};
+use crate::partitions::{Partitions, TopicLogs};
 
 /// Where clients of one listener find this node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,9 +65,9 @@ impl BrokerConfig {
 /// Why a broker can't be opened.
 #[derive(Debug, Error)]
 pub enum BrokerError {
-    /// A partition, or the directory that holds them.
+    /// The directory that holds the partitions.
     #[error(transparent)]
-    Partitions(#[from] PartitionsError),
+    Directory(#[from] DirectoryError),
     /// Committed offsets.
     #[error(transparent)]
     Groups(#[from] GroupsError),
@@ -100,12 +101,29 @@ impl Broker {
         flusher: Arc<Flusher>,
     ) -> Result<Arc<Self>, BrokerError> {
         let snapshot = metadata.snapshot();
-        let partitions =
-            Partitions::open(&config.data_dir.join("topics"), config.log.clone(), flusher.clone(), &snapshot)?;
+        let topics: Vec<TopicLogs> =
+            snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
+        let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, Arc::clone(&flusher))?;
         let groups = Groups::open(&config.data_dir.join("groups"), flusher)?;
-        let shared =
-            Shared { config, metadata, partitions, groups, topology: tokio::sync::Mutex::new(()) };
+        let shared = Shared {
+            config,
+            metadata,
+            partitions,
+            groups,
+            topology: tokio::sync::Mutex::new(()),
+        };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
+    }
+}
+
+impl Shared {
+    /// Where clients of this listener find the node; nothing for a listener that nobody advertised.
+    pub(crate) fn advertised(&self, listener: &str) -> Option<&Advertised> {
+        let found = self.config.advertised.get(listener);
+        if found.is_none() {
+            tracing::error!(listener, "no address is advertised for this listener: its clients find no broker");
+        }
+        found
     }
 }
 

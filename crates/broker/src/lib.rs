@@ -4,16 +4,20 @@
 //! decided before, by `schloss_policy`. One file per API, named by key and name, is the support matrix.
 
 mod broker;
+mod directories;
 mod dispatch;
 mod groups;
+mod incoming;
+mod leader_epoch;
+mod long_poll;
 mod partition;
 mod partitions;
 mod producer_state;
 mod reply;
+mod settings;
 #[cfg(test)]
 mod testing;
-mod topic_names;
-mod topic_settings;
+
 
 /// One module per API, in the order of their keys; each has a `call` of the same shape.
 mod api {

@@ -1,0 +1,207 @@
+//! All partitions of this node and the directories they live in.
+//!
+//! A partition is found by its topic's id, never by name, and its directory holds that id in a file: a topic
+//! that was deleted and made anew under the same name never sees the records of the old one, not even when
+//! the process died in between.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use schloss_log::{Flusher, LogConfig};
+use schloss_metadata::TopicMeta;
+use schloss_wire::{ErrorCode, Uuid};
+
+use crate::broker::BrokerConfig;
+use crate::directories::{Directories, DirectoryError};
+use crate::partition::Partition;
+use crate::settings::TopicSettings;
+
+/// A topic whose partitions are to be opened or made.
+#[derive(Clone)]
+pub(crate) struct TopicLogs {
+    pub(crate) name: Arc<str>,
+    pub(crate) id: Uuid,
+    /// How many partitions there are.
+    pub(crate) count: usize,
+    pub(crate) config: LogConfig,
+}
+
+impl TopicLogs {
+    /// The logs of `topic` if it has `partitions` of them.
+    pub(crate) fn of(topic: &TopicMeta, partitions: i32, node: &BrokerConfig) -> Self {
+        Self {
+            name: Arc::clone(&topic.name),
+            id: topic.id,
+            count: usize::try_from(partitions).unwrap_or(0),
+            config: TopicSettings::new(&topic.configs, node).log_config(),
+        }
+    }
+}
+
+/// A partition, or nothing if its log could not be opened: it is offline until the next start.
+type Slot = Option<Arc<Partition>>;
+
+/// All partitions of this node.
+pub(crate) struct Partitions {
+    directories: Directories,
+    flusher: Arc<Flusher>,
+    topics: RwLock<HashMap<Uuid, Vec<Slot>>>,
+}
+
+impl Partitions {
+    /// Opens the partitions of `topics` below `root`, several at a time, and clears away those of topics that
+    /// are no more. One that can't be opened is offline; the others are served.
+    pub(crate) fn open(
+        root: &Path,
+        topics: &[TopicLogs],
+        flusher: Arc<Flusher>,
+    ) -> Result<Self, DirectoryError> {
+        let directories = Directories::open(root)?;
+        let by_name: HashMap<&str, &TopicLogs> = topics.iter().map(|topic| (&*topic.name, topic)).collect();
+        directories.set_strangers_aside(|name, partition| {
+            by_name.get(name).filter(|topic| partition < topic.count).map(|topic| topic.id)
+        })?;
+        let work: Vec<(&TopicLogs, usize)> =
+            topics.iter().flat_map(|topic| (0..topic.count).map(move |index| (topic, index))).collect();
+        let opened = open_all(&directories, &work, &flusher);
+        let mut by_topic: HashMap<Uuid, Vec<Slot>> =
+            topics.iter().map(|topic| (topic.id, vec![None; topic.count])).collect();
+        for ((topic, index), slot) in work.into_iter().zip(opened) {
+            if let Some(place) = by_topic.get_mut(&topic.id).and_then(|slots| slots.get_mut(index)) {
+                *place = slot;
+            }
+        }
+        Ok(Self { directories, flusher, topics: RwLock::new(by_topic) })
+    }
+
+    /// The partition, or the error that a client gets instead.
+    pub(crate) fn get(&self, topic: Uuid, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
+        let topics = self.topics.read();
+        let slot = usize::try_from(partition).ok().and_then(|index| topics.get(&topic)?.get(index));
+        match slot {
+            Some(Some(partition)) => Ok(Arc::clone(partition)),
+            Some(None) => Err(ErrorCode::KafkaStorageError),
+            None => Err(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+
+    /// How many partitions there are in all.
+    pub(crate) fn count(&self) -> usize {
+        self.topics.read().values().map(Vec::len).sum()
+    }
+
+    /// Makes the partitions of a topic from `first` on, on disk; nobody can reach them before
+    /// [`publish`](Self::publish). Blocks on the disk. On an error nothing is left behind.
+    pub(crate) fn create(&self, topic: &TopicLogs, first: usize) -> Result<Created, DirectoryError> {
+        let mut slots = Vec::new();
+        let outcome = (first..topic.count).try_for_each(|index| {
+            let directory = self.directories.create(&topic.name, topic.id, index)?;
+            let opened = Partition::open(&directory, topic.config.clone(), Arc::clone(&self.flusher));
+            slots.push(Some(Arc::new(opened?.0)));
+            Ok(())
+        });
+        let created = Created { topic: topic.clone(), first, slots };
+        match outcome.and_then(|()| self.directories.sync()) {
+            Ok(()) => Ok(created),
+            Err(error) => {
+                self.abandon(created);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets clients reach what [`create`](Self::create) made, once the metadata names it.
+    pub(crate) fn publish(&self, created: Created) {
+        let mut topics = self.topics.write();
+        let slots = topics.entry(created.topic.id).or_default();
+        slots.truncate(created.first);
+        slots.extend(created.slots);
+    }
+
+    /// Removes what [`create`](Self::create) made, because the metadata did not take it. Blocks on the disk.
+    pub(crate) fn abandon(&self, created: Created) {
+        let Created { topic, first, slots } = created;
+        self.remove(&topic.name, topic.id, first..topic.count, slots);
+    }
+
+    /// Removes the partitions of a deleted topic. Blocks on the disk. What can't be removed is logged and out
+    /// of reach of clients.
+    pub(crate) fn delete(&self, name: &str, id: Uuid) {
+        let slots = self.topics.write().remove(&id).unwrap_or_default();
+        self.remove(name, id, 0..slots.len(), slots);
+    }
+
+    fn remove(&self, topic: &str, id: Uuid, range: Range<usize>, slots: Vec<Slot>) {
+        for partition in slots.into_iter().flatten() {
+            if let Err(error) = partition.log.delete() {
+                tracing::error!(%error, topic, "cannot delete a partition's log");
+            }
+        }
+        // What has no log: partitions that were offline, or half made.
+        for index in range {
+            if let Err(error) = self.directories.remove(topic, id, index) {
+                tracing::error!(%error, topic, partition = index, "cannot remove a partition's directory");
+            }
+        }
+    }
+}
+
+/// Partitions that are on disk and not yet reachable.
+pub(crate) struct Created {
+    topic: TopicLogs,
+    first: usize,
+    slots: Vec<Slot>,
+}
+
+/// Opens each partition of `work`; the answers are in the same order.
+fn open_all(directories: &Directories, work: &[(&TopicLogs, usize)], flusher: &Arc<Flusher>) -> Vec<Slot> {
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<Slot>> = work.iter().map(|_| Mutex::new(None)).collect();
+    let open_next = || {
+        let position = next.fetch_add(1, Ordering::Relaxed);
+        let ((topic, index), slot) = work.get(position).zip(slots.get(position))?;
+        *slot.lock() = open_one(directories, topic, *index, flusher);
+        Some(())
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(work.len());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| while open_next().is_some() {});
+        }
+    });
+    slots.into_iter().map(Mutex::into_inner).collect()
+}
+
+fn open_one(directories: &Directories, topic: &TopicLogs, index: usize, flusher: &Arc<Flusher>) -> Slot {
+    let directory = directories.of(&topic.name, index);
+    let made = if directory.exists() {
+        Ok(directory)
+    } else {
+        tracing::warn!(topic = %topic.name, partition = index, "a partition has no directory; it starts empty");
+        directories.create(&topic.name, topic.id, index)
+    };
+    let opened = made.and_then(|directory| {
+        Partition::open(&directory, topic.config.clone(), Arc::clone(flusher)).map_err(Into::into)
+    });
+    match opened {
+        Ok((partition, recovery)) => {
+            if recovery.truncated_bytes > 0 {
+                tracing::warn!(
+                    topic = %topic.name,
+                    partition = index,
+                    bytes = recovery.truncated_bytes,
+                    "cut an unfinished write off a partition's log"
+                );
+            }
+            Some(Arc::new(partition))
+        }
+        Err(error) => {
+            tracing::error!(%error, topic = %topic.name, partition = index, "a partition is offline");
+            None
+        }
+    }
+}

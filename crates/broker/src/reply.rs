@@ -1,9 +1,11 @@
 //! Small helpers to answer with.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use schloss_gate::Outcome;
-use schloss_wire::{Response, StrBytes};
+use schloss_wire::{ErrorCode, Response, StrBytes};
 
 /// An answer that is known at once.
 pub(crate) fn ready(response: impl Into<Response>) -> BoxFuture<'static, Outcome> {
@@ -20,4 +22,23 @@ pub(crate) fn later<R: Into<Response>>(
 /// Text for people, in a field of a response.
 pub(crate) fn text(message: impl std::fmt::Display) -> Option<StrBytes> {
     Some(StrBytes::from(message.to_string()))
+}
+
+/// Runs what blocks on the disk where it holds up nobody.
+///
+/// # Errors
+/// It panicked, or the process is ending.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ErrorCode> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "work on the disk did not end");
+        ErrorCode::UnknownServerError
+    })
+}
+
+/// This node's clock, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

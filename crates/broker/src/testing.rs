@@ -1,0 +1,206 @@
+//! What the tests of this crate share: a broker in a directory of its own, and record batches.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schloss_gate::{Caller, Engine as _, Outcome};
+use schloss_log::{Flusher, LogConfig};
+use schloss_metadata::Metadata;
+use schloss_policy::{AclSet, DecisionCache, Judge, Subject, Verdict, admit};
+use schloss_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use schloss_wire::records::{Compression, Record, RecordBatch, RecordEncodeLimits, TimestampType};
+use schloss_wire::{Principal, Request, Response, StrBytes, build};
+use tempfile::TempDir;
+
+use crate::broker::{Advertised, Broker, BrokerConfig};
+
+const LISTENER: &str = "SASL_SSL";
+
+/// A configuration that names no directory that exists.
+pub(crate) fn config() -> BrokerConfig {
+    config_in(Path::new("/nonexistent"))
+}
+
+fn config_in(directory: &Path) -> BrokerConfig {
+    let advertised = Advertised { host: "schloss.example".to_owned(), port: 9092 };
+    let advertised = HashMap::from([(LISTENER.to_owned(), advertised)]);
+    BrokerConfig::new(directory.to_owned(), 1, advertised, LogConfig::default())
+}
+
+/// A broker on a directory of its own.
+pub(crate) struct House {
+    pub(crate) broker: Arc<Broker>,
+    flusher: Arc<Flusher>,
+    directory: TempDir,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::on(tempfile::tempdir().unwrap())
+    }
+
+    fn on(directory: TempDir) -> Self {
+        let flusher = Flusher::start(1).unwrap();
+        let metadata =
+            Metadata::open(&directory.path().join("metadata"), vec![root()], Arc::clone(&flusher)).unwrap();
+        let broker = Broker::open(config_in(directory.path()), metadata, Arc::clone(&flusher)).unwrap();
+        Self { broker, flusher, directory }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Stops in good order and starts again.
+    pub(crate) fn restart(self) -> Self {
+        self.flusher.shutdown().unwrap();
+        let Self { broker, flusher, directory } = self;
+        drop((broker, flusher));
+        Self::on(directory)
+    }
+
+    /// What the next start finds after `kill -9` now: the files as they are, nothing said goodbye.
+    pub(crate) fn killed(&self) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(self.path(), copy.path());
+        Self::on(copy)
+    }
+
+    /// Sends a request of a super user through the policy and the engine.
+    pub(crate) async fn send(&self, version: i16, request: impl Into<Request>) -> Outcome {
+        let acls = AclSet::new(Vec::new(), vec![root()], 1);
+        let subject = Subject { principal: root(), host: [127, 0, 0, 1].into() };
+        let mut cache = DecisionCache::default();
+        let mut judge = Judge::new(&acls, &subject, &mut cache);
+        let topics = self.broker.topics();
+        let (admitted, repair) = match admit(request.into(), version, &mut judge, &*topics) {
+            Verdict::Admitted(admitted, repair) => (admitted, repair),
+            Verdict::Refused(response) => return Outcome::Reply(response),
+        };
+        let outcome = self.broker.call(caller(version), admitted).await;
+        match outcome {
+            Outcome::Reply(mut response) => {
+                repair.apply(&mut response, &mut judge);
+                // Every answer must be one that can go out.
+                response.encode_frame(1, version).unwrap();
+                Outcome::Reply(response)
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(crate) async fn ask(&self, version: i16, request: impl Into<Request>) -> Response {
+        match self.send(version, request).await {
+            Outcome::Reply(response) => response,
+            outcome => panic!("no reply: {outcome:?}"),
+        }
+    }
+
+    /// Makes a topic and returns its id.
+    pub(crate) async fn topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> schloss_wire::Uuid {
+        let config = |(name, value): &(&str, &str)| {
+            build!(CreatableTopicConfig { name: StrBytes::from(*name), value: Some(StrBytes::from(*value)) })
+        };
+        let topic = build!(CreatableTopic {
+            name: StrBytes::from(name),
+            num_partitions: partitions,
+            replication_factor: -1,
+            configs: configs.iter().map(config).collect(),
+        });
+        let response = self.ask(7, build!(CreateTopicsRequest { topics: vec![topic] })).await;
+        let Response::CreateTopics(response) = response else { panic!("{response:?}") };
+        assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+        response.topics[0].topic_id
+    }
+}
+
+fn root() -> Principal {
+    Principal::user("root")
+}
+
+pub(crate) fn caller(api_version: i16) -> Caller {
+    Caller {
+        principal: root(),
+        address: ([127, 0, 0, 1], 50_000).into(),
+        client_id: "test".into(),
+        connection_id: 1,
+        listener: LISTENER.into(),
+        api_version,
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy_all(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+/// A batch of `count` small records, stamped 1000, 1001 and so on.
+pub(crate) fn batch(count: i32) -> Bytes {
+    made(count, 1_000, (-1, -1, -1))
+}
+
+/// As [`batch`], stamped from `timestamp` on.
+pub(crate) fn batch_at(count: i32, timestamp: i64) -> Bytes {
+    made(count, timestamp, (-1, -1, -1))
+}
+
+/// As [`batch`], of an idempotent producer.
+pub(crate) fn idempotent(count: i32, producer_id: i64, epoch: i16, sequence: i32) -> Bytes {
+    made(count, 1_000, (producer_id, epoch, sequence))
+}
+
+fn made(count: i32, timestamp: i64, (producer_id, producer_epoch, base_sequence): (i64, i16, i32)) -> Bytes {
+    let record = |offset_delta: i32| Record {
+        attributes: 0,
+        timestamp_delta: offset_delta.into(),
+        offset_delta,
+        key: None,
+        value: Some(Bytes::from_static(b"value")),
+        headers: Vec::new(),
+    };
+    RecordBatch {
+        base_offset: 0,
+        last_offset_delta: count - 1,
+        partition_leader_epoch: -1,
+        compression: Compression::None,
+        timestamp_type: TimestampType::CreateTime,
+        is_transactional: false,
+        is_control: false,
+        has_delete_horizon: false,
+        base_timestamp: timestamp,
+        max_timestamp: timestamp + i64::from(count) - 1,
+        producer_id,
+        producer_epoch,
+        base_sequence,
+        records: (0..count).map(record).collect(),
+    }
+    .encode_to_bytes(RecordEncodeLimits::default())
+    .unwrap()
+}
+
+/// Bytes with some of them replaced.
+pub(crate) trait Patch {
+    /// Replaces what is at `at`; the CRC of the batch is made true again.
+    fn patched(&self, at: usize, bytes: &[u8]) -> Bytes;
+}
+
+impl Patch for Bytes {
+    fn patched(&self, at: usize, bytes: &[u8]) -> Bytes {
+        let mut patched = self.to_vec();
+        patched[at..at + bytes.len()].copy_from_slice(bytes);
+        let crc = crc32c::crc32c(&patched[21..]);
+        patched[17..21].copy_from_slice(&crc.to_be_bytes());
+        patched.into()
+    }
+}

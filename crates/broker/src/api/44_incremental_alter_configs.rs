@@ -1,13 +1,167 @@
-//! IncrementalAlterConfigs
+//! IncrementalAlterConfigs: settings of topics. Those of the broker come from its configuration file alone.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
-use schloss_wire::ErrorCode;
-use schloss_wire::messages::IncrementalAlterConfigsRequest;
+use schloss_metadata::{ConfigChange, ConfigResource, Refusal, TopicMeta};
+use schloss_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use schloss_wire::messages::incremental_alter_configs_response::{
+    AlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
+};
+use schloss_wire::{ErrorCode, build};
 
-use crate::broker::Broker;
-use crate::reply::ready;
+use crate::broker::{Broker, BrokerConfig};
+use crate::incoming::refusal;
+use crate::reply::{later, text};
+use crate::settings::{BROKER_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings};
 
-pub(crate) fn call(_broker: &Broker, caller: Caller, request: IncrementalAlterConfigsRequest) -> BoxFuture<'static, Outcome> {
-    ready(schloss_policy::refuse(&request.into(), caller.api_version, ErrorCode::UnknownServerError, None))
+/// What to do with a setting (`AlterConfigOp.OpType`).
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+pub(crate) fn call(
+    broker: &Broker,
+    _caller: Caller,
+    request: IncrementalAlterConfigsRequest,
+) -> BoxFuture<'static, Outcome> {
+    let broker = broker.clone();
+    later(async move {
+        // New values are worked out from those there are, so nobody may change them meanwhile.
+        let _topology = broker.topology.lock().await;
+        let mut outcomes = plan_all(&broker, &request.resources);
+        let changes: Vec<ConfigChange> = outcomes.iter().flatten().cloned().collect();
+        let altered = broker.metadata.alter_configs(changes, request.validate_only).await;
+        let mut altered = altered.map(Vec::into_iter).map_err(|error| {
+            tracing::error!(%error, "cannot record settings");
+            refusal(error.code(), "the settings can't be changed")
+        });
+        for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
+            let refused = match &mut altered {
+                Ok(altered) => altered.next().and_then(Result::err),
+                Err(refused) => Some(refused.clone()),
+            };
+            if let Some(refused) = refused {
+                *outcome = Err(refused);
+            }
+        }
+        let answers = request.resources.into_iter().zip(outcomes);
+        let responses = answers.map(|(resource, outcome)| answer(resource, outcome.err())).collect();
+        build!(IncrementalAlterConfigsResponse { responses })
+    })
+}
+
+fn plan_all(broker: &Broker, resources: &[AlterConfigsResource]) -> Vec<Result<ConfigChange, Refusal>> {
+    let mut mentions: HashMap<(i8, &str), usize> = HashMap::new();
+    for resource in resources {
+        *mentions.entry((resource.resource_type, resource.resource_name.as_str())).or_default() += 1;
+    }
+    let plan_one = |resource: &AlterConfigsResource| {
+        let mention = (resource.resource_type, resource.resource_name.as_str());
+        if mentions.get(&mention).is_some_and(|count| *count > 1) {
+            return Err(refusal(ErrorCode::InvalidRequest, "each resource must appear at most once"));
+        }
+        plan(broker, resource)
+    };
+    resources.iter().map(plan_one).collect()
+}
+
+fn plan(broker: &Broker, resource: &AlterConfigsResource) -> Result<ConfigChange, Refusal> {
+    match resource.resource_type {
+        TOPIC_RESOURCE => {}
+        BROKER_RESOURCE => {
+            let message = "settings of the broker can't be changed by a client: change its configuration \
+                           file and start it again";
+            return Err(refusal(ErrorCode::InvalidRequest, message));
+        }
+        kind => {
+            let message = format!("resources of type {kind} have no settings here, only topics do");
+            return Err(refusal(ErrorCode::InvalidRequest, message));
+        }
+    }
+    let name = resource.resource_name.as_str();
+    let snapshot = broker.metadata.snapshot();
+    let topic = snapshot
+        .topic(name)
+        .ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
+    let mut seen = HashSet::new();
+    let mut changes = BTreeMap::new();
+    for config in &resource.configs {
+        if !seen.insert(config.name.as_str()) {
+            let message = "a setting is named more than once for the same topic";
+            return Err(refusal(ErrorCode::InvalidRequest, message));
+        }
+        let setting = TopicSettings::known(config.name.as_str()).map_err(invalid)?;
+        changes.insert(setting.name.to_owned(), new_value(setting, config, topic, &broker.config)?);
+    }
+    Ok(ConfigChange { resource: ConfigResource::Topic(name.to_owned()), changes })
+}
+
+/// The value that a setting gets; nothing to go back to the default.
+fn new_value(
+    setting: &Setting,
+    config: &AlterableConfig,
+    topic: &TopicMeta,
+    node: &BrokerConfig,
+) -> Result<Option<String>, Refusal> {
+    let (now, _) = TopicSettings::new(&topic.configs, node).effective(setting);
+    let given = || {
+        let value = config.value.as_ref().map(|value| value.as_str().trim().to_owned());
+        value.ok_or_else(|| {
+            refusal(ErrorCode::InvalidRequest, format_args!("null is no value for {}", setting.name))
+        })
+    };
+    let wanted = match config.config_operation {
+        SET => Some(given()?),
+        DELETE => None,
+        APPEND | SUBTRACT if setting.kind != Kind::List => {
+            let message = format!("{} is no list: nothing can be appended or subtracted", setting.name);
+            return Err(invalid(message));
+        }
+        APPEND => {
+            let mut items = split(&now);
+            let more = given()?;
+            items.extend(split(&more).into_iter().filter(|item| !split(&now).contains(item)));
+            Some(items.join(","))
+        }
+        SUBTRACT => {
+            let less = given()?;
+            let less = split(&less);
+            Some(split(&now).into_iter().filter(|item| !less.contains(item)).collect::<Vec<_>>().join(","))
+        }
+        operation => {
+            let message = format!("operation {operation} is none of set, delete, append and subtract");
+            return Err(refusal(ErrorCode::InvalidRequest, message));
+        }
+    };
+    if let Some(value) = &wanted {
+        setting.rule.check(setting.name, value).map_err(invalid)?;
+    }
+    let changed = wanted.as_ref().map_or_else(|| setting.default_value(node), Clone::clone) != now;
+    if setting.fixed && changed {
+        let message = format!("{} can only be set when the topic is created", setting.name);
+        return Err(invalid(message));
+    }
+    Ok(wanted)
+}
+
+fn split(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+}
+
+fn invalid(message: String) -> Refusal {
+    refusal(ErrorCode::InvalidConfig, message)
+}
+
+fn answer(resource: AlterConfigsResource, refused: Option<Refusal>) -> AlterConfigsResourceResponse {
+    build!(AlterConfigsResourceResponse {
+        error_code: refused.as_ref().map_or(0, |refused| refused.code.code()),
+        error_message: refused.and_then(|refused| text(refused.message)),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name,
+    })
 }

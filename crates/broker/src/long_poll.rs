@@ -1,0 +1,166 @@
+//! Reading partitions for a fetch, and waiting for more than there is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::select_all;
+use schloss_log::LogError;
+use schloss_wire::messages::fetch_response::PartitionData;
+use schloss_wire::{ErrorCode, build};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::leader_epoch::check_leader_epoch;
+use crate::partition::{LEADER_EPOCH, Partition};
+use crate::reply::on_disk;
+
+/// What a consumer wants of one partition.
+pub(crate) struct PartitionFetch {
+    pub(crate) index: i32,
+    /// The partition, or the error that its entry gets.
+    pub(crate) partition: Result<Arc<Partition>, ErrorCode>,
+    pub(crate) offset: i64,
+    /// Most bytes of it, except that the first batch of an answer is always whole.
+    pub(crate) max_bytes: usize,
+    /// The epoch the client believes in.
+    pub(crate) leader_epoch: i32,
+    /// The epoch of the last batch the client has; -1 if it doesn't say.
+    pub(crate) last_fetched_epoch: i32,
+}
+
+/// What a consumer wants in one fetch.
+pub(crate) struct LongPoll {
+    pub(crate) partitions: Vec<PartitionFetch>,
+    /// Most bytes of all partitions together.
+    pub(crate) max_bytes: usize,
+    /// The answer waits for this many bytes ...
+    pub(crate) min_bytes: usize,
+    /// ... but no longer than this.
+    pub(crate) max_wait: Duration,
+    /// Whether the consumer asks for aborted transactions. There are no transactions yet, so what is stable
+    /// is what is there.
+    pub(crate) read_committed: bool,
+}
+
+/// Answers for each partition, in the order asked: at once if there is enough to read, if an entry is an
+/// error or if nothing was asked, else when there is enough or the wait is over.
+pub(crate) async fn long_poll(poll: LongPoll) -> Vec<PartitionData> {
+    let deadline = Instant::now() + poll.max_wait;
+    let poll = Arc::new(poll);
+    let mut watched: Vec<watch::Receiver<i64>> = Vec::new();
+    loop {
+        let answers = read_all(&poll).await;
+        let bytes: usize = answers.iter().map(record_bytes).sum();
+        let failed = answers.iter().any(|answer| answer.error_code != 0);
+        if answers.is_empty() || failed || bytes >= poll.min_bytes || Instant::now() >= deadline {
+            return answers;
+        }
+        if watched.is_empty() {
+            let partitions = poll.partitions.iter().flat_map(|fetch| &fetch.partition);
+            watched = partitions.map(|partition| partition.log.changed()).collect();
+        }
+        // Something may have come between the read and the watch, or while the answers were looked at.
+        let mut missed = false;
+        for (receiver, answer) in watched.iter_mut().zip(&answers) {
+            missed |= *receiver.borrow_and_update() != answer.high_watermark;
+        }
+        if !missed {
+            let changes = select_all(watched.iter_mut().map(|receiver| Box::pin(receiver.changed())));
+            if timeout_at(deadline, changes).await.is_err() {
+                return answers;
+            }
+        }
+    }
+}
+
+/// Reads every partition, off the async threads if there is anything to read from the disk.
+async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
+    let anything = poll.partitions.iter().any(|fetch| {
+        fetch.partition.as_ref().is_ok_and(|partition| fetch.offset < partition.log.high_watermark())
+    });
+    if !anything {
+        return poll.read();
+    }
+    let reader = Arc::clone(poll);
+    match on_disk(move || reader.read()).await {
+        Ok(answers) => answers,
+        Err(code) => poll.partitions.iter().map(|fetch| error(fetch.index, code)).collect(),
+    }
+}
+
+impl LongPoll {
+    fn read(&self) -> Vec<PartitionData> {
+        let mut budget = Budget { left: self.max_bytes, nothing_yet: true };
+        let aborted_transactions = self.read_committed.then(Vec::new);
+        let read = |fetch: &PartitionFetch| {
+            let mut answer = match fetch.read(&mut budget) {
+                Ok(answer) => answer,
+                Err(code) => error(fetch.index, code),
+            };
+            answer.aborted_transactions.clone_from(&aborted_transactions);
+            answer
+        };
+        self.partitions.iter().map(read).collect()
+    }
+}
+
+/// How much may still be read for one answer.
+struct Budget {
+    left: usize,
+    /// The first batch of an answer comes whole, however large: otherwise a consumer could be stuck.
+    nothing_yet: bool,
+}
+
+impl PartitionFetch {
+    fn read(&self, budget: &mut Budget) -> Result<PartitionData, ErrorCode> {
+        let log = &self.partition.as_ref().map_err(|code| *code)?.log;
+        check_leader_epoch(self.leader_epoch)?;
+        log.check().map_err(|error| code_of(&error))?;
+        // Taken before the read: what comes in between shows as a change to whoever waits.
+        let high_watermark = log.high_watermark();
+        let start = log.start_offset();
+        if self.offset < start || self.offset > log.end_offset() || self.last_fetched_epoch > LEADER_EPOCH {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        let limit = self.max_bytes.min(budget.left);
+        let records = if self.offset < high_watermark && (limit > 0 || budget.nothing_yet) {
+            log.read(self.offset, limit, budget.nothing_yet).map_err(|error| code_of(&error))?
+        } else {
+            Bytes::new()
+        };
+        budget.left = budget.left.saturating_sub(records.len());
+        budget.nothing_yet &= records.is_empty();
+        Ok(build!(PartitionData {
+            partition_index: self.index,
+            high_watermark,
+            last_stable_offset: high_watermark,
+            log_start_offset: start,
+            records: Some(records),
+        }))
+    }
+}
+
+fn code_of(error: &LogError) -> ErrorCode {
+    match error {
+        LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        LogError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
+        error => {
+            tracing::error!(%error, "cannot read a partition");
+            ErrorCode::KafkaStorageError
+        }
+    }
+}
+
+fn error(partition_index: i32, code: ErrorCode) -> PartitionData {
+    build!(PartitionData {
+        partition_index,
+        error_code: code.code(),
+        high_watermark: -1,
+        records: Some(Bytes::new()),
+    })
+}
+
+fn record_bytes(answer: &PartitionData) -> usize {
+    answer.records.as_ref().map_or(0, Bytes::len)
+}

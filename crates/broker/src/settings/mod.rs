@@ -1,0 +1,36 @@
+//! Settings of topics: which there are, what they may hold, what they come to.
+//!
+//! Every topic setting of Kafka 4 is in the [`table`]. One that Schloss does not act upon takes only the
+//! value that describes what Schloss does anyway; any other value is refused, never silently ignored.
+
+mod describe;
+mod rule;
+mod table;
+mod topic;
+
+pub(crate) use describe::{Described, describe_broker, describe_topic};
+pub(crate) use rule::Kind;
+pub(crate) use table::{Setting, TOPIC_SETTINGS, setting};
+pub(crate) use topic::TopicSettings;
+
+/// Resources that have settings, as requests name them (`ConfigResource.Type`).
+pub(crate) const TOPIC_RESOURCE: i8 = 2;
+pub(crate) const BROKER_RESOURCE: i8 = 4;
+
+/// Where a value comes from, as `DescribeConfigs` tells it (`DescribeConfigsResponse.ConfigSource`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(i8)]
+pub(crate) enum Source {
+    /// Set on this topic.
+    Topic = 1,
+    /// From the configuration this node was started with.
+    StaticBroker = 4,
+    /// Nobody set it.
+    Default = 5,
+}
+
+impl Source {
+    pub(crate) const fn code(self) -> i8 {
+        self as i8
+    }
+}
