@@ -207,7 +207,7 @@ mod tests {
             let (index, places) = index(&[50, 10, 60, 60, 20, 90, 30, 100], interval);
             for (number, place) in places.iter().enumerate() {
                 assert!(index.before_offset(place.offset + 1).position <= place.position);
-                assert_eq!(index.before_position(place.position).position <= place.position, true);
+                assert!(index.before_position(place.position).position <= place.position);
                 if interval == 1 && number > 0 {
                     assert_eq!(index.before_offset(place.offset), *place);
                     assert_eq!(index.before_position(place.position + 5), *place);

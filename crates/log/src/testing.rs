@@ -13,7 +13,7 @@ use schloss_wire::records::{
     check_batches,
 };
 
-use crate::{Disk, Flusher, OsDisk};
+use crate::{Disk, Flusher, LogConfig, LogError, OsDisk, PartitionLog, Recovery};
 
 /// A batch of `count` records with `value_bytes` each, one millisecond apart from `timestamp` on.
 pub(crate) fn batch(count: i32, value_bytes: usize, timestamp: i64) -> (BatchHeader, Bytes) {
@@ -57,6 +57,19 @@ pub(crate) fn batch_at(
     (check_batch(&bytes).unwrap(), bytes)
 }
 
+/// Opens a log that is in order.
+pub(crate) fn open(directory: &Path, config: LogConfig, flusher: &Arc<Flusher>) -> (PartitionLog, Recovery) {
+    try_open(directory, config, flusher).unwrap()
+}
+
+pub(crate) fn try_open(
+    directory: &Path,
+    config: LogConfig,
+    flusher: &Arc<Flusher>,
+) -> Result<(PartitionLog, Recovery), LogError> {
+    PartitionLog::open(directory, config, Arc::clone(flusher))
+}
+
 /// First and last offset of each batch in `bytes`, each checked.
 pub(crate) fn offsets(bytes: &Bytes) -> Vec<(i64, i64)> {
     check_batches(bytes)
@@ -71,7 +84,11 @@ pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+        match std::fs::copy(entry.path(), to.path().join(entry.file_name())) {
+            // A flusher at work has renamed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => drop(other.unwrap()),
+        }
     }
     to
 }

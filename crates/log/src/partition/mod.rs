@@ -418,3 +418,6 @@ fn remove_directory(directory: &Path) -> Result<(), LogError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
