@@ -1,7 +1,6 @@
 //! The broker as a value: what it owns, how it is opened.
 
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,17 +75,12 @@ pub enum BrokerError {
 /// The embedded engine. Cheap to clone; clones are the same broker.
 #[derive(Clone)]
 pub struct Broker {
-    shared: Arc<Shared>,
-}
-
-/// What all requests share.
-pub(crate) struct Shared {
-    pub(crate) config: BrokerConfig,
+    pub(crate) config: Arc<BrokerConfig>,
     pub(crate) metadata: Arc<Metadata>,
-    pub(crate) partitions: Partitions,
-    pub(crate) groups: Groups,
-    /// Held while topics are created, deleted or grown, so that disk and metadata change as one.
-    pub(crate) topology: tokio::sync::Mutex<()>,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) groups: Arc<Groups>,
+    /// Held while topics are created, changed or deleted, so that disk and metadata change as one.
+    pub(crate) topology: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Broker {
@@ -105,18 +99,15 @@ impl Broker {
             snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
         let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, Arc::clone(&flusher))?;
         let groups = Groups::open(&config.data_dir.join("groups"), flusher)?;
-        let shared = Shared {
-            config,
+        Ok(Arc::new(Self {
+            config: Arc::new(config),
             metadata,
-            partitions,
-            groups,
-            topology: tokio::sync::Mutex::new(()),
-        };
-        Ok(Arc::new(Self { shared: Arc::new(shared) }))
+            partitions: Arc::new(partitions),
+            groups: Arc::new(groups),
+            topology: Arc::default(),
+        }))
     }
-}
 
-impl Shared {
     /// Where clients of this listener find the node; nothing for a listener that nobody advertised.
     pub(crate) fn advertised(&self, listener: &str) -> Option<&Advertised> {
         let found = self.config.advertised.get(listener);
@@ -124,13 +115,5 @@ impl Shared {
             tracing::error!(listener, "no address is advertised for this listener: its clients find no broker");
         }
         found
-    }
-}
-
-impl Deref for Broker {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.shared
     }
 }

@@ -13,6 +13,7 @@ mod long_poll;
 mod partition;
 mod partitions;
 mod producer_state;
+mod random;
 mod reply;
 mod settings;
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: MetadataRequest) ->
     });
     ready(build!(MetadataResponse {
         brokers: node.into_iter().collect(),
-        cluster_id: Some(StrBytes::from(snapshot.cluster_id())),
+        cluster_id: Some(StrBytes::from(&**snapshot.cluster_id())),
         controller_id: broker.config.node_id,
         topics,
     }))

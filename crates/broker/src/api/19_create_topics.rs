@@ -166,7 +166,8 @@ async fn create_all(
     let mut outcomes = Vec::with_capacity(wishes.len());
     for (name, wish) in wishes {
         let outcome = match (wish, &mut recorded) {
-            (Err(refused), _) | (Ok(_), &mut Err(ref refused)) => Err(refused.clone()),
+            (Err(refused), _) => Err(refused),
+            (Ok(_), Err(refused)) => Err(refused.clone()),
             (Ok(_), Ok(recorded)) => recorded.next().unwrap_or_else(|| {
                 Err(refusal(ErrorCode::UnknownServerError, "the topic was not created"))
             }),

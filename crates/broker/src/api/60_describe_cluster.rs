@@ -44,7 +44,7 @@ pub(crate) fn call(
         })
     });
     ready(build!(DescribeClusterResponse {
-        cluster_id: StrBytes::from(broker.metadata.snapshot().cluster_id()),
+        cluster_id: StrBytes::from(&**broker.metadata.snapshot().cluster_id()),
         controller_id: broker.config.node_id,
         brokers: node.into_iter().collect(),
     }))
