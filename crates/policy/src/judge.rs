@@ -9,8 +9,8 @@ use crate::decision::{Decision, Reason, Subject};
 use crate::kind::{CLUSTER_NAME, Operation, ResourceType, WILDCARD};
 use crate::set::AclSet;
 
-/// Most resource names of which a session keeps decisions.
-const MAX_CACHED_NAMES: usize = 1024;
+/// Most resource names of which a session keeps decisions: some tens of kilobytes, times the connections.
+const MAX_CACHED_NAMES: usize = 256;
 /// Longest resource name kept, in bytes: no topic is longer than 249.
 const MAX_CACHED_NAME_BYTES: usize = 256;
 
