@@ -9,7 +9,7 @@ use schloss_metadata::Metadata;
 use thiserror::Error;
 
 use crate::directories::DirectoryError;
-use crate::groups::{Groups, GroupsError};
+use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
 
 /// Where clients of one listener find this node.
@@ -38,6 +38,8 @@ pub struct BrokerConfig {
     pub max_partitions: usize,
     /// Largest batch in bytes of a topic that doesn't say (`message.max.bytes`).
     pub max_message_bytes: i32,
+    /// Bounds of consumer groups.
+    pub groups: GroupsConfig,
 }
 
 impl BrokerConfig {
@@ -57,6 +59,7 @@ impl BrokerConfig {
             default_partitions: 1,
             max_partitions: Self::DEFAULT_MAX_PARTITIONS,
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
+            groups: GroupsConfig::default(),
         }
     }
 }
@@ -98,7 +101,9 @@ impl Broker {
         let topics: Vec<TopicLogs> =
             snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
         let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, Arc::clone(&flusher))?;
-        let groups = Groups::open(&config.data_dir.join("groups"), flusher)?;
+        let groups = Groups::open_with(&config.data_dir.join("groups"), flusher, config.groups.clone())?;
+        // Offsets of topics that were deleted just before a crash.
+        groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
         Ok(Arc::new(Self {
             config: Arc::new(config),
             metadata,

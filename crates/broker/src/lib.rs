@@ -67,3 +67,5 @@ mod api {
 }
 
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};
+pub use directories::DirectoryError;
+pub use groups::{GroupsConfig, GroupsError};

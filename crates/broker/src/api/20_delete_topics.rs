@@ -86,6 +86,8 @@ async fn delete(broker: &Broker, found: &[Result<Arc<TopicMeta>, Refusal>]) -> R
     let remove = move || topics.iter().for_each(|topic| owner.partitions.delete(&topic.name, topic.id));
     // The topics are gone whatever becomes of their files, so an error here is none for the client.
     let _ = on_disk(remove).await;
+    let snapshot = broker.metadata.snapshot();
+    broker.groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
     Ok(())
 }
 
