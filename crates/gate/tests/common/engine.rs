@@ -1,0 +1,152 @@
+//! The smallest engine: it says yes to everything and remembers what it was asked.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use schloss_gate::{Caller, Engine, Outcome};
+use schloss_policy::{Admitted, TopicNames, refuse};
+use schloss_wire::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use schloss_wire::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use schloss_wire::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse};
+use schloss_wire::{Api, ErrorCode, Request, Response, Uuid, build};
+use tokio::sync::oneshot;
+
+#[derive(Default)]
+pub struct TestEngine {
+    calls: Mutex<Vec<(Api, Caller)>>,
+    /// Each produce request takes one and waits for it; without one it is answered at once.
+    holds: Mutex<VecDeque<oneshot::Receiver<()>>>,
+    next_offset: AtomicI64,
+}
+
+impl TestEngine {
+    pub fn calls(&self) -> Vec<Api> {
+        self.calls.lock().unwrap().iter().map(|(api, _)| *api).collect()
+    }
+
+    pub fn callers(&self) -> Vec<Caller> {
+        self.calls.lock().unwrap().iter().map(|(_, caller)| caller.clone()).collect()
+    }
+
+    /// Makes the next produce request that has no hold yet wait until the sender is used.
+    pub fn hold_produce(&self) -> oneshot::Sender<()> {
+        let (release, hold) = oneshot::channel();
+        self.holds.lock().unwrap().push_back(hold);
+        release
+    }
+
+    fn produce(&self, request: &ProduceRequest) -> BoxFuture<'static, Outcome> {
+        let base_offset = self.next_offset.fetch_add(1, Ordering::SeqCst);
+        let hold = self.holds.lock().unwrap().pop_front();
+        let responses = request
+            .topic_data
+            .iter()
+            .map(|topic| {
+                let partition_responses = topic
+                    .partition_data
+                    .iter()
+                    .map(|partition| {
+                        build!(PartitionProduceResponse { index: partition.index, base_offset: base_offset })
+                    })
+                    .collect();
+                build!(TopicProduceResponse { name: topic.name.clone(), partition_responses })
+            })
+            .collect();
+        let response: Response = build!(ProduceResponse { responses }).into();
+        let outcome = if request.acks == 0 { Outcome::NoReply } else { Outcome::Reply(response) };
+        async move {
+            if let Some(hold) = hold {
+                let _ = hold.await;
+            }
+            outcome
+        }
+        .boxed()
+    }
+
+    /// Fetching from the topic `silence` waits for ever, from others it finds one batch of two records.
+    fn fetch(request: &FetchRequest) -> BoxFuture<'static, Outcome> {
+        if request.topics.iter().any(|topic| topic.topic.as_str() == "silence") {
+            return std::future::pending().boxed();
+        }
+        let responses = request
+            .topics
+            .iter()
+            .map(|topic| {
+                let partitions = topic
+                    .partitions
+                    .iter()
+                    .map(|partition| {
+                        build!(PartitionData {
+                            partition_index: partition.partition,
+                            records: Some(super::client::batch(2).into())
+                        })
+                    })
+                    .collect();
+                build!(FetchableTopicResponse { topic: topic.topic.clone(), partitions })
+            })
+            .collect();
+        let response: Response = build!(FetchResponse { responses }).into();
+        async move { Outcome::Reply(response) }.boxed()
+    }
+}
+
+impl Engine for TestEngine {
+    fn call(&self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        self.calls.lock().unwrap().push((request.request().api(), caller.clone()));
+        match request.request() {
+            Request::Produce(produce) => self.produce(produce),
+            Request::Fetch(fetch) => Self::fetch(fetch),
+            Request::Heartbeat(heartbeat) if heartbeat.group_id.as_str() == "panic" => panic!("at once"),
+            Request::Heartbeat(heartbeat) if heartbeat.group_id.as_str() == "panic later" => {
+                async { panic!("in the future") }.boxed()
+            }
+            other => {
+                let response = refuse(other, caller.api_version, ErrorCode::None, None);
+                async move { Outcome::Reply(response) }.boxed()
+            }
+        }
+    }
+
+    fn topics(&self) -> Arc<dyn TopicNames> {
+        Arc::new(OneTopic)
+    }
+
+    fn apis(&self) -> &'static [Api] {
+        // All but one, so that there is one that is known and not served.
+        const SERVED: &[Api] = &[
+            Api::Produce,
+            Api::Fetch,
+            Api::ListOffsets,
+            Api::Metadata,
+            Api::OffsetCommit,
+            Api::OffsetFetch,
+            Api::FindCoordinator,
+            Api::JoinGroup,
+            Api::Heartbeat,
+            Api::LeaveGroup,
+            Api::SyncGroup,
+            Api::ListGroups,
+            Api::DescribeGroups,
+            Api::CreateTopics,
+            Api::DeleteTopics,
+            Api::InitProducerId,
+            Api::DescribeConfigs,
+            Api::CreatePartitions,
+            Api::IncrementalAlterConfigs,
+            Api::DescribeCluster,
+        ];
+        SERVED
+    }
+}
+
+/// The topic `orders` has the id of sevens.
+struct OneTopic;
+
+impl TopicNames for OneTopic {
+    fn name_of(&self, id: Uuid) -> Option<Arc<str>> {
+        (id == Uuid::from_bytes([7; 16])).then(|| Arc::from("orders"))
+    }
+}
