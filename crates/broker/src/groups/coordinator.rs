@@ -88,11 +88,6 @@ impl Group {
 }
 
 impl Groups {
-    /// Replays the committed offsets in `dir`, with the default bounds.
-    pub(crate) fn open(dir: &Path, flusher: Arc<Flusher>) -> Result<Self, GroupsError> {
-        Self::open_with(dir, flusher, GroupsConfig::default())
-    }
-
     /// Replays the committed offsets in `dir`. Blocks on the disk.
     pub(crate) fn open_with(
         dir: &Path,

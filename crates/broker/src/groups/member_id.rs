@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
 use schloss_wire::ErrorCode;
+
+use crate::random::random_id;
 
 /// An id that nobody had before: the name it starts with (client id or instance id, as in Kafka), a dash and a
 /// random UUID (RFC 9562, version 4).
@@ -11,11 +12,8 @@ use schloss_wire::ErrorCode;
 /// # Errors
 /// The system gives no randomness; the client may try again.
 pub(crate) fn fresh_member_id(name: &str) -> Result<Arc<str>, ErrorCode> {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    let id = random_id().map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+    let hex = format!("{:032x}", u128::from_be_bytes(id.to_bytes()));
     let [a, b, c, d, e] = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
     Ok(format!("{name}-{a}-{b}-{c}-{d}-{e}").into())
 }

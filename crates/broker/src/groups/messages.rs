@@ -105,8 +105,6 @@ pub(crate) type SyncReply = Result<Synced, ErrorCode>;
 pub(crate) struct Leaving {
     pub(crate) member_id: Arc<str>,
     pub(crate) instance_id: Option<Arc<str>>,
-    /// KIP-800: why, in the client's words.
-    pub(crate) reason: Option<Arc<str>>,
 }
 
 /// Who speaks for a group: in heartbeats and commits.

@@ -19,9 +19,12 @@ mod record;
 #[cfg(test)]
 mod simulation;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod view;
 mod waiting;
 
@@ -31,6 +34,12 @@ pub use coordinator::GroupsError;
 pub(crate) use coordinator::Groups;
 pub(crate) use member_id::fresh_member_id;
 pub(crate) use membership::GroupState;
-pub(crate) use messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Protocol, Sync, SyncReply};
+#[cfg(test)]
+pub(crate) use messages::Synced;
+pub(crate) use messages::{
+    Claim, Join, JoinRefused, JoinReply, Joined, JoinedMember, Leaving, Protocol, Sync, SyncReply,
+};
 pub(crate) use offsets::{Commit, Committed};
-pub(crate) use view::{Description, Listing};
+pub(crate) use store::Fetched;
+pub(crate) use texts::{error_of, shared, shared_if_any, wire, wire_if_any};
+pub(crate) use view::{DescribedMember, Description, Listing};

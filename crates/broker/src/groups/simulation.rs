@@ -63,7 +63,11 @@ impl World {
             ..Client::default()
         };
         Self {
-            config: GroupsConfig { initial_rebalance_delay: delay, max_group_size: 5, ..GroupsConfig::default() },
+            config: GroupsConfig {
+                initial_rebalance_delay: delay,
+                max_group_size: 5,
+                ..GroupsConfig::default()
+            },
             group: Membership::empty(now, None, 0),
             now,
             clients: (0..CLIENTS).map(client).collect(),
@@ -94,7 +98,8 @@ impl World {
     /// What a well-behaved client does next.
     fn go_on(&mut self, who: usize) {
         let client = &self.clients[who];
-        let current = self.group.members.contains_key(&client.id) && client.generation == self.group.generation;
+        let current =
+            self.group.members.contains_key(&client.id) && client.generation == self.group.generation;
         match self.group.state {
             GroupState::CompletingRebalance | GroupState::Stable if current => self.sync(who),
             _ => self.join(who),
@@ -219,8 +224,7 @@ impl World {
 
     fn leave(&mut self, who: usize) {
         let client = &self.clients[who];
-        let leaving =
-            Leaving { member_id: client.id.clone(), instance_id: client.instance_id.clone(), reason: None };
+        let leaving = Leaving { member_id: client.id.clone(), instance_id: client.instance_id.clone() };
         let results = self.group.leave(self.now, &self.config, &[leaving]);
         assert_eq!(results.len(), 1);
         assert!(!self.group.members.contains_key(&self.clients[who].id) || results[0].is_err());
@@ -281,7 +285,11 @@ impl World {
         let group = &self.group;
         assert!(group.generation >= self.highest_generation, "the generation went back");
         self.highest_generation = group.generation;
-        assert_eq!(group.leader.is_some(), !group.members.is_empty(), "a leader if and only if there are members");
+        assert_eq!(
+            group.leader.is_some(),
+            !group.members.is_empty(),
+            "a leader if and only if there are members"
+        );
         assert!(group.leader.as_ref().is_none_or(|leader| group.members.contains_key(leader)));
         assert_eq!(group.state == GroupState::Empty, group.members.is_empty());
         assert!(group.members.len() + group.pending.len() <= self.config.max_group_size);
@@ -337,5 +345,8 @@ fn random_histories_keep_one_leader_rising_generations_and_no_stale_assignment()
         assignments += world.assigned.len();
     }
     // The histories are worth something only if groups get anywhere in them.
-    assert!(generations > 10_000 && assignments > 10_000, "{generations} generations, {assignments} assignments");
+    assert!(
+        generations > 10_000 && assignments > 10_000,
+        "{generations} generations, {assignments} assignments"
+    );
 }

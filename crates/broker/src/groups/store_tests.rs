@@ -1,0 +1,206 @@
+//! Committed offsets on a real disk: what was answered is there after a crash, and nothing else counts.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use schloss_log::Flusher;
+use schloss_wire::{ErrorCode, Uuid};
+use tempfile::TempDir;
+
+use super::tests::join;
+use super::*;
+
+const ORDERS: Uuid = Uuid::from_bytes([1; 16]);
+const OTHERS: Uuid = Uuid::from_bytes([2; 16]);
+const NOBODY: Claim<'_> = Claim { member_id: "", instance_id: None, generation: -1 };
+
+fn open(directory: &Path) -> Groups {
+    open_with(directory, GroupsConfig::default())
+}
+
+fn open_with(directory: &Path, config: GroupsConfig) -> Groups {
+    Groups::open_with(directory, Flusher::start(1).unwrap(), config).unwrap()
+}
+
+/// Opens what is on disk now, as the next start after `kill -9` would.
+fn after_kill(directory: &Path) -> (Groups, TempDir) {
+    let copy = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(directory).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    (open(copy.path()), copy)
+}
+
+fn commit(topic: Uuid, partition: i32, offset: i64) -> Commit {
+    let committed = Committed { offset, leader_epoch: 0, metadata: "m".into(), time_ms: 5 };
+    Commit { topic, partition, committed }
+}
+
+async fn offset(groups: &Groups, group: &str, topic: Uuid, partition: i32) -> Option<i64> {
+    let found = groups.fetch(group, &[(topic, partition)]).await.unwrap();
+    assert_eq!((found[0].0, found[0].1, found.len()), (topic, partition, 1));
+    found[0].2.as_ref().map(|committed| committed.offset)
+}
+
+#[tokio::test]
+async fn offsets_and_the_count_of_generations_survive_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let groups = open(directory.path());
+    let joined = groups.join("app", join("", "a")).await.unwrap();
+    let claim = Claim { member_id: "a", instance_id: None, generation: 1 };
+    assert_eq!(
+        groups.commit("app", claim, vec![commit(ORDERS, 0, 7)]).await,
+        Err(ErrorCode::RebalanceInProgress),
+        "a member without assignment must not commit"
+    );
+    groups.sync("app", super::tests::sync_of(&joined)).await.unwrap();
+    groups.commit("app", claim, vec![commit(ORDERS, 0, 8), commit(ORDERS, 1, 9)]).await.unwrap();
+    groups.commit("app", claim, vec![commit(ORDERS, 0, 10)]).await.unwrap();
+
+    let (groups, _copy) = after_kill(directory.path());
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, Some(10));
+    assert_eq!(offset(&groups, "app", ORDERS, 1).await, Some(9));
+    assert_eq!(offset(&groups, "app", OTHERS, 0).await, None);
+    let description = groups.describe("app").unwrap();
+    assert_eq!((description.state, description.members.len()), (GroupState::Empty, 0));
+    assert_eq!(groups.list()[0].protocol_type.as_deref(), Some("consumer"));
+    let late = groups.commit("app", claim, vec![commit(ORDERS, 0, 11)]).await;
+    assert_eq!(late, Err(ErrorCode::UnknownMemberId), "the members of before are no members");
+    assert_eq!(groups.join("app", join("", "b")).await.unwrap().generation, 2);
+}
+
+#[tokio::test]
+async fn a_commit_of_an_old_generation_or_of_a_stranger_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let groups = open(directory.path());
+    let refuse = async |claim: Claim<'static>| {
+        groups.commit("app", claim, vec![commit(ORDERS, 0, 1)]).await.unwrap_err()
+    };
+    let claim = |member_id, generation| Claim { member_id, instance_id: None, generation };
+    assert_eq!(refuse(claim("a", 1)).await, ErrorCode::GroupIdNotFound);
+    let joined = groups.join("app", join("", "a")).await.unwrap();
+    groups.sync("app", super::tests::sync_of(&joined)).await.unwrap();
+    assert_eq!(refuse(claim("a", 0)).await, ErrorCode::IllegalGeneration);
+    assert_eq!(refuse(claim("a", 2)).await, ErrorCode::IllegalGeneration);
+    assert_eq!(refuse(claim("z", 1)).await, ErrorCode::UnknownMemberId);
+    assert_eq!(refuse(Claim { instance_id: Some("i"), ..claim("a", 1) }).await, ErrorCode::UnknownMemberId);
+    assert_eq!(refuse(NOBODY).await, ErrorCode::UnknownMemberId, "the group has members");
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, None);
+}
+
+#[tokio::test]
+async fn a_deleted_group_stays_deleted_and_one_with_members_is_not_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let groups = open(directory.path());
+    groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 7)]).await.unwrap();
+    groups.join("app", join("", "a")).await.unwrap();
+    assert_eq!(groups.delete("app").await, Err(ErrorCode::NonEmptyGroup));
+    groups.leave("app", &[Leaving { member_id: "a".into(), instance_id: None }])[0].unwrap();
+    groups.delete("app").await.unwrap();
+    assert_eq!(groups.delete("app").await, Err(ErrorCode::GroupIdNotFound));
+    let (groups, _copy) = after_kill(directory.path());
+    assert_eq!(groups.list(), []);
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, None);
+}
+
+#[tokio::test]
+async fn what_a_group_may_keep_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = GroupsConfig { max_offsets_per_group: 2, max_offsets_bytes: 500, ..GroupsConfig::default() };
+    let groups = open_with(directory.path(), config);
+    let both = || vec![commit(ORDERS, 0, 1), commit(ORDERS, 1, 1)];
+    groups.commit("app", NOBODY, both()).await.unwrap();
+    groups.commit("app", NOBODY, both()).await.unwrap();
+    let third = groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 2), commit(OTHERS, 0, 2)]).await;
+    assert_eq!(third, Err(ErrorCode::InvalidCommitOffsetSize));
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, Some(1), "all or nothing");
+    groups.commit("second", NOBODY, both()).await.unwrap();
+    let fifth = groups.commit("third", NOBODY, both()).await;
+    assert_eq!(fifth, Err(ErrorCode::InvalidCommitOffsetSize), "all groups together");
+}
+
+#[tokio::test]
+async fn offsets_of_topics_that_are_gone_are_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let groups = open(directory.path());
+    groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 1), commit(OTHERS, 0, 2)]).await.unwrap();
+    groups.retain_topics(|topic| topic == OTHERS);
+    let all = groups.fetch_all("app").await.unwrap();
+    assert_eq!(all.iter().map(|(topic, ..)| *topic).collect::<Vec<_>>(), [OTHERS]);
+    groups.compact().await;
+    let (groups, _copy) = after_kill(directory.path());
+    assert_eq!(groups.fetch_all("app").await.unwrap(), all);
+}
+
+#[tokio::test]
+async fn the_journal_stays_small_however_often_is_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = GroupsConfig { compact_above_bytes: 4_096, ..GroupsConfig::default() };
+    let groups = open_with(directory.path(), config);
+    for offset in 0..300 {
+        groups.commit("app", NOBODY, vec![commit(ORDERS, 0, offset)]).await.unwrap();
+        groups.commit("other", NOBODY, vec![commit(OTHERS, 3, offset)]).await.unwrap();
+    }
+    // The turn comes when a rewrite under way has ended.
+    drop(groups.inner.offsets_turn.lock().await);
+    let size = groups.inner.journal.size_bytes();
+    assert!(size < 3 * 4_096, "{size} bytes");
+    let (groups, _copy) = after_kill(directory.path());
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, Some(299));
+    assert_eq!(offset(&groups, "other", OTHERS, 3).await, Some(299));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_meet_a_rewrite_are_not_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let groups = open(directory.path());
+    let mut tasks = Vec::new();
+    for partition in 0..8 {
+        let groups = groups.clone();
+        tasks.push(tokio::spawn(async move {
+            for offset in 0..50 {
+                groups.commit("app", NOBODY, vec![commit(ORDERS, partition, offset)]).await.unwrap();
+            }
+        }));
+    }
+    for _ in 0..10 {
+        groups.compact().await;
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let (groups, _copy) = after_kill(directory.path());
+    for partition in 0..8 {
+        assert_eq!(offset(&groups, "app", ORDERS, partition).await, Some(49));
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_can_not_be_written_fails_commits_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let flusher = Flusher::start(1).unwrap();
+    let groups = Groups::open_with(directory.path(), Arc::clone(&flusher), GroupsConfig::default()).unwrap();
+    flusher.shutdown().unwrap();
+    let refused = groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 1)]).await;
+    assert_eq!(refused, Err(ErrorCode::CoordinatorNotAvailable));
+    assert_eq!(offset(&groups, "app", ORDERS, 0).await, None);
+}
+
+#[test]
+fn a_journal_of_another_kind_refuses_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let flusher = Flusher::start(1).unwrap();
+    let path = directory.path().join("offsets.journal");
+    let ignore = |_: &[u8]| Ok::<_, std::convert::Infallible>(());
+    let (journal, _) = schloss_log::Journal::open(&path, Arc::clone(&flusher), ignore).unwrap();
+    let _ticket = journal.append(br#"{"record":"from_the_future"}"#).unwrap();
+    flusher.shutdown().unwrap();
+    drop(journal);
+    let flusher = Flusher::start(1).unwrap();
+    let Err(error) = Groups::open_with(directory.path(), flusher, GroupsConfig::default()) else {
+        panic!("it started and would have lost what it can't read");
+    };
+    assert!(error.to_string().contains("unknown variant `from_the_future`"), "{error}");
+}
