@@ -24,6 +24,7 @@ pub use users::ScramUser;
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{ClientError, Need};
+pub(crate) use coordinator::has_moved;
 use metadata::View;
 
 /// Pause between attempts of what failed for the moment, as `retry.backoff.ms` of Kafka.

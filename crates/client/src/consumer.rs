@@ -1,70 +1,412 @@
 //! Reading records.
 
+mod assignor;
+mod commits;
+mod decode;
+mod fetch;
+mod membership;
+mod offsets;
 mod record;
+mod slot;
 
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
+
+use schloss_wire::ErrorCode;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 pub use record::{ConsumedRecord, ConsumerOptions, StartAt};
 
-use crate::cluster::Cluster;
-use crate::error::ClientError;
+use crate::cluster::{Cluster, RETRY_BACKOFF, TopicInfo};
+use crate::connection::Connection;
+use crate::error::{ClientError, Need};
+use fetch::{Fetch, Fetched, Landed, Wanted};
+use membership::{Membership, Pulse, needs_rejoin};
+use slot::Slot;
 
 /// Reads records of topics, alone or as a member of a group.
+///
+/// Delivery is at least once: a commit covers what polls have returned before it, so records that were returned
+/// and not committed come again after a crash. Isolation is `read_uncommitted`.
 pub struct Consumer {
-    _cluster: Cluster,
+    cluster: Cluster,
+    options: ConsumerOptions,
+    membership: Option<Membership>,
+    slots: Vec<Slot>,
+    /// Counts assignments, so that fetches of an earlier one are recognised.
+    epoch: u64,
+    buffer: VecDeque<ConsumedRecord>,
+    connections: HashMap<i32, Connection>,
+    fetches: JoinSet<Landed>,
+    fetching: HashSet<i32>,
+    /// Leaders are asked for again at this time.
+    refresh_at: Option<Instant>,
+    failing_since: Option<Instant>,
+    /// Counts fetches, to let each partition be the first of a request in turn.
+    turn: usize,
+    next_commit: Option<Instant>,
 }
 
 impl Consumer {
-    /// Reads all partitions of these topics, without a group.
+    /// Reads all partitions of these topics, without a group. Where `options.start` says the end, that is the
+    /// end at this call.
     ///
     /// # Errors
     /// A topic does not exist or is not readable.
     pub async fn assign(
         cluster: Cluster,
-        _topics: &[String],
-        _options: ConsumerOptions,
+        topics: &[String],
+        options: ConsumerOptions,
     ) -> Result<Self, ClientError> {
-        Ok(Self { _cluster: cluster })
+        let mut consumer = Self::new(cluster, options, None);
+        for topic in topics {
+            let info = consumer.cluster.fresh_topic(topic).await?;
+            let name: Arc<str> = topic.as_str().into();
+            consumer.slots.extend(
+                info.partitions
+                    .iter()
+                    .map(|partition| Slot::new(Arc::clone(&name), partition.index, partition.leader)),
+            );
+        }
+        consumer.find_offsets().await?;
+        Ok(consumer)
     }
 
     /// Joins a group that shares the partitions of these topics. The group is entered at the first poll.
     ///
     /// # Errors
-    /// A topic does not exist or is not readable, or the group is not.
+    /// A topic does not exist or is not readable.
     pub async fn subscribe(
-        cluster: Cluster,
-        _group: &str,
-        _topics: &[String],
-        _options: ConsumerOptions,
+        mut cluster: Cluster,
+        group: &str,
+        topics: &[String],
+        options: ConsumerOptions,
     ) -> Result<Self, ClientError> {
-        Ok(Self { _cluster: cluster })
+        if group.is_empty() {
+            return Err(ClientError::Usage("the group has no name; give one".to_owned()));
+        }
+        if let StartAt::Offset(_) = options.start {
+            return Err(ClientError::Usage(
+                "a group begins at its committed offsets, else at the beginning or the end".to_owned(),
+            ));
+        }
+        for topic in topics {
+            cluster.fresh_topic(topic).await?;
+        }
+        let membership = Membership::new(group.to_owned(), topics.to_vec());
+        Ok(Self::new(cluster, options, Some(membership)))
     }
 
-    /// Returns at least one and at most `max_records` records, or none after `wait`.
+    fn new(cluster: Cluster, options: ConsumerOptions, membership: Option<Membership>) -> Self {
+        Self {
+            cluster,
+            options,
+            membership,
+            slots: Vec::new(),
+            epoch: 0,
+            buffer: VecDeque::new(),
+            connections: HashMap::new(),
+            fetches: JoinSet::new(),
+            fetching: HashSet::new(),
+            refresh_at: None,
+            failing_since: None,
+            turn: 0,
+            next_commit: None,
+        }
+    }
+
+    /// Returns at least one and at most `max_records` records, or none after `wait`. Joining a group may take
+    /// longer than `wait`. Dropping the future loses no record.
     ///
     /// # Errors
-    /// Not authorized, a record that can't be decoded, or the cluster can't be reached.
+    /// Not authorized, a record that can't be decoded, or the cluster can't be reached for the time of a
+    /// request.
     pub async fn poll(
         &mut self,
-        _wait: Duration,
-        _max_records: usize,
+        wait: Duration,
+        max_records: usize,
     ) -> Result<Vec<ConsumedRecord>, ClientError> {
-        Err(ClientError::Usage("not built yet".to_owned()))
+        let deadline = Instant::now() + wait;
+        loop {
+            self.attend_group().await?;
+            if self.refresh_at.is_some_and(|at| at <= Instant::now()) {
+                self.refresh_leaders().await?;
+            }
+            self.find_offsets().await?;
+            if !self.buffer.is_empty() {
+                let records = self.take(max_records);
+                if self.buffer.is_empty() {
+                    self.start_fetches();
+                }
+                return Ok(records);
+            }
+            self.start_fetches();
+            let wake = self.refresh_at.map_or(deadline, |at| at.min(deadline));
+            let (fetches, membership) = (&mut self.fetches, self.membership.as_ref());
+            tokio::select! {
+                Some(landed) = fetches.join_next() => {
+                    if let Ok(landed) = landed {
+                        self.land(landed)?;
+                    }
+                }
+                () = disturbed(membership) => {}
+                () = sleep_until(wake) => {}
+            }
+            if self.buffer.is_empty() && Instant::now() >= deadline {
+                return Ok(Vec::new());
+            }
+        }
+    }
+
+    /// The partitions that are read now, as topic and index.
+    #[must_use]
+    pub fn assignment(&self) -> Vec<(String, i32)> {
+        self.slots.iter().map(|slot| (slot.topic.to_string(), slot.index)).collect()
     }
 
     /// Commits what polls have returned.
     ///
     /// # Errors
-    /// There is no group, or the commit was refused.
+    /// There is no group, or the commit was refused: after a rebalance, others read on from the last commit.
     pub async fn commit(&mut self) -> Result<(), ClientError> {
-        Err(ClientError::Usage("not built yet".to_owned()))
+        let Some(membership) = &mut self.membership else {
+            return Err(ClientError::Usage("there is no group to commit to; subscribe with one".to_owned()));
+        };
+        let Some(credentials) = membership.credentials() else { return Ok(()) };
+        let stored = commits::store(&mut self.cluster, &credentials, &mut self.slots).await;
+        stored.map_err(|(code, error)| {
+            membership.note(code);
+            error
+        })
     }
 
     /// Commits if commits are automatic, and leaves the group.
     ///
     /// # Errors
     /// The commit was refused.
-    pub async fn close(self) -> Result<(), ClientError> {
+    pub async fn close(mut self) -> Result<(), ClientError> {
+        self.fetches.abort_all();
+        let committed = match (&self.membership, self.options.auto_commit) {
+            (Some(_), Some(_)) => self.commit().await,
+            _ => Ok(()),
+        };
+        if let Some(membership) = self.membership.take()
+            && let Err(error) = membership.leave().await
+        {
+            tracing::debug!(%error, "leaving the group");
+        }
+        committed
+    }
+
+    /// Hands out records and moves the positions behind them.
+    fn take(&mut self, max_records: usize) -> Vec<ConsumedRecord> {
+        let count = max_records.max(1).min(self.buffer.len());
+        let records: Vec<ConsumedRecord> = self.buffer.drain(..count).collect();
+        let mut last: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for record in &records {
+            last.insert((&*record.topic, record.partition), record.offset);
+        }
+        for slot in &mut self.slots {
+            if let Some(offset) = last.get(&(&*slot.topic, slot.index)) {
+                slot.position = Some(offset + 1);
+            }
+        }
+        records
+    }
+
+    /// Keeps the place in the group: joins again if the heart says so, commits when it is time.
+    async fn attend_group(&mut self) -> Result<(), ClientError> {
+        let Some(membership) = &self.membership else { return Ok(()) };
+        match membership.pulse() {
+            Pulse::Failed(error) => Err(error),
+            Pulse::Rejoin => self.join().await,
+            Pulse::Fine => match (self.options.auto_commit, self.next_commit) {
+                (Some(every), Some(at)) if at <= Instant::now() => {
+                    self.next_commit = Some(Instant::now() + every);
+                    self.commit_if_still_member().await
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    async fn join(&mut self) -> Result<(), ClientError> {
+        if self.options.auto_commit.is_some() {
+            self.commit_if_still_member().await?;
+        }
+        self.epoch += 1;
+        self.buffer.clear();
+        self.slots.clear();
+        let Some(membership) = &mut self.membership else { return Ok(()) };
+        let assignment = membership.join(&mut self.cluster, &self.options).await?;
+        tracing::debug!(group = membership.group(), ?assignment, "joined");
+        for (topic, indexes) in assignment {
+            let info = self.cluster.topic(&topic).await?;
+            let name: Arc<str> = topic.as_str().into();
+            self.slots.extend(
+                indexes.into_iter().map(|index| Slot::new(Arc::clone(&name), index, leader(&info, index))),
+            );
+        }
+        if let Some(credentials) = membership.credentials() {
+            commits::restore(&mut self.cluster, &credentials, &mut self.slots).await?;
+        }
+        self.next_commit = self.options.auto_commit.map(|every| Instant::now() + every);
         Ok(())
+    }
+
+    /// Commits; that the group went on without us, or the coordinator moved, is no error here.
+    async fn commit_if_still_member(&mut self) -> Result<(), ClientError> {
+        match self.commit().await {
+            Err(error)
+                if error.is_retriable() || error.code().is_some_and(|code| needs_rejoin(code.code())) =>
+            {
+                tracing::warn!(%error, "offsets are not committed; records may be read again");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn find_offsets(&mut self) -> Result<(), ClientError> {
+        if self.slots.iter().all(|slot| slot.fetch_from.is_some()) {
+            return Ok(());
+        }
+        if self.refresh_at.is_some() {
+            return Ok(());
+        }
+        if offsets::look_up(&mut self.cluster, &mut self.slots, self.options.start).await? {
+            self.refresh_at = Some(Instant::now() + RETRY_BACKOFF);
+        }
+        Ok(())
+    }
+
+    async fn refresh_leaders(&mut self) -> Result<(), ClientError> {
+        self.refresh_at = None;
+        let topics: HashSet<Arc<str>> = self.slots.iter().map(|slot| Arc::clone(&slot.topic)).collect();
+        for topic in topics {
+            match self.cluster.fresh_topic(&topic).await {
+                Ok(info) => {
+                    for slot in self.slots.iter_mut().filter(|slot| slot.topic == topic) {
+                        slot.leader = leader(&info, slot.index);
+                    }
+                }
+                Err(error) => self.bear(error)?,
+            }
+        }
+        if self.slots.iter().any(|slot| slot.leader.is_none()) {
+            self.refresh_at = Some(Instant::now() + RETRY_BACKOFF);
+        }
+        Ok(())
+    }
+
+    /// Sends a fetch to every leader that has none under way.
+    fn start_fetches(&mut self) {
+        let mut by_leader: BTreeMap<i32, Vec<Wanted>> = BTreeMap::new();
+        for slot in &self.slots {
+            let (Some(leader), Some(from)) = (slot.leader, slot.fetch_from) else { continue };
+            if !self.fetching.contains(&leader) {
+                let wanted = Wanted { topic: Arc::clone(&slot.topic), index: slot.index, from };
+                by_leader.entry(leader).or_default().push(wanted);
+            }
+        }
+        if self.refresh_at.is_some() {
+            return;
+        }
+        for (node, mut wanted) in by_leader {
+            // A broker lets only the first partition with data send a batch over the limits.
+            self.turn = self.turn.wrapping_add(1);
+            let first = self.turn % wanted.len();
+            wanted.rotate_left(first);
+            let Some(address) = self.cluster.address(node).map(str::to_owned) else {
+                self.refresh_at = Some(Instant::now() + RETRY_BACKOFF);
+                continue;
+            };
+            self.fetching.insert(node);
+            let fetch = Fetch {
+                node,
+                address,
+                epoch: self.epoch,
+                connection: self.connections.remove(&node),
+                config: self.cluster.shared_config(),
+                options: self.options.clone(),
+                wanted,
+            };
+            self.fetches.spawn(fetch.run());
+        }
+    }
+
+    fn land(&mut self, landed: Landed) -> Result<(), ClientError> {
+        self.fetching.remove(&landed.node);
+        if let Some(connection) = landed.connection {
+            self.connections.insert(landed.node, connection);
+        }
+        if landed.epoch != self.epoch {
+            return Ok(());
+        }
+        match landed.result {
+            Ok(partitions) => {
+                if partitions.iter().all(|fetched| fetched.outcome.is_ok()) {
+                    self.failing_since = None;
+                }
+                partitions.into_iter().try_for_each(|fetched| self.land_partition(fetched))
+            }
+            Err(error) => self.bear(error),
+        }
+    }
+
+    fn land_partition(&mut self, fetched: Fetched) -> Result<(), ClientError> {
+        let Wanted { topic, index, from } = fetched.wanted;
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is(&topic, index)) else { return Ok(()) };
+        if slot.fetch_from != Some(from) {
+            return Ok(());
+        }
+        let code = match fetched.outcome {
+            Ok(decoded) => {
+                slot.fetch_from = Some(decoded.next_offset);
+                self.buffer.extend(decoded.records);
+                return Ok(());
+            }
+            Err(code) => code,
+        };
+        if code == ErrorCode::OffsetOutOfRange.code() && !matches!(self.options.start, StartAt::Offset(_)) {
+            tracing::warn!(%topic, partition = index, offset = from, "the offset is gone; starting over as configured");
+            slot.fetch_from = None;
+            return Ok(());
+        }
+        let doing = || format!("reading topic {topic} partition {index} from offset {from}");
+        match self.cluster.check(code, None, &Need::topic("READ", &topic), doing) {
+            Ok(()) => Ok(()),
+            Err(error) => self.bear(error),
+        }
+    }
+
+    /// Lets a passing failure pass, for the time of a request; leaders are asked for again.
+    fn bear(&mut self, error: ClientError) -> Result<(), ClientError> {
+        if !error.is_retriable() {
+            return Err(error);
+        }
+        let now = Instant::now();
+        let since = *self.failing_since.get_or_insert(now);
+        if now - since > self.cluster.config().request_timeout {
+            self.failing_since = None;
+            return Err(error);
+        }
+        tracing::debug!(%error, "reading is tried again");
+        self.refresh_at = Some(now + RETRY_BACKOFF);
+        Ok(())
+    }
+}
+
+fn leader(info: &TopicInfo, index: i32) -> Option<i32> {
+    info.partitions.iter().find(|partition| partition.index == index)?.leader
+}
+
+/// Never ends without a group.
+async fn disturbed(membership: Option<&Membership>) {
+    match membership {
+        Some(membership) => membership.disturbed().await,
+        None => std::future::pending().await,
     }
 }

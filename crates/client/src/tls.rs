@@ -1,13 +1,16 @@
 //! TLS for the client: rustls over aws-lc-rs, with the trust that the client file names.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, RootCertStore};
+
+use crate::config::MAX_FILE_BYTES;
 
 /// Where Linux distributions and BSDs keep the system's CA certificates as PEM; the first that exists is used
 /// when a client file names none, as librdkafka does.
@@ -43,7 +46,7 @@ impl Trust {
     #[must_use]
     pub fn system() -> Option<Self> {
         SYSTEM_BUNDLES.iter().find_map(|path| {
-            let pem = std::fs::read(Path::new(path)).ok()?;
+            let pem = read_bounded(Path::new(path)).ok()?;
             Some(Self::from_pem(pem, *path))
         })
     }
@@ -197,7 +200,7 @@ pub(crate) fn read_ca(path: &Path, beside: Option<&Path>) -> Result<Trust, Strin
         _ => vec![path.to_owned()],
     };
     for candidate in &candidates {
-        match std::fs::read(candidate) {
+        match read_bounded(candidate) {
             Ok(pem) => return Ok(Trust::from_pem(pem, candidate.display().to_string())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(format!("cannot read {}: {error}", candidate.display())),
@@ -208,6 +211,15 @@ pub(crate) fn read_ca(path: &Path, beside: Option<&Path>) -> Result<Trust, Strin
         "no CA file at {}; give the path of the cluster's CA certificate (PEM)",
         tried.join(" nor at ")
     ))
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut pem)?;
+    if pem.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it is over {MAX_FILE_BYTES} bytes")));
+    }
+    Ok(pem)
 }
 
 #[cfg(test)]

@@ -171,8 +171,7 @@ impl Settings<'_> {
         }
         let place = self.ca_inline.or(self.ca_location);
         let mut trust = match (self.ca_inline, self.ca_location) {
-            // A one-line value separates the lines of the PEM by \n, which librdkafka files keep as two letters.
-            (Some(inline), _) => Trust::from_pem(inline.value.replace("\\n", "\n"), inline.key.as_str()),
+            (Some(inline), _) => Trust::from_pem(pem_lines(&inline.value), inline.key.as_str()),
             (None, Some(location)) => read_ca(Path::new(location.value.trim()), source.directory())
                 .map_err(|problem| wrong(location, problem))?,
             (None, None) => Trust::system().ok_or_else(|| ConfigError {
@@ -225,6 +224,15 @@ impl Settings<'_> {
             }
         }
     }
+}
+
+/// PEM that stood in one line, with blanks (Java) or the letters `\n` (librdkafka) for ends of lines.
+fn pem_lines(value: &str) -> String {
+    value
+        .replace("\\n", "\n")
+        .replace(' ', "\n")
+        .replace("BEGIN\nCERTIFICATE", "BEGIN CERTIFICATE")
+        .replace("END\nCERTIFICATE", "END CERTIFICATE")
 }
 
 /// `host:port` addresses separated by commas.

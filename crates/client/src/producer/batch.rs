@@ -163,11 +163,9 @@ mod tests {
 
     use super::*;
 
-    fn permit() -> OwnedSemaphorePermit {
-        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
-    }
-
     fn filled() -> Batch {
+        let buffer = Arc::new(Semaphore::new(3));
+        let permit = || Arc::clone(&buffer).try_acquire_owned().unwrap();
         let mut batch = Batch::new("orders".into(), 3);
         let mut first = ProducerRecord::new("orders", "one").with_key("k");
         first.headers = vec![("h".to_owned(), Some(Bytes::from_static(b"v"))), ("n".to_owned(), None)];
