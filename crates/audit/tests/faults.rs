@@ -173,6 +173,7 @@ async fn a_disk_that_stays_full_takes_bounded_memory_and_the_loss_is_told() {
 }
 
 #[tokio::test]
+#[allow(clippy::await_holding_lock, reason = "it holds back the writer thread, not a task")]
 async fn callers_that_wait_at_the_same_time_share_a_flush() {
     let disk = Disk::default();
     let audit = disk.audit();

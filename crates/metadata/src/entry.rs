@@ -27,17 +27,19 @@ struct Entry {
 ///
 /// # Errors
 /// [`MetadataError::TooLarge`].
-pub(crate) fn encode<'a>(
-    records: impl IntoIterator<Item = &'a Record>,
-) -> Result<Vec<Zeroizing<Vec<u8>>>, MetadataError> {
+pub(crate) fn encode(records: &[Record]) -> Result<Vec<Zeroizing<Vec<u8>>>, MetadataError> {
+    encode_within(records, MAX_CHANGE_BYTES)
+}
+
+fn encode_within(records: &[Record], limit: usize) -> Result<Vec<Zeroizing<Vec<u8>>>, MetadataError> {
     let mut entries = Vec::new();
     let mut entry = begin();
     let mut bytes = 0;
     for record in records {
         let text = record_text(record)?;
         bytes += text.len();
-        if bytes > MAX_CHANGE_BYTES {
-            return Err(MetadataError::TooLarge { bytes, limit: MAX_CHANGE_BYTES });
+        if bytes > limit {
+            return Err(MetadataError::TooLarge { bytes, limit });
         }
         if !has_room(&entry, &text) {
             entries.push(end(std::mem::replace(&mut entry, begin()), true));
@@ -151,4 +153,64 @@ fn record_text(record: &Record) -> Result<Zeroizing<Vec<u8>>, MetadataError> {
     let mut text = Zeroizing::new(Vec::with_capacity(1024));
     serde_json::to_writer(&mut *text, record).map_err(|error| MetadataError::Record(error.to_string()))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
+
+    use super::*;
+
+    fn records(count: usize, bytes: usize) -> Vec<Record> {
+        let name = "x".repeat(bytes);
+        let acl = |n| Acl {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            resource_name: format!("{n}{name}"),
+            principal: "User:a".to_owned(),
+            host: "*".to_owned(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        (0..count).map(|n| Record::Acl(acl(n))).collect()
+    }
+
+    #[test]
+    fn a_change_of_any_size_comes_back_with_its_last_entry_and_not_before() {
+        for (count, bytes, entries) in [(1, 10, 1), (100, 10, 1), (300, 30_000, 3)] {
+            let records = records(count, bytes);
+            let encoded = encode(&records).unwrap();
+            assert_eq!(encoded.len(), entries);
+            let mut decoder = Decoder::default();
+            for (at, entry) in encoded.iter().enumerate() {
+                assert!(entry.len() <= MAX_ENTRY_BYTES);
+                let last = at + 1 == entries;
+                let decoded = decoder.decode(entry).unwrap();
+                assert_eq!(decoded, if last { records.clone() } else { Vec::new() });
+                assert_eq!(decoder.is_unfinished(), !last);
+            }
+        }
+    }
+
+    #[test]
+    fn entries_of_a_rewrite_count_by_themselves_and_lose_nothing() {
+        for count in [0, 1, 300] {
+            let records = records(count, 30_000);
+            let mut decoder = Decoder::default();
+            let mut decoded = Vec::new();
+            for entry in Entries::new(records.clone().into_iter()) {
+                assert!(entry.len() <= MAX_ENTRY_BYTES);
+                decoded.extend(decoder.decode(&entry).unwrap());
+                assert!(!decoder.is_unfinished());
+            }
+            assert_eq!(decoded, records);
+        }
+    }
+
+    #[test]
+    fn a_change_beyond_the_bound_is_refused() {
+        let records = records(3, 1000);
+        assert!(encode_within(&records, 4000).is_ok());
+        assert!(matches!(encode_within(&records, 3000), Err(MetadataError::TooLarge { limit: 3000, .. })));
+    }
 }
