@@ -50,7 +50,12 @@ impl BrokerConfig {
 
     /// The defaults, for this directory.
     #[must_use]
-    pub fn new(data_dir: PathBuf, node_id: i32, advertised: HashMap<String, Advertised>, log: LogConfig) -> Self {
+    pub fn new(
+        data_dir: PathBuf,
+        node_id: i32,
+        advertised: HashMap<String, Advertised>,
+        log: LogConfig,
+    ) -> Self {
         Self {
             data_dir,
             node_id,
@@ -117,7 +122,10 @@ impl Broker {
     pub(crate) fn advertised(&self, listener: &str) -> Option<&Advertised> {
         let found = self.config.advertised.get(listener);
         if found.is_none() {
-            tracing::error!(listener, "no address is advertised for this listener: its clients find no broker");
+            tracing::error!(
+                listener,
+                "no address is advertised for this listener: its clients find no broker"
+            );
         }
         found
     }

@@ -143,7 +143,9 @@ fn read_id(directory: &Path) -> Result<Option<Uuid>, DirectoryError> {
             let id = u128::from_str_radix(text.trim(), 16).ok();
             Ok(id.map(|id| Uuid::from_bytes(id.to_be_bytes())))
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            Ok(None)
+        }
         Err(error) => Err(io_error("read", &path)(error)),
     }
 }

@@ -18,14 +18,41 @@ mod reply;
 mod settings;
 #[cfg(test)]
 mod testing;
-
+#[cfg(test)]
+mod tests;
 
 /// One module per API, in the order of their keys; each has a `call` of the same shape.
 mod api {
-    #[path = "00_produce.rs"]
-    pub(crate) mod produce;
+    #[path = "37_create_partitions.rs"]
+    pub(crate) mod create_partitions;
+    #[path = "19_create_topics.rs"]
+    pub(crate) mod create_topics;
+    #[path = "42_delete_groups.rs"]
+    pub(crate) mod delete_groups;
+    #[path = "20_delete_topics.rs"]
+    pub(crate) mod delete_topics;
+    #[path = "60_describe_cluster.rs"]
+    pub(crate) mod describe_cluster;
+    #[path = "32_describe_configs.rs"]
+    pub(crate) mod describe_configs;
+    #[path = "15_describe_groups.rs"]
+    pub(crate) mod describe_groups;
     #[path = "01_fetch.rs"]
     pub(crate) mod fetch;
+    #[path = "10_find_coordinator.rs"]
+    pub(crate) mod find_coordinator;
+    #[path = "12_heartbeat.rs"]
+    pub(crate) mod heartbeat;
+    #[path = "44_incremental_alter_configs.rs"]
+    pub(crate) mod incremental_alter_configs;
+    #[path = "22_init_producer_id.rs"]
+    pub(crate) mod init_producer_id;
+    #[path = "11_join_group.rs"]
+    pub(crate) mod join_group;
+    #[path = "13_leave_group.rs"]
+    pub(crate) mod leave_group;
+    #[path = "16_list_groups.rs"]
+    pub(crate) mod list_groups;
     #[path = "02_list_offsets.rs"]
     pub(crate) mod list_offsets;
     #[path = "03_metadata.rs"]
@@ -34,36 +61,10 @@ mod api {
     pub(crate) mod offset_commit;
     #[path = "09_offset_fetch.rs"]
     pub(crate) mod offset_fetch;
-    #[path = "10_find_coordinator.rs"]
-    pub(crate) mod find_coordinator;
-    #[path = "11_join_group.rs"]
-    pub(crate) mod join_group;
-    #[path = "12_heartbeat.rs"]
-    pub(crate) mod heartbeat;
-    #[path = "13_leave_group.rs"]
-    pub(crate) mod leave_group;
+    #[path = "00_produce.rs"]
+    pub(crate) mod produce;
     #[path = "14_sync_group.rs"]
     pub(crate) mod sync_group;
-    #[path = "15_describe_groups.rs"]
-    pub(crate) mod describe_groups;
-    #[path = "16_list_groups.rs"]
-    pub(crate) mod list_groups;
-    #[path = "19_create_topics.rs"]
-    pub(crate) mod create_topics;
-    #[path = "20_delete_topics.rs"]
-    pub(crate) mod delete_topics;
-    #[path = "22_init_producer_id.rs"]
-    pub(crate) mod init_producer_id;
-    #[path = "32_describe_configs.rs"]
-    pub(crate) mod describe_configs;
-    #[path = "37_create_partitions.rs"]
-    pub(crate) mod create_partitions;
-    #[path = "42_delete_groups.rs"]
-    pub(crate) mod delete_groups;
-    #[path = "44_incremental_alter_configs.rs"]
-    pub(crate) mod incremental_alter_configs;
-    #[path = "60_describe_cluster.rs"]
-    pub(crate) mod describe_cluster;
 }
 
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};

@@ -58,7 +58,12 @@ impl Partition {
 
     /// Appends a checked batch, unless its producer sent it before: then the answer is that of the first
     /// time. `now_ms` is in milliseconds since the epoch.
-    pub(crate) fn append(&self, header: BatchHeader, batch: Bytes, now_ms: i64) -> Result<Written, WriteError> {
+    pub(crate) fn append(
+        &self,
+        header: BatchHeader,
+        batch: Bytes,
+        now_ms: i64,
+    ) -> Result<Written, WriteError> {
         if !header.is_idempotent() {
             return Ok(written(&self.log.append(&[(header, batch)], now_ms)?));
         }

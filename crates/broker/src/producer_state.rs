@@ -208,7 +208,10 @@ mod tests {
         for sent_again in &headers[1..] {
             let check = states.check(sent_again);
             let Ok(SequenceCheck::Duplicate(batch)) = check else { panic!("{check:?}") };
-            assert_eq!((batch.base_offset, batch.last_offset), (sent_again.base_offset, sent_again.base_offset + 1));
+            assert_eq!(
+                (batch.base_offset, batch.last_offset),
+                (sent_again.base_offset, sent_again.base_offset + 1)
+            );
         }
     }
 
@@ -245,10 +248,7 @@ mod tests {
         let states = states(&[header(7, 0, i32::MAX - 1, 4, 0)]);
         // MAX-1, MAX, 0, 1
         assert_eq!(states.check(&header(7, 0, 2, 1, -1)), Ok(SequenceCheck::Append));
-        assert!(matches!(
-            states.check(&header(7, 0, i32::MAX - 1, 4, -1)),
-            Ok(SequenceCheck::Duplicate(_))
-        ));
+        assert!(matches!(states.check(&header(7, 0, i32::MAX - 1, 4, -1)), Ok(SequenceCheck::Duplicate(_))));
         let full = self::states(&[header(7, 0, i32::MAX, 1, 0)]);
         assert_eq!(full.check(&header(7, 0, 0, 1, -1)), Ok(SequenceCheck::Append));
     }

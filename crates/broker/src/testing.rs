@@ -9,8 +9,10 @@ use bytes::Bytes;
 use schloss_gate::{Caller, Engine as _, Outcome};
 use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::Metadata;
-use schloss_policy::{AclSet, DecisionCache, Judge, Subject, Verdict, admit};
-use schloss_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use schloss_policy::{AclSet, Admitted, DecisionCache, Judge, Subject, Verdict, admit};
+use schloss_wire::messages::create_topics_request::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use schloss_wire::records::{Compression, Record, RecordBatch, RecordEncodeLimits, TimestampType};
 use schloss_wire::{Principal, Request, Response, StrBytes, build};
 use tempfile::TempDir;
@@ -56,9 +58,15 @@ impl House {
 
     /// Stops in good order and starts again.
     pub(crate) fn restart(self) -> Self {
+        self.restart_after(|_| ())
+    }
+
+    /// Stops in good order, does something to the directory, and starts again.
+    pub(crate) fn restart_after(self, meanwhile: impl FnOnce(&Path)) -> Self {
         self.flusher.shutdown().unwrap();
         let Self { broker, flusher, directory } = self;
         drop((broker, flusher));
+        meanwhile(directory.path());
         Self::on(directory)
     }
 
@@ -100,7 +108,12 @@ impl House {
     }
 
     /// Makes a topic and returns its id.
-    pub(crate) async fn topic(&self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> schloss_wire::Uuid {
+    pub(crate) async fn topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> schloss_wire::Uuid {
         let config = |(name, value): &(&str, &str)| {
             build!(CreatableTopicConfig { name: StrBytes::from(*name), value: Some(StrBytes::from(*value)) })
         };
@@ -119,6 +132,18 @@ impl House {
 
 fn root() -> Principal {
     Principal::user("root")
+}
+
+/// The request of a super user, all of which the policy admits.
+pub(crate) fn admitted(house: &House, version: i16, request: impl Into<Request>) -> Admitted {
+    let acls = AclSet::new(Vec::new(), vec![root()], 1);
+    let subject = Subject { principal: root(), host: [127, 0, 0, 1].into() };
+    let mut cache = DecisionCache::default();
+    let mut judge = Judge::new(&acls, &subject, &mut cache);
+    match admit(request.into(), version, &mut judge, &*house.broker.topics()) {
+        Verdict::Admitted(admitted, _) => admitted,
+        Verdict::Refused(response) => panic!("refused: {response:?}"),
+    }
 }
 
 pub(crate) fn caller(api_version: i16) -> Caller {

@@ -78,11 +78,8 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: ProduceRequest) -> 
                 }
             });
         }
-        let topic = build!(TopicProduceResponse {
-            name: data.name,
-            topic_id: data.topic_id,
-            partition_responses
-        });
+        let topic =
+            build!(TopicProduceResponse { name: data.name, topic_id: data.topic_id, partition_responses });
         response.responses.push(topic);
     }
     match acks {
@@ -150,9 +147,7 @@ fn not_written(error: WriteError) -> Refusal {
 
 fn not_stored(error: &LogError) -> Refusal {
     match error {
-        LogError::Deleted { .. } => {
-            refusal(ErrorCode::UnknownTopicOrPartition, "the topic was deleted")
-        }
+        LogError::Deleted { .. } => refusal(ErrorCode::UnknownTopicOrPartition, "the topic was deleted"),
         LogError::TooLarge { .. } => {
             refusal(ErrorCode::RecordListTooLarge, "the record batch is larger than segment.bytes")
         }

@@ -32,11 +32,8 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: FetchRequest) -> Bo
     // fetch.
     let continues = request.session_id != 0 && request.session_epoch != FINAL_EPOCH;
     if continues || (request.session_epoch != INITIAL_EPOCH && request.session_epoch != FINAL_EPOCH) {
-        let code = if continues {
-            ErrorCode::FetchSessionIdNotFound
-        } else {
-            ErrorCode::InvalidFetchSessionEpoch
-        };
+        let code =
+            if continues { ErrorCode::FetchSessionIdNotFound } else { ErrorCode::InvalidFetchSessionEpoch };
         return ready(build!(FetchResponse { error_code: code.code() }));
     }
     let snapshot = broker.metadata.snapshot();

@@ -69,9 +69,10 @@ pub(crate) fn call(
             topic.partitions.iter().map(|wanted| (wanted.partition_index, resolve(wanted))).collect();
         lookups.push((topic.name, wanted));
     }
-    let on_disk_only = lookups.iter().flat_map(|(_, wanted)| wanted).any(|(_, lookup)| {
-        matches!(lookup, Ok((_, Target::Time(_) | Target::MaxTimestamp)))
-    });
+    let on_disk_only = lookups
+        .iter()
+        .flat_map(|(_, wanted)| wanted)
+        .any(|(_, lookup)| matches!(lookup, Ok((_, Target::Time(_) | Target::MaxTimestamp))));
     let answer = move || {
         let topic = |(name, wanted): (_, Vec<(i32, Lookup)>)| {
             let partitions = wanted.into_iter().map(|(index, lookup)| answer(index, lookup)).collect();

@@ -135,8 +135,8 @@ pub(crate) fn check_assignment(brokers: &[i32], node: &BrokerConfig) -> Result<(
     if brokers == [node.node_id] {
         return Ok(());
     }
-    let message = format_args!("broker {} is the only one, so it alone can hold a partition", node.node_id)
-        .to_string();
+    let message =
+        format_args!("broker {} is the only one, so it alone can hold a partition", node.node_id).to_string();
     Err(refusal(ErrorCode::InvalidReplicaAssignment, message))
 }
 
@@ -168,9 +168,9 @@ async fn create_all(
         let outcome = match (wish, &mut recorded) {
             (Err(refused), _) => Err(refused),
             (Ok(_), Err(refused)) => Err(refused.clone()),
-            (Ok(_), Ok(recorded)) => recorded.next().unwrap_or_else(|| {
-                Err(refusal(ErrorCode::UnknownServerError, "the topic was not created"))
-            }),
+            (Ok(_), Ok(recorded)) => recorded
+                .next()
+                .unwrap_or_else(|| Err(refusal(ErrorCode::UnknownServerError, "the topic was not created"))),
         };
         let outcome = match outcome {
             Ok(topic) if !validate_only => make_partitions(broker, topic).await,

@@ -56,14 +56,12 @@ fn find_all(snapshot: &Snapshot, wanted: &[DeleteTopicState]) -> Vec<Result<Arc<
 fn find(snapshot: &Snapshot, wanted: &DeleteTopicState) -> Result<Arc<TopicMeta>, Refusal> {
     let missing = |code| refusal(code, "the topic does not exist");
     match (&wanted.name, wanted.topic_id.is_zero()) {
-        (Some(name), true) => snapshot
-            .topic(name.as_str())
-            .cloned()
-            .ok_or_else(|| missing(ErrorCode::UnknownTopicOrPartition)),
-        (None, false) => snapshot
-            .topic_by_id(wanted.topic_id)
-            .cloned()
-            .ok_or_else(|| missing(ErrorCode::UnknownTopicId)),
+        (Some(name), true) => {
+            snapshot.topic(name.as_str()).cloned().ok_or_else(|| missing(ErrorCode::UnknownTopicOrPartition))
+        }
+        (None, false) => {
+            snapshot.topic_by_id(wanted.topic_id).cloned().ok_or_else(|| missing(ErrorCode::UnknownTopicId))
+        }
         (Some(_), false) => {
             Err(refusal(ErrorCode::InvalidRequest, "a topic can be named or given by its id, not both"))
         }
@@ -93,10 +91,9 @@ async fn delete(broker: &Broker, found: &[Result<Arc<TopicMeta>, Refusal>]) -> R
 
 fn answer(wanted: DeleteTopicState, found: Result<Arc<TopicMeta>, Refusal>) -> DeletableTopicResult {
     match found {
-        Ok(topic) => build!(DeletableTopicResult {
-            name: Some(StrBytes::from(&*topic.name)),
-            topic_id: topic.id,
-        }),
+        Ok(topic) => {
+            build!(DeletableTopicResult { name: Some(StrBytes::from(&*topic.name)), topic_id: topic.id })
+        }
         Err(refused) => build!(DeletableTopicResult {
             name: wanted.name,
             topic_id: wanted.topic_id,

@@ -49,9 +49,9 @@ fn describe(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<D
     match resource.resource_type {
         TOPIC_RESOURCE => {
             let snapshot = broker.metadata.snapshot();
-            let topic = snapshot.topic(name).ok_or_else(|| {
-                refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist")
-            })?;
+            let topic = snapshot
+                .topic(name)
+                .ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
             Ok(describe_topic(&TopicSettings::new(&topic.configs, &broker.config)))
         }
         // The empty name stands for the settings that all brokers share; there are none apart from a node's.

@@ -60,7 +60,8 @@ async fn check(
     let name = wanted.name.as_str();
     let topic = broker.metadata.snapshot().topic(name).cloned();
     change(broker, name, wanted.count, true).await?;
-    let topic = topic.ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
+    let topic =
+        topic.ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
     let more = wanted.count.saturating_sub(topic.partitions);
     check_room(&broker.config, broker.partitions.count() + planned, more)?;
     if let Some(assignments) = &wanted.assignments {

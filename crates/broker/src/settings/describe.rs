@@ -70,7 +70,13 @@ pub(crate) fn describe_broker(node: &BrokerConfig) -> Vec<Described> {
             "Partitions of a topic that doesn't say how many."),
     ];
     all.extend(TOPIC_SETTINGS.iter().map(|setting| {
-        row(setting.broker_name, setting.default_value(node), Source::Default, setting.kind, setting.documentation)
+        row(
+            setting.broker_name,
+            setting.default_value(node),
+            Source::Default,
+            setting.kind,
+            setting.documentation,
+        )
     }));
     all.sort_by_key(|setting| setting.name);
     all

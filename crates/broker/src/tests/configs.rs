@@ -1,0 +1,169 @@
+use schloss_wire::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
+use schloss_wire::messages::describe_configs_response::DescribeConfigsResult;
+use schloss_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use schloss_wire::{ErrorCode, Response, StrBytes, build};
+
+use super::produce::produce;
+use crate::testing::{House, batch};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+async fn describe(
+    house: &House,
+    resource_type: i8,
+    name: &str,
+    keys: Option<&[&str]>,
+) -> DescribeConfigsResult {
+    let resource = build!(DescribeConfigsResource {
+        resource_type,
+        resource_name: StrBytes::from(name),
+        configuration_keys: keys.map(|keys| keys.iter().map(|key| StrBytes::from(*key)).collect()),
+    });
+    let request = build!(DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        include_documentation: true
+    });
+    let Response::DescribeConfigs(mut response) = house.ask(4, request).await else { panic!() };
+    response.results.remove(0)
+}
+
+async fn value(house: &House, topic: &str, name: &str) -> (String, i8) {
+    let result = describe(house, TOPIC, topic, Some(&[name])).await;
+    assert_eq!(result.configs.len(), 1);
+    (result.configs[0].value.as_ref().unwrap().as_str().to_owned(), result.configs[0].config_source)
+}
+
+type Change<'a> = (&'a str, i8, Option<&'a str>);
+
+async fn alter(
+    house: &House,
+    resource_type: i8,
+    name: &str,
+    changes: &[Change<'_>],
+    validate_only: bool,
+) -> (ErrorCode, String) {
+    let config = |(name, config_operation, value): &Change<'_>| {
+        build!(AlterableConfig {
+            name: StrBytes::from(*name),
+            config_operation: *config_operation,
+            value: value.map(StrBytes::from)
+        })
+    };
+    let resource = build!(AlterConfigsResource {
+        resource_type,
+        resource_name: StrBytes::from(name),
+        configs: changes.iter().map(config).collect(),
+    });
+    let request = build!(IncrementalAlterConfigsRequest { resources: vec![resource], validate_only });
+    let Response::IncrementalAlterConfigs(response) = house.ask(1, request).await else { panic!() };
+    let answer = &response.responses[0];
+    let message = answer.error_message.as_ref().map_or("", |message| message.as_str());
+    (ErrorCode::from_code(answer.error_code).unwrap(), message.to_owned())
+}
+
+async fn house() -> House {
+    let house = House::new();
+    house.topic("orders", 1, &[]).await;
+    house
+}
+
+#[tokio::test]
+async fn a_changed_setting_is_shown_and_acted_upon_until_it_is_deleted() {
+    let house = house().await;
+    assert_eq!(value(&house, "orders", "max.message.bytes").await, ("1048588".to_owned(), 5));
+    let set = [("max.message.bytes", SET, Some("80"))];
+    assert_eq!(alter(&house, TOPIC, "orders", &set, true).await.0, ErrorCode::None);
+    assert_eq!(value(&house, "orders", "max.message.bytes").await.1, 5, "validating changes nothing");
+    assert_eq!(alter(&house, TOPIC, "orders", &set, false).await.0, ErrorCode::None);
+    assert_eq!(value(&house, "orders", "max.message.bytes").await, ("80".to_owned(), 1));
+    assert_eq!(produce(&house, "orders", 0, batch(20)).await.error_code, ErrorCode::MessageTooLarge.code());
+    let killed = house.killed();
+    assert_eq!(value(&killed, "orders", "max.message.bytes").await, ("80".to_owned(), 1));
+    let delete = [("max.message.bytes", DELETE, None)];
+    assert_eq!(alter(&house, TOPIC, "orders", &delete, false).await.0, ErrorCode::None);
+    assert_eq!(produce(&house, "orders", 0, batch(20)).await.error_code, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_ignored_in_silence() {
+    let house = house().await;
+    for (change, code, words) in [
+        (("no.such", SET, Some("1")), ErrorCode::InvalidConfig, "unknown topic config name: no.such"),
+        (("retention.ms", SET, Some("1000")), ErrorCode::InvalidConfig, "not deleted by age or size"),
+        (("max.message.bytes", SET, Some("-1")), ErrorCode::InvalidConfig, "from 0 to"),
+        (("max.message.bytes", SET, None), ErrorCode::InvalidRequest, "null is no value"),
+        (("max.message.bytes", APPEND, Some("1")), ErrorCode::InvalidConfig, "no list"),
+        (("cleanup.policy", APPEND, Some("compact")), ErrorCode::InvalidConfig, "not compacted"),
+        (("cleanup.policy", SUBTRACT, Some("delete")), ErrorCode::InvalidConfig, "not compacted"),
+        (("segment.bytes", SET, Some("2097152")), ErrorCode::InvalidConfig, "when the topic is created"),
+        (("max.message.bytes", 9, Some("1")), ErrorCode::InvalidRequest, "operation 9"),
+    ] {
+        let (got, message) = alter(&house, TOPIC, "orders", &[change], false).await;
+        assert_eq!(got, code, "{change:?}");
+        assert!(message.contains(words), "{change:?}: {message}");
+    }
+    let twice = [("max.message.bytes", SET, Some("80")), ("max.message.bytes", DELETE, None)];
+    assert_eq!(alter(&house, TOPIC, "orders", &twice, false).await.0, ErrorCode::InvalidRequest);
+    // One bad setting and nothing of the resource is changed.
+    let half = [("max.message.bytes", SET, Some("80")), ("no.such", SET, Some("1"))];
+    assert_eq!(alter(&house, TOPIC, "orders", &half, false).await.0, ErrorCode::InvalidConfig);
+    assert_eq!(value(&house, "orders", "max.message.bytes").await.1, 5);
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_accepted() {
+    let house = house().await;
+    for change in [
+        ("cleanup.policy", APPEND, Some("delete")),
+        ("cleanup.policy", SET, Some("delete")),
+        ("segment.bytes", DELETE, None),
+        ("unclean.leader.election.enable", SET, Some("true")),
+    ] {
+        let (code, message) = alter(&house, TOPIC, "orders", &[change], false).await;
+        assert_eq!(code, ErrorCode::None, "{change:?}: {message}");
+    }
+    assert_eq!(value(&house, "orders", "cleanup.policy").await, ("delete".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn only_topics_that_exist_can_be_changed() {
+    let house = house().await;
+    let set = [("max.message.bytes", SET, Some("80"))];
+    assert_eq!(alter(&house, TOPIC, "missing", &set, false).await.0, ErrorCode::UnknownTopicOrPartition);
+    let (code, message) = alter(&house, BROKER, "1", &[("log.retention.ms", SET, Some("1"))], false).await;
+    assert_eq!(code, ErrorCode::InvalidRequest);
+    assert!(message.contains("configuration file"), "{message}");
+}
+
+#[tokio::test]
+async fn tools_see_every_setting_with_its_type_and_origin() {
+    let house = house().await;
+    let topic = describe(&house, TOPIC, "orders", None).await;
+    assert_eq!(topic.error_code, 0);
+    assert!(topic.configs.len() > 25);
+    let size = topic.configs.iter().find(|config| config.name.as_str() == "max.message.bytes").unwrap();
+    assert_eq!((size.config_type, size.read_only, size.is_sensitive), (3, false, false));
+    assert_eq!(size.synonyms[0].name.as_str(), "message.max.bytes");
+    assert!(size.documentation.is_some());
+
+    let broker = describe(&house, BROKER, "1", None).await;
+    let names: Vec<_> = broker.configs.iter().map(|config| config.name.as_str()).collect();
+    for name in ["node.id", "advertised.listeners", "message.max.bytes", "auto.create.topics.enable"] {
+        assert!(names.contains(&name), "{name}");
+    }
+    assert!(broker.configs.iter().all(|config| config.read_only));
+    assert_eq!(describe(&house, BROKER, "", None).await.error_code, 0);
+    assert_eq!(describe(&house, BROKER, "7", None).await.error_code, ErrorCode::InvalidRequest.code());
+    assert_eq!(
+        describe(&house, TOPIC, "missing", None).await.error_code,
+        ErrorCode::UnknownTopicOrPartition.code()
+    );
+}

@@ -1,0 +1,8 @@
+//! Whole requests through policy and engine, on a real log in a directory of its own.
+
+mod configs;
+mod describe;
+mod fetch;
+mod list_offsets;
+mod produce;
+mod topics;
