@@ -29,7 +29,7 @@ pub trait TopicNames: Send + Sync {
 ///
 /// Only [`admit`] makes one, so an engine that takes nothing else cannot be reached without a decision.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// let request = schloss_wire::messages::MetadataRequest::default().into();
 /// let admitted = schloss_policy::Admitted { request, whole: true };
 /// ```
@@ -141,4 +141,42 @@ pub const fn is_administrative(api: Api) -> bool {
             | Api::AlterUserScramCredentials
             | Api::DeleteGroups
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use schloss_wire::{Principal, messages};
+
+    use super::*;
+    use crate::{AclSet, DecisionCache, Subject};
+
+    struct NoTopics;
+
+    impl TopicNames for NoTopics {
+        fn name_of(&self, _: Uuid) -> Option<Arc<str>> {
+            None
+        }
+    }
+
+    #[test]
+    fn an_api_without_a_row_is_refused_even_to_a_super_user() {
+        let principal = Principal::user("root");
+        let acls = AclSet::new(Vec::new(), vec![principal.clone()], 1);
+        let subject = Subject { principal, host: Ipv4Addr::LOCALHOST.into() };
+        let mut cache = DecisionCache::default();
+        let mut judge = Judge::new(&acls, &subject, &mut cache);
+        let without: Vec<table::Row> =
+            table::TABLE.iter().copied().filter(|row| row.api_key != Api::ListGroups.key()).collect();
+        let mut ask = |table: &[table::Row]| {
+            let request = messages::ListGroupsRequest::default().into();
+            admit_by(table, request, 4, &mut judge, &NoTopics)
+        };
+        assert!(matches!(ask(table::TABLE), Verdict::Admitted(..)));
+        let Verdict::Refused(Response::ListGroups(response)) = ask(&without) else {
+            panic!("it was admitted")
+        };
+        assert_eq!(response.error_code, ErrorCode::ClusterAuthorizationFailed.code());
+    }
 }

@@ -1,5 +1,7 @@
 //! What ACLs mean: Kafka's rules, each as a sentence, and a naive reference that agrees with the index.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;

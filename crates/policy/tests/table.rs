@@ -1,5 +1,7 @@
 //! The API table is what `docs/kafka-authorization-table.md` says.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
 use std::collections::BTreeSet;
 
 use schloss_policy::table::{Need, Row, Scope, TABLE, row};

@@ -13,6 +13,8 @@ use crate::table;
 
 /// First version that reports what may be done to a group.
 const OPERATIONS: i16 = 3;
+/// First version with room for a message.
+const MESSAGES: i16 = 6;
 
 pub(super) fn admit(mut request: DescribeGroupsRequest, version: i16, judge: &mut Judge<'_>) -> Verdict {
     let [describe] = table::DESCRIBE_GROUPS;
@@ -33,9 +35,11 @@ pub(super) fn admit(mut request: DescribeGroupsRequest, version: i16, judge: &mu
 
 pub(super) fn refuse(
     request: &DescribeGroupsRequest,
+    version: i16,
     code: ErrorCode,
     message: Option<&str>,
 ) -> DescribeGroupsResponse {
+    let message = message.filter(|_| version >= MESSAGES);
     let groups = request.groups.iter().map(|group| refuse_group(group, code, message)).collect();
     build!(DescribeGroupsResponse { groups })
 }

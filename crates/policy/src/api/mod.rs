@@ -127,7 +127,7 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::Heartbeat(_) => heartbeat::refuse(code).into(),
         Request::LeaveGroup(_) => leave_group::refuse(code).into(),
         Request::SyncGroup(_) => sync_group::refuse(code).into(),
-        Request::DescribeGroups(request) => describe_groups::refuse(request, code, message).into(),
+        Request::DescribeGroups(request) => describe_groups::refuse(request, version, code, message).into(),
         Request::ListGroups(_) => list_groups::refuse(code).into(),
         Request::SaslHandshake(_) => sasl_handshake::refuse(code).into(),
         Request::ApiVersions(_) => api_versions::refuse(code).into(),

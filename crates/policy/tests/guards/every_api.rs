@@ -1,0 +1,289 @@
+//! What holds for every API in every version.
+
+use schloss_policy::table::{Scope, TABLE};
+use schloss_policy::{is_administrative, refuse};
+use schloss_wire::messages as m;
+use schloss_wire::{Api, ErrorCode, Request, Response, build};
+
+use crate::house::{House, assert_sendable, id, text};
+
+/// A request that asks for one thing of everything its API can be asked for.
+pub(crate) fn sample(api: Api) -> Request {
+    match api {
+        Api::Produce => {
+            let partition = build!(m::produce_request::PartitionProduceData { index: 0 });
+            let topic = build!(m::produce_request::TopicProduceData {
+                name: text("t"),
+                topic_id: id(1),
+                partition_data: vec![partition],
+            });
+            build!(m::ProduceRequest { acks: -1, topic_data: vec![topic] }).into()
+        }
+        Api::Fetch => {
+            let partition = build!(m::fetch_request::FetchPartition { partition: 0 });
+            let topic = build!(m::fetch_request::FetchTopic {
+                topic: text("t"),
+                topic_id: id(1),
+                partitions: vec![partition],
+            });
+            build!(m::FetchRequest { topics: vec![topic], session_epoch: -1 }).into()
+        }
+        Api::ListOffsets => {
+            let partition = build!(m::list_offsets_request::ListOffsetsPartition { partition_index: 0 });
+            let topic = build!(m::list_offsets_request::ListOffsetsTopic {
+                name: text("t"),
+                partitions: vec![partition],
+            });
+            build!(m::ListOffsetsRequest { topics: vec![topic] }).into()
+        }
+        Api::Metadata => {
+            let topic = build!(m::metadata_request::MetadataRequestTopic { name: Some(text("t")) });
+            build!(m::MetadataRequest { topics: Some(vec![topic]), allow_auto_topic_creation: false }).into()
+        }
+        Api::OffsetCommit => {
+            let partition =
+                build!(m::offset_commit_request::OffsetCommitRequestPartition { partition_index: 0 });
+            let topic = build!(m::offset_commit_request::OffsetCommitRequestTopic {
+                name: text("t"),
+                topic_id: id(1),
+                partitions: vec![partition],
+            });
+            build!(m::OffsetCommitRequest { group_id: text("g"), topics: vec![topic] }).into()
+        }
+        Api::OffsetFetch => {
+            let old = build!(m::offset_fetch_request::OffsetFetchRequestTopic {
+                name: text("t"),
+                partition_indexes: vec![0],
+            });
+            let topic = build!(m::offset_fetch_request::OffsetFetchRequestTopics {
+                name: text("t"),
+                topic_id: id(1),
+                partition_indexes: vec![0],
+            });
+            let group = build!(m::offset_fetch_request::OffsetFetchRequestGroup {
+                group_id: text("g"),
+                topics: Some(vec![topic]),
+            });
+            build!(m::OffsetFetchRequest {
+                group_id: text("g"),
+                topics: Some(vec![old]),
+                groups: vec![group]
+            })
+            .into()
+        }
+        Api::FindCoordinator => {
+            build!(m::FindCoordinatorRequest { key: text("g"), coordinator_keys: vec![text("g")] }).into()
+        }
+        Api::JoinGroup => build!(m::JoinGroupRequest { group_id: text("g") }).into(),
+        Api::Heartbeat => build!(m::HeartbeatRequest { group_id: text("g") }).into(),
+        Api::LeaveGroup => build!(m::LeaveGroupRequest { group_id: text("g") }).into(),
+        Api::SyncGroup => build!(m::SyncGroupRequest { group_id: text("g") }).into(),
+        Api::DescribeGroups => build!(m::DescribeGroupsRequest { groups: vec![text("g")] }).into(),
+        Api::ListGroups => m::ListGroupsRequest::default().into(),
+        Api::SaslHandshake => m::SaslHandshakeRequest::default().into(),
+        Api::ApiVersions => m::ApiVersionsRequest::default().into(),
+        Api::CreateTopics => {
+            let topic = build!(m::create_topics_request::CreatableTopic { name: text("t") });
+            build!(m::CreateTopicsRequest { topics: vec![topic] }).into()
+        }
+        Api::DeleteTopics => {
+            let state = build!(m::delete_topics_request::DeleteTopicState { name: Some(text("t")) });
+            build!(m::DeleteTopicsRequest { topics: vec![state], topic_names: vec![text("t")] }).into()
+        }
+        Api::InitProducerId => build!(m::InitProducerIdRequest { transactional_id: None }).into(),
+        Api::DescribeAcls => m::DescribeAclsRequest::default().into(),
+        Api::CreateAcls => {
+            build!(m::CreateAclsRequest { creations: vec![m::create_acls_request::AclCreation::default()] })
+                .into()
+        }
+        Api::DeleteAcls => build!(m::DeleteAclsRequest {
+            filters: vec![m::delete_acls_request::DeleteAclsFilter::default()]
+        })
+        .into(),
+        Api::DescribeConfigs => {
+            let resource = build!(m::describe_configs_request::DescribeConfigsResource {
+                resource_type: 2,
+                resource_name: text("t"),
+            });
+            build!(m::DescribeConfigsRequest { resources: vec![resource] }).into()
+        }
+        Api::SaslAuthenticate => m::SaslAuthenticateRequest::default().into(),
+        Api::CreatePartitions => {
+            let topic = build!(m::create_partitions_request::CreatePartitionsTopic { name: text("t") });
+            build!(m::CreatePartitionsRequest { topics: vec![topic] }).into()
+        }
+        Api::DeleteGroups => build!(m::DeleteGroupsRequest { groups_names: vec![text("g")] }).into(),
+        Api::IncrementalAlterConfigs => {
+            let resource = build!(m::incremental_alter_configs_request::AlterConfigsResource {
+                resource_type: 2,
+                resource_name: text("t"),
+            });
+            build!(m::IncrementalAlterConfigsRequest { resources: vec![resource] }).into()
+        }
+        Api::DescribeUserScramCredentials => {
+            let user = build!(m::describe_user_scram_credentials_request::UserName { name: text("u") });
+            build!(m::DescribeUserScramCredentialsRequest { users: Some(vec![user]) }).into()
+        }
+        Api::AlterUserScramCredentials => {
+            let deletion = build!(m::alter_user_scram_credentials_request::ScramCredentialDeletion {
+                name: text("u"),
+                mechanism: 1,
+            });
+            build!(m::AlterUserScramCredentialsRequest { deletions: vec![deletion] }).into()
+        }
+        Api::DescribeCluster => m::DescribeClusterRequest::default().into(),
+    }
+}
+
+/// Every error code in a response, wherever it stands.
+fn codes(response: &Response) -> Vec<i16> {
+    let shown = format!("{response:?}");
+    let after = shown.split("error_code: ").skip(1);
+    after
+        .filter_map(|rest| rest.split([',', ' ', '}']).next()?.parse().ok())
+        .filter(|code| *code != ErrorCode::None.code())
+        .collect()
+}
+
+fn each_api_and_version() -> impl Iterator<Item = (Api, i16)> {
+    Api::ALL.iter().flat_map(|api| {
+        let range = api.range();
+        (range.min..=range.max).map(|version| (*api, version))
+    })
+}
+
+/// APIs that any authenticated caller gets an answer from: they show less instead of failing.
+const OPEN: [Api; 3] = [Api::Metadata, Api::ListGroups, Api::DescribeCluster];
+
+#[test]
+fn without_an_acl_no_api_in_any_version_lets_anything_through() {
+    let house = House::new().topic(1, "t");
+    for (api, version) in each_api_and_version() {
+        let outcome = house.ask(sample(api), version);
+        if OPEN.contains(&api) {
+            let Some((request, _)) = &outcome.admitted else { panic!("{} v{version}", api.name()) };
+            if let Request::Metadata(request) = request {
+                assert_eq!(request.topics.as_deref(), Some(&[][..]), "v{version}");
+                assert_eq!(codes(&outcome.response), [29], "v{version}");
+            }
+            continue;
+        }
+        assert!(outcome.is_refused(), "{} v{version} reached the engine", api.name());
+        let told = codes(&outcome.response);
+        let row = TABLE.iter().find(|row| row.api_key == api.key()).unwrap();
+        let mut possible = row.needs.iter().map(|need| need.error).chain(row.after_authentication);
+        assert!(!told.is_empty(), "{} v{version} is told nothing", api.name());
+        for code in told {
+            assert!(possible.clone().any(|error| error.code() == code), "{} v{version}: {code}", api.name());
+        }
+        let decided = outcome.decisions.iter().any(|decision| !decision.allowed);
+        assert!(decided || row.after_authentication.is_some(), "{} v{version} is recorded", api.name());
+        assert!(possible.next().is_some());
+    }
+}
+
+#[test]
+fn a_super_user_gets_every_api_in_every_version_through_as_it_came() {
+    let house = House::new().super_user().topic(1, "t");
+    for (api, version) in each_api_and_version() {
+        let outcome = house.ask(sample(api), version);
+        let served_before_policy =
+            [Api::SaslHandshake, Api::ApiVersions, Api::SaslAuthenticate].contains(&api);
+        assert_eq!(outcome.is_whole(), !served_before_policy, "{} v{version}", api.name());
+        if !served_before_policy {
+            assert_eq!(codes(&outcome.response), [0i16; 0], "{} v{version}", api.name());
+        }
+    }
+}
+
+#[test]
+fn every_api_can_be_refused_with_any_error_in_every_version() {
+    for (api, version) in each_api_and_version() {
+        let request = sample(api);
+        let response = refuse(&request, version, ErrorCode::KafkaStorageError, Some("the audit log is full"));
+        assert_eq!(response.api(), api);
+        assert_sendable(&response, version);
+        let frame = response.encode_frame(1, version).unwrap().freeze();
+        let body = frame.slice(4 + api.response_header_bytes(version)..);
+        let limits = schloss_wire::DecodeBudget::Authenticated { max_request_bytes: 1 << 20 }.limits();
+        let received = Response::decode(api, version, body, limits).unwrap();
+        let told = codes(&received);
+        assert!(!told.is_empty(), "{} v{version} carries the error", api.name());
+        assert!(told.iter().all(|code| *code == 56), "{} v{version}: {told:?}", api.name());
+    }
+}
+
+#[test]
+fn an_administrative_refusal_says_why_wherever_it_can() {
+    for &api in Api::ALL.iter().filter(|api| is_administrative(**api)) {
+        let response = refuse(&sample(api), api.range().max, ErrorCode::KafkaStorageError, Some("disk full"));
+        assert!(format!("{response:?}").contains("disk full"), "{}", api.name());
+    }
+}
+
+#[test]
+fn administrative_apis_are_those_that_change_something() {
+    let administrative: Vec<&str> =
+        Api::ALL.iter().filter(|api| is_administrative(**api)).map(|api| api.name()).collect();
+    assert_eq!(
+        administrative,
+        [
+            "CreateTopics",
+            "DeleteTopics",
+            "CreateAcls",
+            "DeleteAcls",
+            "CreatePartitions",
+            "DeleteGroups",
+            "IncrementalAlterConfigs",
+            "AlterUserScramCredentials"
+        ]
+    );
+}
+
+#[test]
+fn handshakes_after_authentication_are_out_of_place() {
+    let house = House::new().super_user();
+    for (api, code) in [(Api::SaslHandshake, 34), (Api::SaslAuthenticate, 34), (Api::ApiVersions, 42)] {
+        let outcome = house.ask(sample(api), api.range().max);
+        assert!(outcome.is_refused());
+        assert_eq!(codes(&outcome.response), [code], "{}", api.name());
+    }
+    let outcome = house.ask(sample(Api::SaslAuthenticate), 2);
+    let told = format!("{:?}", outcome.response);
+    let words = StrBytesDebug("SaslAuthenticate request received after successful authentication");
+    assert!(told.contains(words.0), "{told}");
+}
+
+/// The words as they show in a message's `Debug`.
+struct StrBytesDebug(&'static str);
+
+#[test]
+fn an_engine_that_answers_another_api_is_not_passed_on() {
+    let house = House::new().allow("describe topic t");
+    let leak: Response = build!(m::ListGroupsResponse {
+        groups: vec![build!(m::list_groups_response::ListedGroup { group_id: text("secret") })],
+    })
+    .into();
+    let outcome = house.ask_engine(sample(Api::Metadata), 9, |_| leak);
+    assert_eq!(outcome.response.api(), Api::Metadata);
+}
+
+#[test]
+fn only_silent_needs_have_no_error() {
+    for row in TABLE {
+        for need in row.needs.iter().filter(|need| need.error == ErrorCode::None) {
+            let silent = matches!(
+                Api::from_key(row.api_key),
+                Some(
+                    Api::Metadata
+                        | Api::ListGroups
+                        | Api::CreateTopics
+                        | Api::DeleteTopics
+                        | Api::InitProducerId
+                        | Api::DescribeCluster
+                )
+            );
+            assert!(silent && need.scope != Scope::Any, "{} {}", row.name, need.operation);
+        }
+    }
+}

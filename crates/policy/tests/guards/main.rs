@@ -1,0 +1,10 @@
+//! Every guard: what is taken out of a request, and what the caller is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod admin;
+mod data;
+mod every_api;
+mod groups;
+mod house;
+mod metadata;
