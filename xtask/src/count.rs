@@ -65,7 +65,8 @@ mod tests {
         let cargo = "test result: ok. 13 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
                      test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out\n";
         assert_eq!(Count::of_cargo(cargo), Count { passed: 15, failed: 4, skipped: 1 });
-        let pytest = "tests/a.py ..\n===== 1 failed, 20 passed, 3 skipped, 2 errors in 61.03s (0:01:01) =====\n";
+        let pytest =
+            "tests/a.py ..\n===== 1 failed, 20 passed, 3 skipped, 2 errors in 61.03s (0:01:01) =====\n";
         assert_eq!(Count::of_pytest(pytest), Count { passed: 20, failed: 3, skipped: 3 });
         assert_eq!(Count::of_pytest(""), Count::default());
     }

@@ -1,5 +1,6 @@
 //! Developer tasks: `cargo xtask test`, `cargo xtask bench`.
 
+mod bench;
 mod command;
 mod count;
 mod tests;
@@ -12,9 +13,16 @@ use clap::{Parser, Subcommand};
 
 /// Developer tasks of Schloss.
 #[derive(Parser)]
-#[command(name = "cargo xtask", after_help = "Examples:
+#[command(
+    name = "cargo xtask",
+    after_help = "Examples:
   cargo xtask test                    everything; installs what it needs
-  cargo xtask test --only test_java   one file of the interop suite")]
+  cargo xtask test --only test_java   one file of the interop suite
+  cargo xtask bench                   Schloss beside Apache Kafka; about 15 minutes, writes docs/benchmarks.md
+  cargo xtask bench --quick           the same in small: tries the harness
+  cargo xtask bench --durability disk --rounds 5
+  cargo xtask bench --peer-only       Apache Kafka against itself"
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -28,11 +36,14 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Measure Schloss beside Apache Kafka: CPU per GiB, throughput, latency, memory, time to ready
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test { only } => tests::run_all(only.as_deref()),
+        Task::Bench(options) => bench::bench(&options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

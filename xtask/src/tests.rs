@@ -14,8 +14,9 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<bool> {
     let mut count = Count::default();
     let mut good = true;
     if only.is_none() {
-        let (succeeded, output) =
-            run_and_read(Command::new(cargo()).args(["test", "--workspace", "--no-fail-fast"]).current_dir(root()))?;
+        let (succeeded, output) = run_and_read(
+            Command::new(cargo()).args(["test", "--workspace", "--no-fail-fast"]).current_dir(root()),
+        )?;
         good &= succeeded;
         count += Count::of_cargo(&output);
     }

@@ -22,12 +22,18 @@ pub(crate) struct Tools {
 /// A package manager's.
 pub(crate) fn ensure() -> anyhow::Result<Tools> {
     fs::create_dir_all(work_dir())?;
-    debian(&[("kcat", "kcat"), ("tcpdump", "tcpdump"), ("mvn", "maven"), ("npm", "npm"), ("java", "default-jdk-headless")])?;
+    debian(&[
+        ("kcat", "kcat"),
+        ("tcpdump", "tcpdump"),
+        ("mvn", "maven"),
+        ("npm", "npm"),
+        ("java", "default-jdk-headless"),
+    ])?;
     Ok(Tools { python: python()?, kafka_libs: kafka_libs()?, node_modules: node_modules()? })
 }
 
 /// Installs the packages whose program is missing; without root the tests that need them say so.
-fn debian(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
+pub(crate) fn debian(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<&str> =
         wanted.iter().filter(|(program, _)| !exists(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() || !exists("apt-get") {

@@ -1,0 +1,96 @@
+//! What an administrator sets up at either server, with Kafka's own tools: accounts, ACLs, topics.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use super::account::{Account, new_password};
+use super::clients::Clients;
+use super::java::Java;
+use super::server::Server;
+
+/// All topics and groups of the benchmark start with this; the ACLs are for it.
+const PREFIX: &str = "bench-";
+/// Partitions of a topic.
+pub(super) const PARTITIONS: u32 = 4;
+
+/// An administrator at one running server.
+pub(super) struct Administrator<'a> {
+    pub(super) java: &'a Rc<Java>,
+    pub(super) server: &'a Server,
+    /// For files of clients and their output.
+    pub(super) directory: &'a Path,
+    pub(super) ca: &'a Path,
+}
+
+impl Administrator<'_> {
+    /// Makes an account that may write and one that may read.
+    ///
+    /// # Errors
+    /// The tools'.
+    pub(super) fn make_clients(&self) -> anyhow::Result<Clients> {
+        let producer = self.make_account("bench-producer")?;
+        self.tool(
+            "org.apache.kafka.tools.AclCommand",
+            &[&ACL[..], &["--allow-principal", "User:bench-producer", "--producer", "--topic", PREFIX]]
+                .concat(),
+        )?;
+        let consumer = self.make_account("bench-consumer")?;
+        self.tool(
+            "org.apache.kafka.tools.AclCommand",
+            &[
+                &ACL[..],
+                &[
+                    "--allow-principal",
+                    "User:bench-consumer",
+                    "--consumer",
+                    "--topic",
+                    PREFIX,
+                    "--group",
+                    PREFIX,
+                ],
+            ]
+            .concat(),
+        )?;
+        Ok(Clients {
+            java: Rc::clone(self.java),
+            bootstrap: self.server.bootstrap(),
+            producer,
+            consumer,
+            logs: self.directory.to_owned(),
+        })
+    }
+
+    fn make_account(&self, name: &str) -> anyhow::Result<Account> {
+        let account =
+            Account::write(self.directory, name, new_password()?, &self.server.bootstrap(), self.ca)?;
+        let credential = format!("SCRAM-SHA-512=[iterations=8192,password={}]", account.password);
+        self.tool(
+            "kafka.admin.ConfigCommand",
+            &["--alter", "--entity-type", "users", "--entity-name", name, "--add-config", &credential],
+        )?;
+        Ok(account)
+    }
+
+    /// Makes the topic `bench-<name>` and returns its full name.
+    ///
+    /// # Errors
+    /// The tool's.
+    pub(super) fn make_topic(&self, name: &str) -> anyhow::Result<String> {
+        let topic = format!("{PREFIX}{name}");
+        let partitions = PARTITIONS.to_string();
+        self.tool(
+            "org.apache.kafka.tools.TopicCommand",
+            &["--create", "--topic", &topic, "--partitions", &partitions, "--replication-factor", "1"],
+        )?;
+        Ok(topic)
+    }
+
+    fn tool(&self, class: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let (bootstrap, file) = (self.server.bootstrap(), self.server.admin.properties.display().to_string());
+        let log = self.directory.join("administration.log");
+        let common = ["--bootstrap-server", bootstrap.as_str(), "--command-config", file.as_str()];
+        self.java.tool(class, &[&common[..], arguments].concat(), &log)
+    }
+}
+
+const ACL: [&str; 3] = ["--add", "--resource-pattern-type", "prefixed"];

@@ -1,0 +1,97 @@
+//! Schloss as its quickstart makes it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::account::Account;
+use super::certificates::Certificates;
+use super::process::Process;
+use super::server::{Server, bootstrap, free_port, setting};
+
+/// What a quickstart may take.
+const QUICKSTART_LIMIT: Duration = Duration::from_secs(60);
+
+/// When Schloss answers `acks=all`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Durability {
+    /// When the data is on disk, the default.
+    Fsync,
+    /// When the operating system has the data.
+    Os,
+}
+
+impl Durability {
+    /// As in the configuration.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Fsync => "fsync",
+            Self::Os => "os",
+        }
+    }
+}
+
+/// Makes a data directory below `directory` with `schloss quickstart`.
+///
+/// # Errors
+/// The quickstart fails, or writes other files than expected.
+pub(super) fn prepare(
+    name: &str,
+    directory: &Path,
+    durability: Durability,
+    binary: &Path,
+) -> anyhow::Result<(Server, Certificates)> {
+    fs::create_dir_all(directory)?;
+    let (log, data_dir, port) = (directory.join("server.log"), directory.join("data"), free_port()?);
+    let mut quickstart = Command::new(binary);
+    quickstart.arg("quickstart").arg("--data-dir").arg(&data_dir).args([
+        "--port",
+        &port.to_string(),
+        "--once",
+    ]);
+    Process::start("schloss quickstart", &mut quickstart, &log)?.wait(QUICKSTART_LIMIT)?;
+
+    let configuration = data_dir.join("schloss.toml");
+    set_durability(&configuration, durability)?;
+    let certificates = Certificates::of_schloss(&data_dir);
+    let password = setting(&data_dir.join("clients/admin.conf"), "sasl.password")?;
+    let admin = Account::write(directory, "admin", password, &bootstrap(port), &certificates.ca)?;
+
+    let binary = binary.to_owned();
+    let command = Box::new(move || {
+        let mut command = Command::new(&binary);
+        command.arg("serve").arg("--config").arg(&configuration);
+        command
+    });
+    Ok((Server { name: name.to_owned(), port, admin, log, command }, certificates))
+}
+
+/// Changes the one line in place, which keeps the file's mode.
+fn set_durability(configuration: &Path, durability: Durability) -> anyhow::Result<()> {
+    let text = fs::read_to_string(configuration)
+        .with_context(|| format!("can't read {}", configuration.display()))?;
+    let line = format!("durability = \"{}\"", Durability::Fsync.word());
+    if !text.contains(&line) {
+        bail!("{} has no line '{line}'", configuration.display());
+    }
+    let wanted = format!("durability = \"{}\"", durability.word());
+    Ok(fs::write(configuration, text.replace(&line, &wanted))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durability_is_changed_where_it_stands_and_nowhere_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("schloss.toml");
+        fs::write(&file, "a = 1\n[log]\ndurability = \"fsync\"\n").unwrap();
+        set_durability(&file, Durability::Os).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "a = 1\n[log]\ndurability = \"os\"\n");
+        assert!(set_durability(&file, Durability::Os).is_err());
+    }
+}
