@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
 use schloss_wire::messages::join_group_request::{JoinGroupRequest, JoinGroupRequestProtocol};
@@ -36,7 +35,7 @@ pub(crate) fn call(
         let reply = match to_join(&caller, &request) {
             Ok(join) => {
                 let reason = request.reason.as_ref().map(|text| reason(text.as_str()));
-                tracing::debug!(group = %request.group_id, member = %join.member_id, ?reason, "join");
+                tracing::debug!(group = ?request.group_id.as_str(), member = ?join.member_id, ?reason, "join");
                 groups.join(request.group_id.as_str(), join).await
             }
             Err(code) => Err(JoinRefused { code, member_id: shared(&request.member_id) }),
@@ -72,9 +71,8 @@ fn to_join(caller: &Caller, request: &JoinGroupRequest) -> Result<Join, ErrorCod
     })
 }
 
-/// Metadata is copied: it stays with the group, and must not keep the request's whole frame alive.
 fn to_protocol(protocol: &JoinGroupRequestProtocol) -> Protocol {
-    Protocol { name: shared(&protocol.name), metadata: Bytes::copy_from_slice(&protocol.metadata) }
+    Protocol { name: shared(&protocol.name), metadata: protocol.metadata.clone() }
 }
 
 fn to_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
@@ -115,6 +113,7 @@ fn protocol_name(name: Option<&str>, version: i16) -> Option<StrBytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use schloss_wire::{Api, Response};
 
     #[test]

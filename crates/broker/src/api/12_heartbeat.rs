@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
 use schloss_wire::messages::{HeartbeatRequest, HeartbeatResponse};
-use schloss_wire::{StrBytes, build};
+use schloss_wire::{ErrorCode, StrBytes, build};
 
 use crate::broker::Broker;
 use crate::groups::{Claim, error_of};
@@ -19,6 +19,10 @@ pub(crate) fn call(
         instance_id: request.group_instance_id.as_ref().map(StrBytes::as_str),
         generation: request.generation_id,
     };
-    let beat = broker.groups.heartbeat(request.group_id.as_str(), claim);
+    let beat = if request.group_id.is_empty() {
+        Err(ErrorCode::InvalidGroupId)
+    } else {
+        broker.groups.heartbeat(request.group_id.as_str(), claim)
+    };
     ready(build!(HeartbeatResponse { error_code: error_of(beat) }))
 }

@@ -31,7 +31,7 @@ pub(crate) fn call(
     }
     for member in &request.members {
         let reason = member.reason.as_ref().map(|text| reason(text.as_str()));
-        tracing::debug!(group = group_id, member = %member.member_id, ?reason, "leave");
+        tracing::debug!(group = ?group_id, member = ?member.member_id.as_str(), ?reason, "leave");
     }
     let leaving: Vec<_> = request.members.iter().map(to_leaving).collect();
     let left = broker.groups.leave(group_id, &leaving);

@@ -46,9 +46,8 @@ fn to_sync(request: &SyncGroupRequest) -> Sync {
     }
 }
 
-/// The assignment is copied: it stays with the group, and must not keep the request's whole frame alive.
 fn to_assignment(one: &SyncGroupRequestAssignment) -> (Arc<str>, Bytes) {
-    (shared(&one.member_id), Bytes::copy_from_slice(&one.assignment))
+    (shared(&one.member_id), one.assignment.clone())
 }
 
 fn to_response(reply: SyncReply) -> SyncGroupResponse {

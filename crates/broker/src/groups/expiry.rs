@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::config::GroupsConfig;
 use super::coordinator::{Group, Inner, State};
+use super::membership::Membership;
 
 impl Inner {
     /// Works on a group and arms its next deadline.
@@ -21,7 +22,10 @@ impl Inner {
     ) -> Option<R> {
         let (id, _) = state.groups.get_key_value(group_id)?;
         let id = Arc::clone(id);
-        let result = work(state.groups.get_mut(&id)?, Instant::now());
+        let group = state.groups.get_mut(&id)?;
+        let generation = group.membership.generation;
+        let result = work(group, Instant::now());
+        group.report_since(generation, &id);
         state.weigh(&id);
         self.arm(state, &id);
         self.start_timer();
@@ -67,7 +71,9 @@ impl Inner {
             state.deadlines.pop_first();
             if let Some(group) = state.groups.get_mut(&id) {
                 group.armed = None;
+                let generation = group.membership.generation;
                 group.membership.expire(now, &self.config);
+                group.report_since(generation, &id);
                 state.weigh(&id);
                 state.remove_if_over(&id, now, &self.config);
             }
@@ -80,6 +86,14 @@ impl Group {
     fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
         let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
         self.membership.next_deadline().into_iter().chain(end).min()
+    }
+
+    fn report_since(&self, generation: i32, id: &str) {
+        let Membership { generation: now, state, members, leader, .. } = &self.membership;
+        if *now != generation {
+            let (state, members) = (state.name(), members.len());
+            debug!(group = id, generation = now, state, members, ?leader, "a new generation");
+        }
     }
 
     /// Whether nothing of the group needs keeping.

@@ -75,7 +75,7 @@ impl Member {
             client_host: Arc::clone(&join.client_host),
             session_timeout: join.session_timeout,
             rebalance_timeout: join.rebalance_timeout,
-            protocols: join.protocols.clone(),
+            protocols: join.protocols.iter().map(Protocol::detached).collect(),
             assignment: Bytes::new(),
             joining: None,
             syncing: None,
@@ -88,7 +88,7 @@ impl Member {
     pub(super) fn update(&mut self, join: &Join) {
         self.session_timeout = join.session_timeout;
         self.rebalance_timeout = join.rebalance_timeout;
-        self.protocols.clone_from(&join.protocols);
+        self.protocols = join.protocols.iter().map(Protocol::detached).collect();
     }
 
     /// Starts the session anew.

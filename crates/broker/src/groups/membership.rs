@@ -16,6 +16,10 @@ use super::config::GroupsConfig;
 use super::member::{Member, Ticket};
 use super::messages::{Joined, JoinedMember};
 
+/// Shortest time for a rebalance, whatever members ask for: with none at all nobody could ever come back in
+/// time, and a group of absent static members would be looked at again without pause.
+const MIN_REBALANCE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Where a group stands between two generations.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum GroupState {
@@ -133,7 +137,8 @@ impl Membership {
 
     /// The slowest member sets how long a rebalance may take.
     fn rebalance_timeout(&self) -> Duration {
-        self.members.values().map(|member| member.rebalance_timeout).max().unwrap_or_default()
+        let slowest = self.members.values().map(|member| member.rebalance_timeout).max();
+        slowest.unwrap_or_default().max(MIN_REBALANCE_TIMEOUT)
     }
 
     /// Those who were promised a place are waited for, but not by a group that nobody is in.

@@ -14,6 +14,11 @@ pub(crate) struct Protocol {
 }
 
 impl Protocol {
+    /// A copy to keep: metadata in a request is a slice of its frame and keeps all of the frame in memory.
+    pub(super) fn detached(&self) -> Self {
+        Self { name: Arc::clone(&self.name), metadata: Bytes::copy_from_slice(&self.metadata) }
+    }
+
     /// Bytes of name and metadata.
     pub(crate) fn bytes(&self) -> usize {
         self.name.len() + self.metadata.len()

@@ -5,6 +5,8 @@
 //! for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
 //! is empty, keeps its offsets and goes on counting generations, and its members join again.
 
+#[cfg(test)]
+mod api_tests;
 mod config;
 mod coordinator;
 mod expiry;

@@ -51,7 +51,7 @@ struct World {
 
 const CLIENTS: usize = 6;
 const SESSION: Duration = Duration::from_secs(10);
-const REBALANCE: Duration = Duration::from_secs(30);
+const REBALANCES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30)];
 
 impl World {
     fn new(seed: u64) -> Self {
@@ -125,7 +125,7 @@ impl World {
             client_id: "client".into(),
             client_host: "/127.0.0.1".into(),
             session_timeout: SESSION,
-            rebalance_timeout: REBALANCE,
+            rebalance_timeout: REBALANCES[self.dice.roll(REBALANCES.len())],
             protocol_type: "consumer".into(),
             protocols,
             id_required: self.dice.roll(2) == 0,

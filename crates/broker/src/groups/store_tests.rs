@@ -8,7 +8,7 @@ use schloss_log::Flusher;
 use schloss_wire::{ErrorCode, Uuid};
 use tempfile::TempDir;
 
-use super::tests::join;
+use super::tests::{join, sync_of};
 use super::*;
 
 const ORDERS: Uuid = Uuid::from_bytes([1; 16]);
@@ -55,7 +55,7 @@ async fn offsets_and_the_count_of_generations_survive_a_kill() {
         Err(ErrorCode::RebalanceInProgress),
         "a member without assignment must not commit"
     );
-    groups.sync("app", super::tests::sync_of(&joined)).await.unwrap();
+    groups.sync("app", sync_of(&joined)).await.unwrap();
     groups.commit("app", claim, vec![commit(ORDERS, 0, 8), commit(ORDERS, 1, 9)]).await.unwrap();
     groups.commit("app", claim, vec![commit(ORDERS, 0, 10)]).await.unwrap();
 
@@ -81,7 +81,7 @@ async fn a_commit_of_an_old_generation_or_of_a_stranger_is_refused() {
     let claim = |member_id, generation| Claim { member_id, instance_id: None, generation };
     assert_eq!(refuse(claim("a", 1)).await, ErrorCode::GroupIdNotFound);
     let joined = groups.join("app", join("", "a")).await.unwrap();
-    groups.sync("app", super::tests::sync_of(&joined)).await.unwrap();
+    groups.sync("app", sync_of(&joined)).await.unwrap();
     assert_eq!(refuse(claim("a", 0)).await, ErrorCode::IllegalGeneration);
     assert_eq!(refuse(claim("a", 2)).await, ErrorCode::IllegalGeneration);
     assert_eq!(refuse(claim("z", 1)).await, ErrorCode::UnknownMemberId);

@@ -65,12 +65,14 @@ impl Membership {
 
     /// Takes over the leader's assignment; who is not in it gets an empty one.
     fn assign(&mut self, now: Instant, assignments: Vec<(Arc<str>, Bytes)>) {
-        let mut assignments: HashMap<_, _> = assignments.into_iter().collect();
+        let assignments: HashMap<_, _> = assignments.into_iter().collect();
         self.state = GroupState::Stable;
         let ids: Vec<_> = self.members.keys().cloned().collect();
         for id in ids {
             let Some(member) = self.members.get_mut(&id) else { continue };
-            member.assignment = assignments.remove(&id).unwrap_or_default();
+            // A copy, since what is in the request keeps the request's whole frame in memory.
+            member.assignment =
+                assignments.get(&id).map(|one| Bytes::copy_from_slice(one)).unwrap_or_default();
             if let Some(waiter) = member.syncing.take() {
                 waiter.answer(self.assignment_of(now, &id));
             }

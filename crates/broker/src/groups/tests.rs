@@ -491,3 +491,18 @@ async fn the_timer_ends_with_the_coordinator() {
     tokio::task::yield_now().await;
     assert_eq!(alive.strong_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_that_allow_no_time_for_a_rebalance_do_not_make_the_timer_spin() {
+    let house = house();
+    let hasty = |join: Join| Join { rebalance_timeout: Duration::ZERO, ..join };
+    let first = house.join(hasty(static_join("i", "a"))).await.unwrap();
+    house.sync(&first).await.unwrap();
+    // The newcomer gives up, so that only a static member is left, and it does not come back.
+    let gone = house.start_join(hasty(join("", "b"))).await;
+    gone.abort();
+    let _ = gone.await;
+    let expiries = tokio::time::timeout(SESSION * 2, std::future::pending::<()>()).await;
+    assert!(expiries.is_err());
+    assert_eq!(house.state(), GroupState::Empty);
+}
