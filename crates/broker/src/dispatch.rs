@@ -16,7 +16,7 @@ use crate::api::{
 use crate::broker::Broker;
 use crate::reply::ready;
 
-/// What the broker serves. A test holds it against [`Broker::call`].
+/// What the broker serves.
 const APIS: &[Api] = &[
     Api::Produce,
     Api::Fetch,
@@ -87,5 +87,29 @@ impl Engine for Broker {
 
     fn apis(&self) -> &'static [Api] {
         APIS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_api_is_served_by_the_broker_or_by_the_gate() {
+        let gate = [
+            Api::SaslHandshake,
+            Api::ApiVersions,
+            Api::DescribeAcls,
+            Api::CreateAcls,
+            Api::DeleteAcls,
+            Api::SaslAuthenticate,
+            Api::DescribeUserScramCredentials,
+            Api::AlterUserScramCredentials,
+        ];
+        let both: BTreeSet<Api> = APIS.iter().chain(&gate).copied().collect();
+        assert_eq!(both.len(), APIS.len() + gate.len(), "none is served twice");
+        assert_eq!(both, Api::ALL.iter().copied().collect());
     }
 }

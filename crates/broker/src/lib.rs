@@ -9,6 +9,7 @@ mod dispatch;
 mod groups;
 mod incoming;
 mod leader_epoch;
+mod log_errors;
 mod long_poll;
 mod partition;
 mod partitions;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::select_all;
-use schloss_log::LogError;
 use schloss_wire::messages::fetch_response::PartitionData;
 use schloss_wire::{ErrorCode, build};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::leader_epoch::check_leader_epoch;
+use crate::log_errors::code_of;
 use crate::partition::{LEADER_EPOCH, Partition};
 use crate::reply::on_disk;
 
@@ -138,17 +138,6 @@ impl PartitionFetch {
             log_start_offset: start,
             records: Some(records),
         }))
-    }
-}
-
-fn code_of(error: &LogError) -> ErrorCode {
-    match error {
-        LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        LogError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
-        error => {
-            tracing::error!(%error, "cannot read a partition");
-            ErrorCode::KafkaStorageError
-        }
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::broker::Broker;
 use crate::incoming::{check_incoming, refusal};
+use crate::log_errors::code_of;
 use crate::partition::WriteError;
 use crate::producer_state::SequenceError;
 use crate::reply::{now_ms, ready, text};
@@ -146,17 +147,13 @@ fn not_written(error: WriteError) -> Refusal {
 }
 
 fn not_stored(error: &LogError) -> Refusal {
-    match error {
-        LogError::Deleted { .. } => refusal(ErrorCode::UnknownTopicOrPartition, "the topic was deleted"),
-        LogError::TooLarge { .. } => {
-            refusal(ErrorCode::RecordListTooLarge, "the record batch is larger than segment.bytes")
-        }
-        error => {
-            // The error names files of this node, which are not for clients.
-            tracing::error!(%error, "cannot write to a partition");
-            refusal(ErrorCode::KafkaStorageError, "the partition's log can't be written")
-        }
-    }
+    let code = code_of(error);
+    let message = match code {
+        ErrorCode::UnknownTopicOrPartition => "the topic was deleted",
+        ErrorCode::RecordListTooLarge => "the record batch is larger than segment.bytes",
+        _ => "the partition's log can't be written",
+    };
+    refusal(code, message)
 }
 
 fn not_flushed(flushed: Result<Result<(), LogError>, tokio::time::error::Elapsed>) -> Option<Refusal> {

@@ -21,20 +21,15 @@ use crate::reply::{later, ready};
 const MAX_FETCH_BYTES: usize = 55 * 1024 * 1024;
 /// Longest wait for `min_bytes`; a client that asks for longer gets an empty answer and asks again.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// The epoch of a request for a new session, and of one that wants none.
-const INITIAL_EPOCH: i32 = 0;
-const FINAL_EPOCH: i32 = -1;
+/// Session epochs of requests that name all they want: the first of a session, the last of one or of none.
+const FULL_EPOCHS: [i32; 2] = [0, -1];
 /// First version with topic ids instead of names.
 const TOPIC_IDS_SINCE_VERSION: i16 = 13;
 
 pub(crate) fn call(broker: &Broker, caller: Caller, request: FetchRequest) -> BoxFuture<'static, Outcome> {
-    // No session was ever handed out, so none can be continued. Closing one (-1) while fetching is a full
-    // fetch.
-    let continues = request.session_id != 0 && request.session_epoch != FINAL_EPOCH;
-    if continues || (request.session_epoch != INITIAL_EPOCH && request.session_epoch != FINAL_EPOCH) {
-        let code =
-            if continues { ErrorCode::FetchSessionIdNotFound } else { ErrorCode::InvalidFetchSessionEpoch };
-        return ready(build!(FetchResponse { error_code: code.code() }));
+    // No session was ever handed out, so none can be continued.
+    if !FULL_EPOCHS.contains(&request.session_epoch) {
+        return ready(build!(FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code() }));
     }
     let snapshot = broker.metadata.snapshot();
     let by_id = caller.api_version >= TOPIC_IDS_SINCE_VERSION;

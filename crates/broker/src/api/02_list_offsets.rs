@@ -14,6 +14,7 @@ use schloss_wire::{ErrorCode, build};
 
 use crate::broker::Broker;
 use crate::leader_epoch::check_leader_epoch;
+use crate::log_errors::code_of;
 use crate::partition::{LEADER_EPOCH, Partition};
 use crate::reply::{later, on_disk};
 
@@ -89,15 +90,8 @@ pub(crate) fn call(
 type Lookup = Result<(Arc<Partition>, Target), ErrorCode>;
 
 fn answer(partition_index: i32, lookup: Lookup) -> ListOffsetsPartitionResponse {
-    let found = lookup.and_then(|(partition, target)| {
-        look_up(&partition, target).map_err(|error| match error {
-            LogError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
-            error => {
-                tracing::error!(%error, "cannot look up an offset");
-                ErrorCode::KafkaStorageError
-            }
-        })
-    });
+    let found =
+        lookup.and_then(|(partition, target)| look_up(&partition, target).map_err(|error| code_of(&error)));
     match found {
         Ok(Some((offset, timestamp))) => build!(ListOffsetsPartitionResponse {
             partition_index,

@@ -120,7 +120,9 @@ async fn transactions_are_refused_in_words() {
     let house = House::new();
     house.topic("orders", 1, &[]).await;
     let transactional = idempotent(1, 7, 0, 0).patched(21, &0x10i16.to_be_bytes());
-    let refused = produce(&house, "orders", 0, transactional).await;
+    let mut request = request("orders", 0, transactional, ALL);
+    request.transactional_id = Some(StrBytes::from("t"));
+    let refused = only(house.ask(9, request).await);
     assert_eq!(refused.error_code, ErrorCode::InvalidTxnState.code());
     assert!(refused.error_message.unwrap().contains("transactions are not supported"));
 }

@@ -286,7 +286,8 @@ async fn init(house: &House, request: InitProducerIdRequest) -> InitProducerIdRe
 #[tokio::test]
 async fn producer_ids_are_never_given_out_twice() {
     let house = House::new();
-    let fresh = || build!(InitProducerIdRequest { producer_id: -1, producer_epoch: -1 });
+    let fresh =
+        || build!(InitProducerIdRequest { transactional_id: None, producer_id: -1, producer_epoch: -1 });
     let mut seen = BTreeSet::new();
     for _ in 0..5 {
         let response = init(&house, fresh()).await;
@@ -296,7 +297,7 @@ async fn producer_ids_are_never_given_out_twice() {
     let killed = house.killed();
     assert!(seen.insert(init(&killed, fresh()).await.producer_id));
     // An idempotent producer that brings its id along gets a new one, as in Kafka.
-    let known = build!(InitProducerIdRequest { producer_id: 3, producer_epoch: 1 });
+    let known = build!(InitProducerIdRequest { transactional_id: None, producer_id: 3, producer_epoch: 1 });
     assert!(seen.insert(init(&killed, known).await.producer_id));
 }
 
