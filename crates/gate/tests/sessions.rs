@@ -1,4 +1,5 @@
 //! What somebody gets who is authenticated: what their ACLs say, in order, recorded.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -147,7 +148,7 @@ fn one_of_each() -> Vec<(Request, i16)> {
             topics: vec![build!(m::delete_topics_request::DeleteTopicState { name: Some("orders".into()) })]
         })
         .into(),
-        m::InitProducerIdRequest::default().into(),
+        build!(m::InitProducerIdRequest { transactional_id: None }).into(),
         build!(m::DescribeAclsRequest {
             resource_type_filter: 1,
             pattern_type_filter: 1,
@@ -238,7 +239,8 @@ async fn every_advertised_api_is_denied_without_an_acl_and_recorded() {
         assert_eq!(event.allowed(), Some(false));
         assert_eq!(event.principal(), Some("User:alice"));
     }
-    assert_eq!(house.engine.calls(), [], "the engine heard of a denied request");
+    // Metadata without a topic is left of the request: the brokers, which everybody may know.
+    assert_eq!(house.engine.calls(), [Api::Metadata], "the engine heard of a denied request");
     assert_eq!(house.metadata.snapshot().acls().iter().len(), 0);
 }
 
@@ -254,7 +256,7 @@ async fn unknown_apis_and_versions_close_the_connection_with_a_record() {
         (1, -1, "Fetch v-1 is not served"),
     ] {
         let mut client = house.login("admin").await;
-        client.send_bytes(&raw_frame(key, version, 1, false, &[])).await;
+        client.send_bytes(&raw_frame(key, version, 1, version == 99, &[])).await;
         client.is_closed().await;
         let event = house.complaint(words).await;
         assert_eq!(event.data.result.status, "UNSUPPORTED_VERSION");
@@ -308,7 +310,10 @@ async fn impossible_lengths_close_a_session_too() {
 async fn a_request_larger_than_what_strangers_may_send_is_served() {
     let house = House::open().await;
     let mut client = house.login("admin").await;
-    let records = vec![0; 3 << 20];
+    let mut records = batch(1);
+    records.resize(3 << 20, 0);
+    let length = i32::try_from(records.len() - 12).unwrap();
+    records[8..12].copy_from_slice(&length.to_be_bytes());
     let partition = build!(PartitionProduceData { index: 0, records: Some(records.into()) });
     let topic = build!(TopicProduceData { name: "orders".into(), partition_data: vec![partition] });
     let response = client.call(9, build!(ProduceRequest { acks: 1, topic_data: vec![topic] })).await;
