@@ -11,17 +11,13 @@ use schloss_metadata::Refusal;
 use schloss_wire::ErrorCode;
 use schloss_wire::records::{BatchError, BatchHeader, check_batch};
 
+use crate::reply::refusal;
 use crate::settings::TopicSettings;
 
 /// First version whose clients may send zstd, codec 4 (KIP-110).
 const ZSTD_SINCE_VERSION: i16 = 7;
 const CODEC_MASK: i16 = 0x07;
 const ZSTD: i16 = 4;
-
-/// A refusal with Kafka's error and words for the user.
-pub(crate) fn refusal(code: ErrorCode, message: impl Display) -> Refusal {
-    Refusal { code, message: message.to_string() }
-}
 
 fn not_a_batch(error: BatchError) -> Refusal {
     let code = match error {

@@ -1,10 +1,12 @@
 //! Small helpers to answer with.
 
+use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use schloss_gate::Outcome;
+use schloss_metadata::Refusal;
 use schloss_wire::{ErrorCode, Response, StrBytes};
 
 /// An answer that is known at once.
@@ -20,8 +22,13 @@ pub(crate) fn later<R: Into<Response>>(
 }
 
 /// Text for people, in a field of a response.
-pub(crate) fn text(message: impl std::fmt::Display) -> Option<StrBytes> {
+pub(crate) fn text(message: impl Display) -> Option<StrBytes> {
     Some(StrBytes::from(message.to_string()))
+}
+
+/// A refusal with Kafka's error and words for the user.
+pub(crate) fn refusal(code: ErrorCode, message: impl Display) -> Refusal {
+    Refusal { code, message: message.to_string() }
 }
 
 /// Runs what blocks on the disk where it holds up nobody.

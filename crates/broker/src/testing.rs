@@ -1,13 +1,16 @@
 //! What the tests of this crate share: a broker in a directory of its own, and record batches.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
 use schloss_gate::{Caller, Engine as _, Outcome};
-use schloss_log::{Flusher, LogConfig};
+use schloss_log::{Disk, Flusher, LogConfig, OsDisk};
 use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, Admitted, DecisionCache, Judge, Subject, Verdict, admit};
 use schloss_wire::messages::create_topics_request::{
@@ -45,7 +48,17 @@ impl House {
     }
 
     fn on(directory: TempDir) -> Self {
-        let flusher = Flusher::start(1).unwrap();
+        Self::on_disk(Arc::new(OsDisk), directory)
+    }
+
+    /// A broker on a disk that can be made to fail.
+    pub(crate) fn on_faulty(disk: &Arc<FaultyDisk>) -> Self {
+        let disk: Arc<FaultyDisk> = Arc::clone(disk);
+        Self::on_disk(disk, tempfile::tempdir().unwrap())
+    }
+
+    fn on_disk(disk: Arc<dyn Disk>, directory: TempDir) -> Self {
+        let flusher = Flusher::start_on(disk, 1).unwrap();
         let metadata =
             Metadata::open(&directory.path().join("metadata"), vec![root()], Arc::clone(&flusher)).unwrap();
         let broker = Broker::open(config_in(directory.path()), metadata, Arc::clone(&flusher)).unwrap();
@@ -154,6 +167,48 @@ pub(crate) fn caller(api_version: i16) -> Caller {
         connection_id: 1,
         listener: LISTENER.into(),
         api_version,
+    }
+}
+
+/// A disk that fails on demand.
+#[derive(Default)]
+pub(crate) struct FaultyDisk {
+    /// Writes find no space.
+    pub(crate) full: AtomicBool,
+    /// Flushes fail.
+    pub(crate) broken: AtomicBool,
+    held: Mutex<bool>,
+    released: Condvar,
+}
+
+impl FaultyDisk {
+    /// Lets flushes wait, or go on.
+    pub(crate) fn hold(&self, held: bool) {
+        *self.held.lock() = held;
+        self.released.notify_all();
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn write(&self, file: &File, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        OsDisk.write(file, buffers, position)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let mut held = self.held.lock();
+        self.released.wait_while(&mut held, |held| *held);
+        drop(held);
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        OsDisk.sync(file)
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        OsDisk.truncate(file, length)
     }
 }
 

@@ -17,11 +17,11 @@ use schloss_wire::{ErrorCode, build};
 use tokio::time::Instant;
 
 use crate::broker::Broker;
-use crate::incoming::{check_incoming, refusal};
+use crate::incoming::check_incoming;
 use crate::log_errors::code_of;
 use crate::partition::WriteError;
 use crate::producer_state::SequenceError;
-use crate::reply::{now_ms, ready, text};
+use crate::reply::{now_ms, ready, refusal, text};
 use crate::settings::TopicSettings;
 
 /// What the producer waits for.

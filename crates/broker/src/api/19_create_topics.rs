@@ -15,9 +15,8 @@ use schloss_wire::messages::create_topics_response::{
 use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 
 use crate::broker::{Broker, BrokerConfig};
-use crate::incoming::refusal;
 use crate::partitions::TopicLogs;
-use crate::reply::{later, on_disk, text};
+use crate::reply::{later, on_disk, refusal, text};
 use crate::settings::{Setting, TOPIC_SETTINGS, TopicSettings};
 
 /// There is one node, so there is one replica.

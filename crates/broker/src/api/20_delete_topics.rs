@@ -11,8 +11,7 @@ use schloss_wire::messages::delete_topics_response::{DeletableTopicResult, Delet
 use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 
 use crate::broker::Broker;
-use crate::incoming::refusal;
-use crate::reply::{later, on_disk, text};
+use crate::reply::{later, on_disk, refusal, text};
 
 pub(crate) fn call(
     broker: &Broker,

@@ -10,8 +10,7 @@ use schloss_wire::messages::describe_configs_response::{
 use schloss_wire::{ErrorCode, StrBytes, build};
 
 use crate::broker::Broker;
-use crate::incoming::refusal;
-use crate::reply::{ready, text};
+use crate::reply::{ready, refusal, text};
 use crate::settings::{
     BROKER_RESOURCE, Described, TOPIC_RESOURCE, TopicSettings, describe_broker, describe_topic,
 };

@@ -14,9 +14,8 @@ use schloss_wire::{ErrorCode, StrBytes, build};
 
 use crate::api::create_topics::{check_assignment, check_room};
 use crate::broker::Broker;
-use crate::incoming::refusal;
 use crate::partitions::TopicLogs;
-use crate::reply::{later, on_disk, text};
+use crate::reply::{later, on_disk, refusal, text};
 
 pub(crate) fn call(
     broker: &Broker,

@@ -14,8 +14,7 @@ use schloss_wire::messages::incremental_alter_configs_response::{
 use schloss_wire::{ErrorCode, build};
 
 use crate::broker::{Broker, BrokerConfig};
-use crate::incoming::refusal;
-use crate::reply::{later, text};
+use crate::reply::{later, refusal, text};
 use crate::settings::{BROKER_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings};
 
 /// What to do with a setting (`AlterConfigOp.OpType`).

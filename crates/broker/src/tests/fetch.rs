@@ -12,7 +12,7 @@ use crate::testing::{House, batch};
 
 const VERSION: i16 = 12;
 
-fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
+pub(super) fn part(partition: i32, fetch_offset: i64) -> FetchPartition {
     build!(FetchPartition { partition, fetch_offset, partition_max_bytes: 1 << 20 })
 }
 
@@ -26,7 +26,7 @@ async fn ask(house: &House, version: i16, request: FetchRequest) -> FetchRespons
     response
 }
 
-async fn fetch(house: &House, partitions: Vec<FetchPartition>) -> Vec<PartitionData> {
+pub(super) async fn fetch(house: &House, partitions: Vec<FetchPartition>) -> Vec<PartitionData> {
     ask(house, VERSION, request("orders", partitions)).await.responses.remove(0).partitions
 }
 
@@ -34,7 +34,7 @@ fn bytes(part: &PartitionData) -> Bytes {
     part.records.clone().expect("records are never null")
 }
 
-fn offsets(part: &PartitionData) -> Vec<i64> {
+pub(super) fn offsets(part: &PartitionData) -> Vec<i64> {
     check_batches(&bytes(part)).unwrap().iter().map(|(header, _)| header.base_offset).collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod configs;
 mod describe;
+mod faults;
 mod fetch;
 mod list_offsets;
 mod produce;

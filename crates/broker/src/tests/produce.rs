@@ -8,7 +8,7 @@ use crate::testing::{House, Patch as _, batch, idempotent};
 
 pub(super) const ALL: i16 = -1;
 
-fn request(topic: &str, partition: i32, records: Bytes, acks: i16) -> ProduceRequest {
+pub(super) fn request(topic: &str, partition: i32, records: Bytes, acks: i16) -> ProduceRequest {
     let part = build!(PartitionProduceData { index: partition, records: Some(records) });
     let data = build!(TopicProduceData { name: StrBytes::from(topic), partition_data: vec![part] });
     build!(ProduceRequest { acks, timeout_ms: 10_000, topic_data: vec![data] })
@@ -24,7 +24,7 @@ pub(super) async fn produce(
     only(house.ask(9, request(topic, partition, records, ALL)).await)
 }
 
-fn only(response: Response) -> PartitionProduceResponse {
+pub(super) fn only(response: Response) -> PartitionProduceResponse {
     let Response::Produce(mut response) = response else { panic!("{response:?}") };
     response.responses.remove(0).partition_responses.remove(0)
 }
