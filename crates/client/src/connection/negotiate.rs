@@ -46,15 +46,17 @@ fn ours<R: RequestResponsePair>() -> (i16, i16) {
     (min, descriptor.latest_stable_version().map_or(min, ApiVersion::value))
 }
 
-/// Asks the broker what it serves, at our newest version first. A broker that does not know that version
+/// The version that is asked at first: every broker since 2.4 knows it, and later ones add nothing used here.
+const FIRST_VERSION: i16 = 3;
+
+/// Asks the broker what it serves. A broker that does not know that version
 /// answers with error 35 in a version 0 body that holds its range.
 pub(super) async fn ask(connection: &mut Connection) -> Result<Versions, ClientError> {
-    let newest = Api::ApiVersions.range().max;
-    let mut response = exchange(connection, newest).await?;
+    let mut response = exchange(connection, FIRST_VERSION).await?;
     if response.error_code == ErrorCode::UnsupportedVersion.code() {
         let theirs = response.api_keys.iter().find(|range| range.api_key == Api::ApiVersions.key());
         // Brokers before 2.4 send no range here: version 0 works everywhere.
-        let version = theirs.map_or(0, |range| range.max_version.clamp(0, newest));
+        let version = theirs.map_or(0, |range| range.max_version.clamp(0, FIRST_VERSION));
         response = exchange(connection, version).await?;
     }
     if response.error_code != 0 {
