@@ -52,7 +52,7 @@ pub struct GateConfig {
     pub max_connections: usize,
     /// Connections of one address (`max.connections.per.ip`); an IPv6 address counts as its /64 network.
     pub max_connections_per_address: usize,
-    /// TLS handshakes at once; further ones wait within their timeout.
+    /// TLS handshakes at once; further ones wait within their timeout. One address gets a quarter of them.
     pub max_concurrent_handshakes: usize,
     /// How long the answer to a failed authentication is held back
     /// (`connection.failed.authentication.delay.ms` of Kafka).

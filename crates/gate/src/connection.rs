@@ -48,7 +48,7 @@ pub(crate) async fn run(
     permit: ConnectionPermit,
 ) {
     let peer = Arc::new(peer);
-    let entered = AssertUnwindSafe(enter(&house, acceptor, stream, &peer)).catch_unwind().await;
+    let entered = AssertUnwindSafe(enter(&house, acceptor, stream, &peer, &permit)).catch_unwind().await;
     let serving = match entered {
         Ok(Ok(serving)) => serving,
         Ok(Err(Turned::Silent)) => return,
@@ -90,9 +90,10 @@ async fn enter(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     peer: &Arc<Peer>,
+    permit: &ConnectionPermit,
 ) -> Result<Serving, Turned> {
     let limit = house.config.handshake_timeout;
-    let mut stream = match timeout(limit, handshake(house, acceptor, stream, peer)).await {
+    let mut stream = match timeout(limit, handshake(acceptor, stream, peer, permit)).await {
         Ok(done) => done?,
         Err(_) => {
             let words = format!("the TLS handshake was not complete within {limit:?}");
@@ -105,10 +106,10 @@ async fn enter(
 }
 
 async fn handshake(
-    house: &House,
     acceptor: TlsAcceptor,
     stream: TcpStream,
     peer: &Peer,
+    permit: &ConnectionPermit,
 ) -> Result<TlsStream<Socket>, Turned> {
     let mut socket = Socket::new(stream);
     loop {
@@ -129,7 +130,7 @@ async fn handshake(
         let words = FirstBytes::of(socket.peeked()).complaint().unwrap_or_default();
         return Err(Turned::connection(peer, "tls.Handshake", ErrorCode::NetworkException, words));
     }
-    let _permit = house.limits.handshake().await;
+    let _permit = permit.handshake().await;
     acceptor.accept(socket).await.map_err(|error| {
         let words = format!("the TLS handshake failed: {error}");
         Turned::connection(peer, "tls.Handshake", ErrorCode::NetworkException, words)

@@ -14,19 +14,35 @@ pub(crate) struct Limits {
     max_per_address: usize,
     counts: Mutex<Counts>,
     handshakes: Arc<Semaphore>,
+    max_handshakes_per_address: usize,
 }
 
 #[derive(Default)]
 struct Counts {
     total: usize,
     // Holds no more entries than there are connections.
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, OfAddress>,
 }
+
+struct OfAddress {
+    connections: usize,
+    handshakes: Arc<Semaphore>,
+}
+
+/// One address may hold one in so many of the handshakes, so that stalling them holds up nobody else.
+const HANDSHAKE_SHARE: usize = 4;
 
 /// The right to one connection.
 pub(crate) struct ConnectionPermit {
     limits: Arc<Limits>,
     address: IpAddr,
+    handshakes: Arc<Semaphore>,
+}
+
+/// The right to one TLS handshake.
+pub(crate) struct HandshakePermit {
+    _of_address: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// Which bound a new connection is over.
@@ -40,8 +56,14 @@ pub(crate) enum OverLimit {
 
 impl Limits {
     pub(crate) fn new(max_connections: usize, max_per_address: usize, max_handshakes: usize) -> Arc<Self> {
-        let handshakes = Arc::new(Semaphore::new(max_handshakes.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { max_connections, max_per_address, counts: Mutex::default(), handshakes })
+        let max_handshakes = max_handshakes.min(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            max_connections,
+            max_per_address,
+            counts: Mutex::default(),
+            handshakes: Arc::new(Semaphore::new(max_handshakes)),
+            max_handshakes_per_address: max_handshakes.div_ceil(HANDSHAKE_SHARE),
+        })
     }
 
     /// Counts one more connection of this address, if both bounds allow it.
@@ -51,18 +73,27 @@ impl Limits {
         if counts.total >= self.max_connections {
             return Err(OverLimit::Total(counts.total));
         }
-        let of_address = counts.by_address.get(&address).copied().unwrap_or(0);
-        if of_address >= self.max_per_address {
-            return Err(OverLimit::Address(of_address));
+        let of_address = counts.by_address.entry(address).or_insert_with(|| OfAddress {
+            connections: 0,
+            handshakes: Arc::new(Semaphore::new(self.max_handshakes_per_address)),
+        });
+        // The bound is more than zero, so an entry that was just made gets its permit.
+        if of_address.connections >= self.max_per_address {
+            return Err(OverLimit::Address(of_address.connections));
         }
-        counts.by_address.insert(address, of_address + 1);
+        of_address.connections += 1;
+        let handshakes = Arc::clone(&of_address.handshakes);
         counts.total += 1;
-        Ok(ConnectionPermit { limits: Arc::clone(self), address })
+        Ok(ConnectionPermit { limits: Arc::clone(self), address, handshakes })
     }
+}
 
+impl ConnectionPermit {
     /// Waits for the right to one TLS handshake. `None` can't happen while the gate is open.
-    pub(crate) async fn handshake(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.handshakes).acquire_owned().await.ok()
+    pub(crate) async fn handshake(&self) -> Option<HandshakePermit> {
+        let of_address = Arc::clone(&self.handshakes).acquire_owned().await.ok()?;
+        let of_all = Arc::clone(&self.limits.handshakes).acquire_owned().await.ok()?;
+        Some(HandshakePermit { _of_address: of_address, _of_all: of_all })
     }
 }
 
@@ -71,8 +102,8 @@ impl Drop for ConnectionPermit {
         let mut counts = self.limits.counts.lock();
         counts.total = counts.total.saturating_sub(1);
         if let Some(of_address) = counts.by_address.get_mut(&self.address) {
-            *of_address = of_address.saturating_sub(1);
-            if *of_address == 0 {
+            of_address.connections = of_address.connections.saturating_sub(1);
+            if of_address.connections == 0 {
                 counts.by_address.remove(&self.address);
             }
         }
@@ -92,6 +123,8 @@ fn counted_as(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
@@ -131,6 +164,18 @@ mod tests {
         let _a = limits.connection(ip("::ffff:10.0.0.1")).ok().unwrap();
         assert!(limits.connection(ip("10.0.0.1")).is_err());
         assert!(limits.connection(ip("::ffff:10.0.0.2")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_address_takes_up_a_quarter_of_the_handshakes() {
+        let limits = Limits::new(100, 100, 8);
+        let attacker = limits.connection(ip("10.0.0.1")).ok().unwrap();
+        let held = [attacker.handshake().await, attacker.handshake().await];
+        assert!(attacker.handshake().now_or_never().is_none());
+        let other = limits.connection(ip("10.0.0.2")).ok().unwrap();
+        assert!(other.handshake().now_or_never().is_some());
+        drop(held);
+        assert!(attacker.handshake().now_or_never().is_some());
     }
 
     #[test]

@@ -260,11 +260,11 @@ async fn users_are_altered_with_one_result_per_user_and_kafkas_errors() {
     let users = Some(vec![named("bob"), named("nobody"), named("alice"), named("alice")]);
     let request = build!(DescribeUserScramCredentialsRequest { users });
     let Response::DescribeUserScramCredentials(response) = client.call(0, request).await else { panic!() };
-    let results: Vec<(&str, i16, Vec<(i8, i32)>)> = response
+    let results: Vec<_> = response
         .results
         .iter()
         .map(|result| {
-            let infos =
+            let infos: Vec<(i8, i32)> =
                 result.credential_infos.iter().map(|info| (info.mechanism, info.iterations)).collect();
             (result.user.as_str(), result.error_code, infos)
         })

@@ -79,6 +79,21 @@ async fn a_stalled_handshake_holds_up_others_no_longer_than_its_timeout() {
 }
 
 #[tokio::test]
+async fn stalled_handshakes_of_one_address_do_not_hold_up_another() {
+    let house = House::open_with(|config| config.max_concurrent_handshakes = 4).await;
+    let mut stalled = Vec::new();
+    for _ in 0..4 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut tcp = socket.connect(house.address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut tcp, &[0x16, 3, 1, 2, 0]).await.unwrap();
+        stalled.push(tcp);
+    }
+    let served = tokio::time::timeout(Duration::from_secs(5), house.still_serves()).await;
+    served.expect("held up until the handshakes timed out");
+}
+
+#[tokio::test]
 async fn a_silent_connection_holds_no_handshake() {
     let house = House::open_with(|config| config.max_concurrent_handshakes = 1).await;
     let _silent = TcpStream::connect(house.address).await.unwrap();
