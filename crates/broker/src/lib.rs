@@ -11,6 +11,7 @@ mod incoming;
 mod leader_epoch;
 mod log_errors;
 mod long_poll;
+mod parallel;
 mod partition;
 mod partitions;
 mod producer_state;

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::TopicMeta;
 use schloss_wire::{ErrorCode, Uuid};
 
 use crate::broker::BrokerConfig;
 use crate::directories::{Directories, DirectoryError};
+use crate::parallel::in_parallel;
 use crate::partition::Partition;
 use crate::settings::TopicSettings;
 
@@ -67,7 +67,7 @@ impl Partitions {
         })?;
         let work: Vec<(&TopicLogs, usize)> =
             topics.iter().flat_map(|topic| (0..topic.count).map(move |index| (topic, index))).collect();
-        let opened = open_all(&directories, &work, &flusher);
+        let opened = in_parallel(&work, |(topic, index)| open_one(&directories, topic, *index, &flusher));
         let mut by_topic: HashMap<Uuid, Vec<Slot>> =
             topics.iter().map(|topic| (topic.id, vec![None; topic.count])).collect();
         for ((topic, index), slot) in work.into_iter().zip(opened) {
@@ -97,15 +97,21 @@ impl Partitions {
     /// Makes the partitions of a topic from `first` on, on disk; nobody can reach them before
     /// [`publish`](Self::publish). Blocks on the disk. On an error nothing is left behind.
     pub(crate) fn create(&self, topic: &TopicLogs, first: usize) -> Result<Created, DirectoryError> {
-        let mut slots = Vec::new();
-        let outcome = (first..topic.count).try_for_each(|index| {
-            let directory = self.directories.create(&topic.name, topic.id, index)?;
+        let indexes: Vec<usize> = (first..topic.count).collect();
+        let made = in_parallel(&indexes, |index| {
+            let directory = self.directories.create(&topic.name, topic.id, *index)?;
             let opened = Partition::open(&directory, topic.config.clone(), Arc::clone(&self.flusher));
-            slots.push(Some(Arc::new(opened?.0)));
-            Ok(())
+            Ok::<_, DirectoryError>(Arc::new(opened?.0))
         });
-        let created = Created { topic: topic.clone(), first, slots };
-        match outcome.and_then(|()| self.directories.sync()) {
+        let mut created = Created { topic: topic.clone(), first, slots: Vec::with_capacity(made.len()) };
+        let mut failure = None;
+        for outcome in made {
+            match outcome {
+                Ok(partition) => created.slots.push(Some(partition)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure.map_or_else(|| self.directories.sync(), Err) {
             Ok(()) => Ok(created),
             Err(error) => {
                 self.abandon(created);
@@ -125,22 +131,22 @@ impl Partitions {
     /// Removes what [`create`](Self::create) made, because the metadata did not take it. Blocks on the disk.
     pub(crate) fn abandon(&self, created: Created) {
         let Created { topic, first, slots } = created;
-        self.remove(&topic.name, topic.id, first..topic.count, slots);
+        self.remove(&topic.name, topic.id, first..topic.count, &slots);
     }
 
     /// Removes the partitions of a deleted topic. Blocks on the disk. What can't be removed is logged and out
     /// of reach of clients.
     pub(crate) fn delete(&self, name: &str, id: Uuid) {
         let slots = self.topics.write().remove(&id).unwrap_or_default();
-        self.remove(name, id, 0..slots.len(), slots);
+        self.remove(name, id, 0..slots.len(), &slots);
     }
 
-    fn remove(&self, topic: &str, id: Uuid, range: Range<usize>, slots: Vec<Slot>) {
-        for partition in slots.into_iter().flatten() {
-            if let Err(error) = partition.log.delete() {
+    fn remove(&self, topic: &str, id: Uuid, range: Range<usize>, slots: &[Slot]) {
+        in_parallel(slots, |slot| {
+            if let Some(Err(error)) = slot.as_ref().map(|partition| partition.log.delete()) {
                 tracing::error!(%error, topic, "cannot delete a partition's log");
             }
-        }
+        });
         // What has no log: partitions that were offline, or half made.
         for index in range {
             if let Err(error) = self.directories.remove(topic, id, index) {
@@ -155,25 +161,6 @@ pub(crate) struct Created {
     topic: TopicLogs,
     first: usize,
     slots: Vec<Slot>,
-}
-
-/// Opens each partition of `work`; the answers are in the same order.
-fn open_all(directories: &Directories, work: &[(&TopicLogs, usize)], flusher: &Arc<Flusher>) -> Vec<Slot> {
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Slot>> = work.iter().map(|_| Mutex::new(None)).collect();
-    let open_next = || {
-        let position = next.fetch_add(1, Ordering::Relaxed);
-        let ((topic, index), slot) = work.get(position).zip(slots.get(position))?;
-        *slot.lock() = open_one(directories, topic, *index, flusher);
-        Some(())
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(work.len());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| while open_next().is_some() {});
-        }
-    });
-    slots.into_iter().map(Mutex::into_inner).collect()
 }
 
 fn open_one(directories: &Directories, topic: &TopicLogs, index: usize, flusher: &Arc<Flusher>) -> Slot {

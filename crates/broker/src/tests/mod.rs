@@ -6,4 +6,5 @@ mod faults;
 mod fetch;
 mod list_offsets;
 mod produce;
+mod together;
 mod topics;
