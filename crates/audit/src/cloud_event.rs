@@ -222,13 +222,16 @@ impl CloudEvent {
         self.data.authentication_info.as_ref()?.principal.as_deref()
     }
 
-    /// Whether it was allowed: the decision, or for an authentication whether it succeeded. `None` where
-    /// nothing was decided.
+    /// Whether it was allowed: the decision, for an authentication whether it succeeded, and `false` for a
+    /// connection that was turned away. `None` where nothing was decided.
     #[must_use]
     pub fn allowed(&self) -> Option<bool> {
         let decided = self.data.authorization_info.as_ref().and_then(|info| info.granted);
-        decided.or_else(|| {
-            (self.kind() == Some(EventKind::Authentication)).then(|| self.data.result.status == SUCCESS)
+        let succeeded = self.data.result.status == SUCCESS;
+        decided.or(match self.kind() {
+            Some(EventKind::Authentication) => Some(succeeded),
+            Some(EventKind::Connection) if !succeeded => Some(false),
+            _ => None,
         })
     }
 }

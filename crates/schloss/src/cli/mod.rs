@@ -1,0 +1,93 @@
+//! The command line: what can be said, and where each word is carried out.
+
+mod acl;
+mod audit;
+mod config;
+mod confirm;
+mod consume;
+mod exit;
+mod network;
+mod output;
+mod produce;
+mod serve;
+mod time_words;
+mod topic;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::quickstart;
+use output::Format;
+
+/// A secure-by-default Kafka in one binary.
+#[derive(Parser)]
+#[command(name = "schloss", version, about, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Tables for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, env = "SCHLOSS_OUTPUT")]
+    output: Format,
+}
+
+const EXAMPLES: &str = "Examples:
+  schloss quickstart                                  a locked broker on localhost:9092, proved
+  schloss topic list --client schloss-data/clients/admin.properties
+  schloss audit query --decision denied --since 1h
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 no connection, 4 authentication failed,
+            5 not authorized";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a locked broker from nothing, prove it, and serve
+    Quickstart(quickstart::Arguments),
+    /// Serve from a configuration file
+    Serve(serve::Arguments),
+    /// Work with configuration files
+    Config(config::Arguments),
+    /// Create, list, describe and delete topics
+    Topic(topic::Arguments),
+    /// Add, list and remove users
+    User(user::Arguments),
+    /// Add, list and remove ACLs
+    Acl(acl::Arguments),
+    /// Write lines from standard input to a topic
+    Produce(produce::Arguments),
+    /// Read records of a topic
+    Consume(consume::Arguments),
+    /// Read the audit log
+    Audit(audit::Arguments),
+}
+
+/// How network commands reach a cluster.
+#[derive(Args)]
+struct ClientFile {
+    /// Client file: Java .properties, librdkafka .conf, or .json; works with any Kafka cluster
+    #[arg(long, value_name = "FILE", env = "SCHLOSS_CLIENT")]
+    client: PathBuf,
+}
+
+/// Runs what the command line says.
+pub(crate) fn run() -> ExitCode {
+    // clap ends the process itself on a usage error, with code 2 and a hint.
+    let Cli { command, output } = Cli::parse();
+    let result = match command {
+        Command::Quickstart(arguments) => quickstart::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments, output),
+        Command::Topic(arguments) => topic::run(arguments, output),
+        Command::User(arguments) => user::run(arguments, output),
+        Command::Acl(arguments) => acl::run(arguments, output),
+        Command::Produce(arguments) => produce::run(&arguments, output),
+        Command::Consume(arguments) => consume::run(&arguments, output),
+        Command::Audit(arguments) => audit::run(arguments, output),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error, output),
+    }
+}

@@ -1,0 +1,27 @@
+//! `schloss serve`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::logging;
+use crate::node;
+
+#[derive(Args)]
+#[command(after_help = "Example:
+  schloss serve --config schloss-data/schloss.toml")]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "schloss.toml", env = "SCHLOSS_CONFIG")]
+    config: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    logging::start();
+    let config = Config::load(&arguments.config)?;
+    node::runtime()?.block_on(async {
+        let node = node::Node::start(config).await?;
+        node.serve_until_signal().await
+    })
+}

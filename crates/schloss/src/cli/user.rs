@@ -1,0 +1,176 @@
+//! `schloss user`.
+
+use std::io::{IsTerminal, Read};
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use schloss_client::Cluster;
+use schloss_identity::{DEFAULT_ITERATIONS, Mechanism, Password};
+use serde::Serialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::ClientFile;
+use super::confirm::confirm;
+use super::exit::UsageError;
+use super::network::with_cluster;
+use super::output::{self, Format};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Add a user, or give one a new password
+    #[command(after_help = ADD_EXAMPLES)]
+    Add {
+        /// The user's name
+        user: String,
+        /// Read the password from standard input instead of making one
+        #[arg(long)]
+        password_stdin: bool,
+        /// Mechanisms to make credentials for; may be given several times [default: all]
+        #[arg(long = "mechanism", value_name = "MECHANISM", value_parser = parse_mechanism)]
+        mechanisms: Vec<Mechanism>,
+        /// PBKDF2 rounds
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ITERATIONS)]
+        iterations: u32,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// List users and their mechanisms; passwords can't be shown
+    #[command(after_help = "Example:
+  schloss user list --client admin.properties")]
+    List {
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Remove a user's credentials; its ACLs stay
+    #[command(after_help = "Example:
+  schloss user remove alice --yes --client admin.properties")]
+    Remove {
+        /// The user's name
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+}
+
+const ADD_EXAMPLES: &str = "Examples:
+  schloss user add alice --client admin.properties
+  pass show alice | schloss user add alice --password-stdin --client admin.properties
+
+A password is never an argument: other users of the machine could read it.";
+
+fn parse_mechanism(text: &str) -> Result<Mechanism, String> {
+    Mechanism::from_name(text)
+        .ok_or_else(|| format!("known mechanisms: {}", Mechanism::ALL.map(Mechanism::name).join(", ")))
+}
+
+pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Add { user, password_stdin, mechanisms, iterations, client } => {
+            let given = password_stdin.then(read_password).transpose()?;
+            let mechanisms = if mechanisms.is_empty() { Mechanism::ALL.to_vec() } else { mechanisms };
+            let password = given.clone().unwrap_or_else(Password::generate);
+            with_cluster(&client, async |mut cluster| {
+                for &mechanism in &mechanisms {
+                    cluster.upsert_scram_user(&user, mechanism, iterations, password.clone()).await?;
+                }
+                print_added(format, &user, given.is_none().then_some(&password))
+            })
+        }
+        Command::List { client } => with_cluster(&client, async |cluster| list(cluster, format).await),
+        Command::Remove { user, yes, client } => {
+            confirm(yes, &format!("User {user} will not be able to log in any more."))?;
+            with_cluster(&client, async |cluster| remove(cluster, &user, format).await)
+        }
+    }
+}
+
+/// The one line of a password, from a pipe or, hidden, from a terminal.
+fn read_password() -> anyhow::Result<Password> {
+    /// Longer input is no password but a mistake.
+    const MAX_BYTES: u64 = 4096;
+    let stdin = std::io::stdin();
+    let text = if stdin.is_terminal() {
+        Zeroizing::new(rpassword::prompt_password("Password: ")?)
+    } else {
+        let mut text = Zeroizing::new(String::new());
+        stdin.lock().take(MAX_BYTES).read_to_string(&mut text)?;
+        text
+    };
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(UsageError("the password on standard input is empty".to_owned()).into());
+    }
+    Ok(Password::new(password.to_owned()))
+}
+
+/// A password that we made is shown once, here: it can't be read back.
+fn print_added(format: Format, user: &str, made: Option<&Password>) -> anyhow::Result<()> {
+    match made {
+        Some(password) => output::value(
+            format,
+            &json!({ "user": user, "password": password.expose() }),
+            &format!("added user {user} with the password {}\nIt is not shown again.", password.expose()),
+        ),
+        None => output::value(format, &json!({ "user": user }), &format!("added user {user}")),
+    }
+}
+
+#[derive(Serialize)]
+struct Row {
+    user: String,
+    credentials: Vec<Credential>,
+}
+
+#[derive(Serialize)]
+struct Credential {
+    mechanism: &'static str,
+    iterations: u32,
+}
+
+async fn list(mut cluster: Cluster, format: Format) -> anyhow::Result<()> {
+    let mut rows: Vec<Row> = cluster
+        .describe_scram_users(None)
+        .await?
+        .into_iter()
+        .map(|user| Row {
+            user: user.user,
+            credentials: user
+                .credentials
+                .into_iter()
+                .map(|(mechanism, iterations)| Credential { mechanism: mechanism.name(), iterations })
+                .collect(),
+        })
+        .collect();
+    rows.sort_by(|one, other| one.user.cmp(&other.user));
+    output::rows(format, &["user", "mechanisms"], &rows, |row| {
+        let credentials: Vec<String> = row
+            .credentials
+            .iter()
+            .map(|credential| format!("{} ({} rounds)", credential.mechanism, credential.iterations))
+            .collect();
+        vec![row.user.clone(), credentials.join(", ")]
+    })
+}
+
+async fn remove(mut cluster: Cluster, user: &str, format: Format) -> anyhow::Result<()> {
+    let known = cluster.describe_scram_users(Some(&[user.to_owned()])).await?;
+    let mechanisms: Vec<Mechanism> =
+        known.into_iter().flat_map(|user| user.credentials).map(|(mechanism, _)| mechanism).collect();
+    if mechanisms.is_empty() {
+        bail!("there is no user {user}: 'schloss user list' shows who there is");
+    }
+    for mechanism in mechanisms {
+        cluster.delete_scram_user(user, mechanism).await?;
+    }
+    output::value(format, &json!({ "removed": user }), &format!("removed user {user}"))
+}
