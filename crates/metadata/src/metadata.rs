@@ -116,7 +116,8 @@ impl Metadata {
     /// records are no change. Once decided, a change goes through even if this future is dropped.
     ///
     /// # Errors
-    /// That of `decide`, and then nothing was changed; else a [`MetadataError`].
+    /// That of `decide`, and then nothing was changed; else a [`MetadataError`]. If the flush failed, it shows
+    /// only after a restart whether the change got to the disk; until then no further one is accepted.
     pub async fn change<T, E>(
         self: &Arc<Self>,
         decide: impl FnOnce(&Snapshot) -> Result<(Vec<Record>, T), E>,
