@@ -22,7 +22,7 @@ const FILE_TIME_SLACK: Duration = Duration::minutes(5);
 pub enum DecisionFilter {
     /// Allowed, or authenticated.
     Allowed,
-    /// Denied, or failed to authenticate.
+    /// Denied, failed to authenticate, or turned away.
     Denied,
 }
 

@@ -212,6 +212,8 @@ async fn a_query_finds_by_each_of_its_fields_and_by_all_together() {
             .operation("AlterConfigs")
             .resource("Group", "orders")
             .at(start + Duration::seconds(4)),
+        Event::connection("kafka.Connect").result("PLAINTEXT_REFUSED").at(start + Duration::seconds(5)),
+        Event::connection("kafka.Close").at(start + Duration::seconds(6)),
     ];
     audit.record_durably(events).await.unwrap();
     let seconds = |wanted: Query| -> Vec<i64> {
@@ -219,7 +221,7 @@ async fn a_query_finds_by_each_of_its_fields_and_by_all_together() {
     };
     let text = |text: &str| Some(text.to_owned());
     let none = Query::default;
-    assert_eq!(seconds(none()), [0, 1, 2, 3, 4]);
+    assert_eq!(seconds(none()), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(seconds(Query { principal: text("alice"), ..none() }), [0, 2, 3]);
     assert_eq!(seconds(Query { principal: text("User:mallory"), ..none() }), [1]);
     assert_eq!(seconds(Query { operation: text("write"), ..none() }), [3]);
@@ -228,11 +230,11 @@ async fn a_query_finds_by_each_of_its_fields_and_by_all_together() {
     assert_eq!(seconds(Query { operation: text("kafka.Fetch"), ..none() }), [2]);
     assert_eq!(seconds(Query { resource: text("orders"), ..none() }), [2, 3, 4]);
     assert_eq!(seconds(Query { resource: text("topic=orders"), ..none() }), [2, 3]);
-    assert_eq!(seconds(Query { decision: Some(DecisionFilter::Denied), ..none() }), [1, 2]);
+    assert_eq!(seconds(Query { decision: Some(DecisionFilter::Denied), ..none() }), [1, 2, 5]);
     assert_eq!(seconds(Query { decision: Some(DecisionFilter::Allowed), ..none() }), [0, 3]);
     assert_eq!(seconds(Query { kind: Some(EventKind::Traffic), ..none() }), [3]);
     let from_two = Some(start + Duration::seconds(2));
-    assert_eq!(seconds(Query { since: from_two, ..none() }), [2, 3, 4]);
+    assert_eq!(seconds(Query { since: from_two, ..none() }), [2, 3, 4, 5, 6]);
     assert_eq!(seconds(Query { until: from_two, ..none() }), [0, 1]);
     let both = Query { principal: text("alice"), decision: Some(DecisionFilter::Denied), ..none() };
     assert_eq!(seconds(both), [2]);
