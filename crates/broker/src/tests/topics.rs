@@ -316,3 +316,13 @@ async fn transactional_ids_and_half_an_identity_are_refused() {
     request.producer_id = 4;
     assert_eq!(init(&house, request).await.error_code, ErrorCode::InvalidRequest.code());
 }
+
+#[tokio::test]
+async fn the_longest_name_can_be_created_written_and_deleted() {
+    let house = House::new();
+    let name = "x".repeat(249);
+    house.topic(&name, 1, &[]).await;
+    assert_eq!(produce(&house, &name, 0, batch(1)).await.error_code, 0);
+    delete(&house, &name).await;
+    assert!(directories(&house).is_empty());
+}
