@@ -1,5 +1,7 @@
 //! What a connection makes of servers that are good, bad and no Kafka at all.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod fake;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What a consumer without a group reads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod fake;
 
 use std::time::Duration;

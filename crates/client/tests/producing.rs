@@ -1,5 +1,7 @@
 //! What a producer does when things go well and when they don't.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod fake;
 
 use std::time::Duration;
