@@ -12,18 +12,20 @@ use crate::LogError;
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// Makes `directory`, and the ones above it, unless they are there. Returns whether it was made.
-pub(crate) fn create_directory(directory: &Path) -> Result<bool, LogError> {
-    if directory.is_dir() {
-        return Ok(false);
+/// Makes `directory`, and the ones above it, unless they are there, and brings their names to disk.
+pub(crate) fn create_directory(directory: &Path) -> Result<(), LogError> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(directory)
-        .map_err(LogError::io("create directory", directory))?;
-    sync_parent(directory)?;
-    Ok(true)
+    if let Some(parent) = directory.parent() {
+        create_directory(parent)?;
+    }
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
+        // Another partition's directory is made at the same time, under the same parent.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+        other => other.map_err(LogError::io("create directory", directory))?,
+    }
+    sync_parent(directory)
 }
 
 /// Makes an empty file, in place of one that may be there.
@@ -133,8 +135,8 @@ mod tests {
     fn files_and_directories_are_for_their_owner_only() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
-        assert!(create_directory(&directory).unwrap());
-        assert!(!create_directory(&directory).unwrap());
+        create_directory(&directory).unwrap();
+        create_directory(&directory).unwrap();
         let file = directory.join("file");
         create_file(&file).unwrap();
         replace(&directory.join("other"), b"x", Survives::PowerCut).unwrap();

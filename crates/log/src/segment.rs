@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use schloss_wire::records::BatchHeader;
+use schloss_wire::records::{BATCH_HEADER_BYTES, BatchHeader};
 
 use crate::batches::{Batches, Check};
 use crate::files::{Survives, create_file, open_file, read_at, replace};
@@ -139,7 +139,7 @@ impl Segment {
         // The index spares the walk over all but the last few.
         let mut end = usize::try_from(known.saturating_sub(from)).unwrap_or(0).max(first.total_bytes);
         loop {
-            let Some(header) = buffer.get(end..).and_then(<[u8]>::first_chunk::<61>) else {
+            let Some(header) = buffer.get(end..).and_then(<[u8]>::first_chunk::<BATCH_HEADER_BYTES>) else {
                 return Ok(end);
             };
             let header = BatchHeader::parse(header)

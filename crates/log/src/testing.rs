@@ -1,13 +1,16 @@
 //! What the tests of this crate share.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use schloss_wire::records::{
     BatchHeader, Compression, Record, RecordBatch, RecordEncodeLimits, TimestampType, check_batch,
     check_batches,
@@ -97,6 +100,8 @@ pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
 #[derive(Default)]
 pub(crate) struct FaultyDisk {
     pub(crate) syncs: AtomicUsize,
+    /// Inodes of the files that were flushed.
+    pub(crate) synced: Mutex<HashSet<u64>>,
     pub(crate) fail_sync: AtomicBool,
     pub(crate) fail_truncate: AtomicBool,
     /// Bytes that still fit, plus one; 0 is no limit.
@@ -144,6 +149,7 @@ impl Disk for FaultyDisk {
     fn sync(&self, file: &File) -> io::Result<()> {
         std::thread::sleep(Duration::from_millis(self.sync_millis.load(Ordering::SeqCst)));
         self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.synced.lock().insert(file.metadata()?.ino());
         if self.fail_sync.load(Ordering::SeqCst) {
             return Err(io::Error::from_raw_os_error(5));
         }

@@ -81,7 +81,7 @@ impl Journal {
         flusher: Arc<Flusher>,
         mut replay: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(Self, JournalRecovery), LogError> {
-        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(directory) = path.parent() {
             create_directory(directory)?;
         }
         let mut recovery = JournalRecovery {

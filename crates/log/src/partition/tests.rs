@@ -1,5 +1,6 @@
 //! Appending, reading, waiting and deleting. Crashes are in `recovery/tests.rs`.
 
+use std::os::unix::fs::DirEntryExt as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use proptest::prelude::*;
 use schloss_wire::records::Compression;
 
 use super::*;
+use crate::TimestampSource;
 use crate::testing::{FaultyDisk, batch, batch_at, copy, offsets, open};
 
 fn small(segment_bytes: u64) -> LogConfig {
@@ -100,6 +102,40 @@ async fn a_full_segment_is_followed_by_the_next_and_reads_go_on_there() {
     }
     assert_eq!(next, 40);
     assert_eq!(log.size_bytes(), 20 * batch(2, 50, 0).1.len() as u64);
+}
+
+#[tokio::test]
+async fn a_flush_reaches_every_segment_that_was_written() {
+    let root = tempfile::tempdir().unwrap();
+    let (disk, flusher) = FaultyDisk::start();
+    let (log, _) = open(root.path(), small(300), &flusher);
+    disk.sync_millis.store(20, Ordering::SeqCst);
+    for number in 0..10 {
+        log.append(&[batch(2, 50, number)], 0).unwrap();
+    }
+    log.wait_flushed(20).await.unwrap();
+    let synced = disk.synced.lock().clone();
+    for entry in fs::read_dir(root.path()).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|extension| extension == "log") {
+            assert!(synced.contains(&entry.ino()), "{:?}", entry.path());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_when_a_segment_begins_leaves_a_log_that_opens_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (disk, flusher) = FaultyDisk::start();
+    let (log, _) = open(root.path(), small(300), &flusher);
+    append(&log, &[batch(2, 80, 1)]).await;
+    disk.fill_after(10);
+    assert!(log.append(&[batch(2, 80, 2)], 0).unwrap_err().is_disk_full());
+    flusher.shutdown().unwrap();
+    let flusher = Flusher::start(1).unwrap();
+    let (log, recovery) = open(root.path(), small(300), &flusher);
+    assert_eq!((recovery.segments, recovery.truncated_bytes), (2, 0));
+    assert_eq!(append(&log, &[batch(2, 80, 2)]).await.base_offset, 2);
+    assert_eq!(offsets(&log.read(3, 1_000, true).unwrap()), [(2, 3)]);
 }
 
 #[tokio::test]

@@ -8,9 +8,7 @@ use schloss_wire::records::BatchHeader;
 
 use crate::batches::Check;
 use crate::checkpoint::Checkpoint;
-use crate::files::{
-    Survives, TEMPORARY_EXTENSION, create_directory, remove_if_there, sync_directory, sync_parent,
-};
+use crate::files::{Survives, TEMPORARY_EXTENSION, create_directory, remove_if_there, sync_directory};
 use crate::index::{Index, Place};
 use crate::segment::{INDEX_EXTENSION, LOG_EXTENSION, Segment, base_offset_of, file_name};
 use crate::{Disk, LogConfig, LogError};
@@ -50,14 +48,11 @@ pub(crate) fn recover(
     disk: &dyn Disk,
     mut replay: Replay<'_>,
 ) -> Result<(Vec<Arc<Segment>>, Recovery), LogError> {
-    let made = create_directory(directory)?;
+    create_directory(directory)?;
     let base_offsets = list(directory)?;
     if base_offsets.is_empty() {
         let segment = Segment::create(directory, 0)?;
         Checkpoint::new(&segment, 0, 0).store(directory, Survives::PowerCut)?;
-        if made {
-            sync_parent(directory)?;
-        }
         return Ok((vec![Arc::new(segment)], Recovery { segments: 1, ..Recovery::default() }));
     }
     let point = Checkpoint::load(directory)?;

@@ -219,6 +219,50 @@ fn a_flushed_segment_that_is_missing_or_too_short_is_refused_and_nothing_is_remo
 }
 
 #[test]
+fn a_gap_at_the_recovery_point_is_refused_before_anything_is_removed() {
+    let directory = closed();
+    let segments = files(directory.path(), "log");
+    let middle = base_offset_of(&segments[1]).unwrap();
+    Checkpoint { segment: middle, position: 10, offset: middle + 1 }
+        .store(directory.path(), Survives::PowerCut)
+        .unwrap();
+    fs::remove_file(&segments[1]).unwrap();
+    match try_open(directory.path(), config(400), &Flusher::start(1).unwrap()) {
+        Err(LogError::Corrupt { path, .. }) => assert_eq!(path, segments[1]),
+        _ => panic!("the gap went unnoticed"),
+    }
+    assert_eq!(files(directory.path(), "log").len(), segments.len() - 1);
+}
+
+#[test]
+fn an_index_is_not_taken_as_proof_that_what_it_covers_is_on_disk() {
+    let directory = closed();
+    let last = files(directory.path(), "log").pop().unwrap();
+    let base = base_offset_of(&last).unwrap();
+    Checkpoint { segment: base, position: 0, offset: base }
+        .store(directory.path(), Survives::PowerCut)
+        .unwrap();
+    let mut bytes = fs::read(&last).unwrap();
+    bytes[80] ^= 1;
+    fs::write(&last, &bytes).unwrap();
+    let (end, recovery) = end_of(directory.path(), config(400));
+    assert_eq!((end, recovery.truncated_bytes), (base, bytes.len() as u64));
+}
+
+#[test]
+fn what_a_killed_process_left_is_flushed_before_it_is_shown_and_only_then() {
+    let (directory, _) = killed(100_000, 3);
+    let (disk, flusher) = FaultyDisk::start();
+    open(directory.path(), config(100_000), &flusher);
+    assert_eq!(disk.syncs(), 1);
+    open(directory.path(), config(100_000), &flusher);
+    assert_eq!(disk.syncs(), 1);
+    fs::remove_file(directory.path().join("recovery-point")).unwrap();
+    disk.fail_sync.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(matches!(try_open(directory.path(), config(100_000), &flusher), Err(LogError::Io { .. })));
+}
+
+#[test]
 fn without_a_recovery_point_the_last_segment_is_verified_as_a_whole() {
     let directory = closed();
     fs::remove_file(directory.path().join("recovery-point")).unwrap();
