@@ -1,8 +1,8 @@
 //! The members of one group and the generations they go through: Kafka's classic protocol.
 //!
 //! A plain state machine. It is told the time, never waits and never looks at a clock; what takes time is a
-//! deadline that [`Membership::next_deadline`] names and [`Membership::expire`] meets. The requests that move
-//! it are in `join`, `sync` and `leave`; this file holds the state and the turn from one generation to the next.
+//! deadline that `deadlines` names and meets. The requests that move it are in `join`, `sync` and `presence`;
+//! this file holds the state and the turn from one generation to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl GroupState {
 /// The wait of an empty group's first rebalance for more members.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InitialDelay {
-    remaining: Duration,
+    pub(super) remaining: Duration,
     pub(super) member_added: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Membership {
     /// Members of this generation that have not asked for their assignment.
     pub(super) unsynced: BTreeSet<Arc<str>>,
     pub(super) initial: Option<InitialDelay>,
-    join_deadline: Option<Instant>,
+    pub(super) join_deadline: Option<Instant>,
     pub(super) sync_deadline: Option<Instant>,
     pub(super) empty_since: Instant,
     tickets: u64,
@@ -101,17 +101,6 @@ impl Membership {
     /// Whether neither a member nor one who was promised a place is left.
     pub(super) fn is_deserted(&self) -> bool {
         self.state == GroupState::Empty && self.pending.is_empty()
-    }
-
-    /// The next time at which [`Self::expire`] has something to do.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.members
-            .values()
-            .filter_map(|member| member.expires)
-            .chain(self.pending.values().copied())
-            .chain(self.join_deadline)
-            .chain(self.sync_deadline)
-            .min()
     }
 
     pub(super) fn next_ticket(&mut self) -> Ticket {
@@ -164,7 +153,7 @@ impl Membership {
         }
     }
 
-    fn finish_joining_if_complete(&mut self, now: Instant) {
+    pub(super) fn finish_joining_if_complete(&mut self, now: Instant) {
         let still_gathering = self.initial.is_some() && !self.members.is_empty();
         if !still_gathering && self.everybody_joined() {
             self.finish_joining(now);
@@ -204,7 +193,7 @@ impl Membership {
     }
 
     /// The join phase ends: who did not come is out, the others are the next generation.
-    fn finish_joining(&mut self, now: Instant) {
+    pub(super) fn finish_joining(&mut self, now: Instant) {
         self.join_deadline = None;
         self.initial = None;
         let absent: Vec<_> = self
@@ -323,60 +312,5 @@ impl Membership {
             self.leader = self.members.keys().next().cloned();
         }
         true
-    }
-
-    /// Meets every deadline that has come.
-    pub(super) fn expire(&mut self, now: Instant, config: &GroupsConfig) {
-        self.expire_sessions(now, config);
-        if self.join_deadline.is_some_and(|deadline| deadline <= now) {
-            self.expire_join_phase(now, config);
-        }
-        if self.sync_deadline.is_some_and(|deadline| deadline <= now) {
-            self.expire_sync_phase(now, config);
-        }
-    }
-
-    fn expire_sessions(&mut self, now: Instant, config: &GroupsConfig) {
-        let over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        let failed = self.members.values().filter(|member| over(member.expires)).map(|member| &member.id);
-        let unclaimed = self.pending.iter().filter(|(_, until)| over(Some(**until))).map(|(id, _)| id);
-        let gone: Vec<_> = failed.chain(unclaimed).cloned().collect();
-        let mut members_left = false;
-        for id in &gone {
-            members_left |= self.members.contains_key(id);
-            self.remove(id);
-        }
-        if members_left {
-            self.after_departure(now, config);
-        } else if !gone.is_empty() && self.state == GroupState::PreparingRebalance {
-            self.finish_joining_if_complete(now);
-        }
-        if !gone.is_empty() && self.is_deserted() {
-            self.empty_since = now;
-        }
-    }
-
-    fn expire_join_phase(&mut self, now: Instant, config: &GroupsConfig) {
-        match &mut self.initial {
-            Some(delay) if delay.member_added && !delay.remaining.is_zero() => {
-                let step = config.initial_rebalance_delay.min(delay.remaining);
-                delay.member_added = false;
-                delay.remaining -= step;
-                self.join_deadline = Some(now + step);
-            }
-            _ => self.finish_joining(now),
-        }
-    }
-
-    fn expire_sync_phase(&mut self, now: Instant, config: &GroupsConfig) {
-        self.sync_deadline = None;
-        let silent = std::mem::take(&mut self.unsynced);
-        if silent.is_empty() {
-            return;
-        }
-        for id in &silent {
-            self.remove(id);
-        }
-        self.after_departure(now, config);
     }
 }

@@ -5,10 +5,9 @@
 //! for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
 //! is empty, keeps its offsets and goes on counting generations, and its members join again.
 
-#[cfg(test)]
-mod api_tests;
 mod config;
 mod coordinator;
+mod deadlines;
 mod expiry;
 mod join;
 mod member;
@@ -18,11 +17,7 @@ mod messages;
 mod offsets;
 mod presence;
 mod record;
-#[cfg(test)]
-mod simulation;
 mod store;
-#[cfg(test)]
-mod store_tests;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,13 @@
 //! Committed offsets on a real disk: what was answered is there after a crash, and nothing else counts.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, IoSlice};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use schloss_log::Flusher;
-use schloss_wire::{ErrorCode, Uuid};
-use tempfile::TempDir;
+use schloss_log::{Disk, OsDisk};
+use schloss_wire::Uuid;
 
-use super::tests::{join, sync_of};
 use super::*;
 
 const ORDERS: Uuid = Uuid::from_bytes([1; 16]);
@@ -156,25 +155,86 @@ async fn the_journal_stays_small_however_often_is_committed() {
 async fn commits_that_meet_a_rewrite_are_not_lost() {
     let directory = tempfile::tempdir().unwrap();
     let groups = open(directory.path());
-    let mut tasks = Vec::new();
-    for partition in 0..8 {
+    let commit_range = |first: i32| {
         let groups = groups.clone();
-        tasks.push(tokio::spawn(async move {
-            for offset in 0..50 {
-                groups.commit("app", NOBODY, vec![commit(ORDERS, partition, offset)]).await.unwrap();
+        tokio::spawn(async move {
+            for partition in first..first + 100 {
+                groups.commit("app", NOBODY, vec![commit(ORDERS, partition, 1)]).await.unwrap();
             }
-        }));
-    }
-    for _ in 0..10 {
+        })
+    };
+    let tasks: Vec<_> = (0..4).map(|index| commit_range(index * 100)).collect();
+    while !tasks.iter().all(JoinHandle::is_finished) {
         groups.compact().await;
     }
-    for task in tasks {
-        task.await.unwrap();
-    }
     let (groups, _copy) = after_kill(directory.path());
-    for partition in 0..8 {
-        assert_eq!(offset(&groups, "app", ORDERS, partition).await, Some(49));
+    assert_eq!(groups.fetch_all("app").await.unwrap().len(), 400);
+}
+
+/// A disk whose syncs wait while it is held, and fail once it is broken.
+#[derive(Clone, Default)]
+struct SlowDisk {
+    held: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Disk for SlowDisk {
+    fn write(&self, file: &File, buffers: &[IoSlice<'_>], position: u64) -> io::Result<usize> {
+        OsDisk.write(file, buffers, position)
     }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        while self.held.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.broken.load(Ordering::Acquire) {
+            Err(io::Error::other("worn out"))
+        } else {
+            OsDisk.sync(file)
+        }
+    }
+
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        OsDisk.truncate(file, length)
+    }
+}
+
+fn open_on(disk: &SlowDisk) -> (Groups, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let flusher = Flusher::start_on(Arc::new(disk.clone()), 1).unwrap();
+    let groups = Groups::open_with(directory.path(), flusher, GroupsConfig::default()).unwrap();
+    (groups, directory)
+}
+
+#[tokio::test]
+async fn a_commit_and_who_reads_it_are_answered_when_it_is_on_disk() {
+    let disk = SlowDisk::default();
+    let (groups, _directory) = open_on(&disk);
+    disk.held.store(true, Ordering::Release);
+    let committing = groups.clone();
+    let commit =
+        tokio::spawn(async move { committing.commit("app", NOBODY, vec![commit(ORDERS, 0, 7)]).await });
+    while groups.inner.with_group_as_is("app", |group, _| group.ticket).flatten().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let reading = groups.clone();
+    let read = tokio::spawn(async move { offset(&reading, "app", ORDERS, 0).await });
+    sleep(Duration::from_millis(50)).await;
+    assert!(!commit.is_finished() && !read.is_finished(), "answered before the disk did");
+    disk.held.store(false, Ordering::Release);
+    commit.await.unwrap().unwrap();
+    assert_eq!(read.await.unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn what_a_failing_disk_did_not_take_is_neither_confirmed_nor_shown() {
+    let disk = SlowDisk::default();
+    let (groups, _directory) = open_on(&disk);
+    disk.broken.store(true, Ordering::Release);
+    let refused = groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 7)]).await;
+    assert_eq!(refused, Err(ErrorCode::CoordinatorNotAvailable));
+    let read = groups.fetch("app", &[(ORDERS, 0)]).await;
+    assert_eq!(read, Err(ErrorCode::CoordinatorNotAvailable));
 }
 
 #[tokio::test]

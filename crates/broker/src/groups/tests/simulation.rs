@@ -8,10 +8,10 @@ use bytes::Bytes;
 use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
-use super::config::GroupsConfig;
-use super::member::{Answer, Later};
-use super::membership::{GroupState, Membership};
-use super::messages::{Claim, Join, JoinReply, Leaving, Protocol, Sync, SyncReply};
+use crate::groups::config::GroupsConfig;
+use crate::groups::member::{Answer, Later};
+use crate::groups::membership::{GroupState, Membership};
+use crate::groups::messages::{Claim, Join, JoinReply, Leaving, Protocol, Sync, SyncReply};
 
 /// A small generator (xorshift64*), so that a failure names its seed and can be run again.
 struct Dice(u64);
