@@ -47,7 +47,8 @@ pub(crate) fn debian(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-fn python() -> anyhow::Result<PathBuf> {
+/// A Python with the clients of the interop suite.
+pub(crate) fn python() -> anyhow::Result<PathBuf> {
     let requirements = root().join("tests/interop/requirements.txt");
     let venv = work_dir().join("venv");
     let python = venv.join("bin/python");

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// One account at one server, with files for Kafka's own tools and for kcat.
+/// One account at one server, with files for Kafka's own tools and for librdkafka.
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) password: String,
     /// For `--command-config`.
     pub(super) properties: PathBuf,
-    /// For `kcat -F`.
-    pub(super) kcat: PathBuf,
+    /// For librdkafka.
+    pub(super) conf: PathBuf,
 }
 
 impl Account {
@@ -30,7 +30,7 @@ impl Account {
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let properties = directory.join(format!("{name}.properties"));
-        let kcat = directory.join(format!("{name}.conf"));
+        let conf = directory.join(format!("{name}.conf"));
         let ca = ca.display();
         // One version and one cipher suite, so that both servers encrypt the same way.
         fs::write(
@@ -47,7 +47,7 @@ impl Account {
             ),
         )?;
         fs::write(
-            &kcat,
+            &conf,
             format!(
                 "bootstrap.servers={bootstrap}\n\
                  broker.address.family=v4\n\
@@ -60,7 +60,7 @@ impl Account {
                  reconnect.backoff.max.ms=20\n"
             ),
         )?;
-        Ok(Self { name: name.to_owned(), password, properties, kcat })
+        Ok(Self { name: name.to_owned(), password, properties, conf })
     }
 }
 

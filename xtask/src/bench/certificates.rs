@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use crate::command::run;
+use super::process::Process;
+
+const OPENSSL_LIMIT: Duration = Duration::from_secs(20);
 
 /// PEM files of one authority and one server certificate for `localhost`.
 #[derive(Clone)]
@@ -30,20 +33,22 @@ impl Certificates {
     pub(super) fn make(directory: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let new = |arguments: &[&str]| {
-            run(Command::new("openssl")
+            let mut openssl = Command::new("openssl");
+            openssl
                 .args([
                     "req",
-                    "-quiet",
                     "-x509",
                     "-newkey",
                     "ec",
                     "-pkeyopt",
                     "ec_paramgen_curve:P-256",
-                    "-noenc",
+                    "-nodes",
+                    "-days",
+                    "2",
                 ])
-                .args(["-days", "2"])
                 .args(arguments)
-                .current_dir(directory))
+                .current_dir(directory);
+            Process::start("openssl", &mut openssl, &directory.join("openssl.log"))?.wait(OPENSSL_LIMIT)
         };
         new(&["-subj", "/CN=benchmark authority", "-keyout", "ca.key", "-out", "ca.pem"])?;
         new(&[

@@ -10,6 +10,7 @@ use super::administration::Administrator;
 use super::certificates::Certificates;
 use super::clients::Clients;
 use super::java::Java;
+use super::prober::Prober;
 use super::progress::Progress;
 use super::results::{Named, Pair, Side, Start};
 use super::server::{Running, Server};
@@ -28,10 +29,13 @@ const IDLE_AFTER: Duration = Duration::from_secs(3);
 /// Two prepared servers.
 pub(super) struct Duel<'a> {
     pub(super) title: &'a str,
+    /// For progress.
+    pub(super) word: &'a str,
     pub(super) ours: (Server, Named),
     pub(super) theirs: (Server, Named),
     pub(super) certificates: Certificates,
     pub(super) java: &'a Rc<Java>,
+    pub(super) prober: &'a Prober,
     /// For clients' files.
     pub(super) directory: &'a Path,
     pub(super) progress: &'a Progress,
@@ -47,12 +51,13 @@ impl Duel<'_> {
         for round in 1..=rounds {
             for side in order(round) {
                 let (server, named) = self.side(side);
-                let running = server.start()?;
+                let running = server.start(self.prober)?;
                 sleep(IDLE_AFTER);
                 let start = Start {
+                    server: named.name.clone(),
                     side,
                     ready_seconds: running.ready_after.as_secs_f64(),
-                    asking_seconds: server.time_to_ask()?.as_secs_f64(),
+                    asking_seconds: server.time_to_ask(self.prober)?.as_secs_f64(),
                     idle_memory_mib: running.process.memory()?.resident_kib as f64 / 1024.0,
                 };
                 running.process.stop()?;
@@ -71,8 +76,8 @@ impl Duel<'_> {
     /// # Errors
     /// A server's or a client's.
     pub(super) fn fight(&self, rounds: u32, wanted: Load) -> anyhow::Result<Pair> {
-        let ours = self.ours.0.start()?;
-        let theirs = self.theirs.0.start()?;
+        let ours = self.ours.0.start(self.prober)?;
+        let theirs = self.theirs.0.start(self.prober)?;
         let clients = (self.set_up(Side::Ours, rounds)?, self.set_up(Side::Theirs, rounds)?);
         let ring = Ring { duel: self, ours, theirs, clients };
 
@@ -80,12 +85,12 @@ impl Duel<'_> {
             Load { records: (wanted.records / WARM_UP_SHARE).clamp(1, MAX_WARM_UP_RECORDS), ..wanted };
         let mut slowest = f64::INFINITY;
         for side in order(1) {
-            let turn = ring.turn(side, 0, warm_up, &format!("{}, warm-up", self.title))?;
+            let turn = ring.turn(side, 0, warm_up, &format!("{}, warm-up", self.word))?;
             slowest = slowest.min(turn.produce_mib_per_second);
         }
         let load = Load { records: bounded(wanted.records, slowest), ..wanted };
         if load.records < wanted.records {
-            self.progress.step(&format!("{}: {} records a turn, to stay in time", self.title, load.records));
+            self.progress.step(&format!("{}: {} records a turn, to stay in time", self.word, load.records));
         }
 
         let mut turns = Vec::new();
@@ -95,7 +100,7 @@ impl Duel<'_> {
                     side,
                     round,
                     load,
-                    &format!("{}, round {round}/{rounds}", self.title),
+                    &format!("{}, round {round}/{rounds}", self.word),
                 )?);
             }
         }
@@ -124,7 +129,7 @@ impl Duel<'_> {
         for round in 0..=rounds {
             administrator.make_topic(&round.to_string())?;
         }
-        self.progress.step(&format!("{}, {}: accounts, ACLs and topics made", self.title, named.name));
+        self.progress.step(&format!("{}, {}: accounts, ACLs and topics made", self.word, named.name));
         Ok(clients)
     }
 }

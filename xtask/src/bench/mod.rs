@@ -9,6 +9,7 @@ mod java;
 mod kafka_server;
 mod machine;
 mod page;
+mod prober;
 mod process;
 mod progress;
 mod results;
@@ -35,6 +36,7 @@ use self::duel::Duel;
 use self::java::Java;
 use self::kafka_server::Flush;
 use self::machine::Machine;
+use self::prober::Prober;
 use self::progress::Progress;
 use self::results::{Named, Report, Versions};
 use self::schloss_server::Durability;
@@ -91,8 +93,9 @@ const QUIET_LOAD: f64 = 0.3;
 /// # Errors
 /// A server or a client fails. Their files are then kept for a look.
 pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
-    tools::debian(&[("kcat", "kcat"), ("mvn", "maven"), ("java", "default-jdk-headless")])?;
+    tools::debian(&[("mvn", "maven"), ("java", "default-jdk-headless")])?;
     let java = Rc::new(Java::find(options.java.as_deref(), &tools::kafka_libs()?)?);
+    let prober = Prober::start(&tools::python()?)?;
     let schloss = if options.peer_only { None } else { Some(binary(options)?) };
 
     let results = fs::canonicalize(root())?.join("target/bench");
@@ -105,10 +108,11 @@ pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
         println!("warning: load average {}: others use this machine, so expect noise", machine.load_before);
     }
 
-    let report = match measure(options, schloss.as_deref(), &java, scratch.path(), machine, &progress) {
-        Ok(report) => report,
-        Err(error) => return Err(error.context(format!("see the logs in {}", scratch.keep().display()))),
-    };
+    let report =
+        match measure(options, schloss.as_deref(), &java, &prober, scratch.path(), machine, &progress) {
+            Ok(report) => report,
+            Err(error) => return Err(error.context(format!("see the logs in {}", scratch.keep().display()))),
+        };
     println!("\n{}", page::results(&report));
     write(&report, options, &results)?;
     Ok(true)
@@ -118,6 +122,7 @@ fn measure(
     options: &Options,
     schloss: Option<&Path>,
     java: &Rc<Java>,
+    prober: &Prober,
     scratch: &Path,
     machine: Machine,
     progress: &Progress,
@@ -131,7 +136,7 @@ fn measure(
     let (mut starts, mut pairs) = (Vec::new(), Vec::new());
     for durability in options.durability.wanted() {
         let directory = scratch.join(durability.word());
-        let duel = prepare(durability, schloss, java, &directory, progress)?;
+        let duel = prepare(durability, schloss, java, prober, &directory, progress)?;
         if starts.is_empty() {
             starts = duel.starts(rounds)?;
         }
@@ -172,6 +177,7 @@ fn prepare<'a>(
     durability: Durability,
     schloss: Option<&Path>,
     java: &'a Rc<Java>,
+    prober: &'a Prober,
     directory: &'a Path,
     progress: &'a Progress,
 ) -> anyhow::Result<Duel<'a>> {
@@ -193,8 +199,9 @@ fn prepare<'a>(
         let certificates = Certificates::make(&directory.join("pki"))?;
         (kafka("kafka-a", &certificates)?, kafka("kafka-b", &certificates)?, certificates)
     };
-    progress.step(&format!("{title}: data directories made"));
-    Ok(Duel { title, ours, theirs, certificates, java, directory, progress })
+    let word = durability.word();
+    progress.step(&format!("{word}: data directories made"));
+    Ok(Duel { title, word, ours, theirs, certificates, java, prober, directory, progress })
 }
 
 /// The release build, unless another binary was chosen.

@@ -42,14 +42,14 @@ fn comparison_table(comparisons: &[Comparison], ours: &Named, theirs: &Named) ->
             ]
         })
         .collect();
-    table(&["median", &ours.name, &theirs.name, "ratio", "min..max", "min..max"], &rows)
+    let ranges = [&ours.name, &theirs.name].map(|name| format!("{name} min..max"));
+    table(&["median", &ours.name, &theirs.name, "ratio", &ranges[0], &ranges[1]], &rows)
 }
 
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
     let mut text = String::from("# Benchmarks\n\n");
-    text += "Written by `cargo xtask bench`; do not edit. ";
-    text += "The ratio is the first server's median divided by the second's: below 1 is less, which is better for \
+    text += "Written by `cargo xtask bench`; do not edit. The ratio is the first server's median divided by the second's: below 1 is less, which is better for \
              CPU, latency, memory and time, and worse for throughput. `~` marks a ratio where rounds of the two \
              overlap, so that this run shows no difference.\n\n";
     if report.smoke {
@@ -99,9 +99,9 @@ fn method(report: &Report) -> String {
             ),
         ));
     }
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(key, value)| vec![key, value]).collect();
+    let facts: String = rows.into_iter().map(|(key, value)| format!("* {key}: {value}\n")).collect();
     format!(
-        "## How it was measured\n\n{}\n\
+        "## How it was measured\n\n{facts}\n\
          Both servers run on this machine, as does the client, so throughput is bounded by all of them together; \
          CPU per GiB is what compares the servers. Kafka is a single KRaft node (broker and controller in one \
          process) with `SASL_SSL`, SCRAM-SHA-512, `StandardAuthorizer`, the same certificate as Schloss, and its \
@@ -119,8 +119,7 @@ fn method(report: &Report) -> String {
          CPU is user and system time of the server process from `/proc/<pid>/stat`; what the kernel's own threads \
          do later (writing pages back) is in nobody's account. Memory is `VmHWM` (peak) and `VmRSS` (idle, some \
          seconds after the start). Time to ready is from before the program is started on formatted, empty data \
-         to the end of the first authenticated metadata request over TLS (by kcat, tried every few milliseconds).\n\n",
-        table(&["what", "value"], &rows)
+         to the end of the first authenticated metadata request over TLS (by a waiting librdkafka client, tried every few milliseconds).\n\n",
     )
 }
 
@@ -172,7 +171,7 @@ fn raw(report: &Report) -> String {
         .iter()
         .map(|start| {
             vec![
-                format!("{:?}", start.side).to_lowercase(),
+                start.server.clone(),
                 number(start.ready_seconds),
                 number(start.asking_seconds),
                 number(start.idle_memory_mib),

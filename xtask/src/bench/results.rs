@@ -35,6 +35,7 @@ pub(super) struct Versions {
 /// One start of a server on existing, empty data.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Start {
+    pub(super) server: String,
     pub(super) side: Side,
     /// From before the program was started to its first authenticated answer.
     pub(super) ready_seconds: f64,

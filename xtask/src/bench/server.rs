@@ -2,13 +2,14 @@
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
 use super::account::Account;
+use super::prober::Prober;
 use super::process::{Process, tail};
 
 /// How long a server may take until it answers.
@@ -38,10 +39,12 @@ impl Server {
     ///
     /// # Errors
     /// It ends, or does not answer in time.
-    pub(super) fn start(&self) -> anyhow::Result<Running> {
+    pub(super) fn start(&self, prober: &Prober) -> anyhow::Result<Running> {
         let started = Instant::now();
         let mut process = Process::start(&self.name, &mut (self.command)(), &self.log)?;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() || !self.answers()? {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err()
+            || !prober.ask(&self.admin.conf)?
+        {
             process.check_alive()?;
             if started.elapsed() > READY_LIMIT {
                 bail!("{} was not ready within {READY_LIMIT:?}:\n{}", self.name, tail(&self.log));
@@ -55,29 +58,13 @@ impl Server {
         bootstrap(self.port)
     }
 
-    /// Asks for the metadata as the administrator.
-    ///
-    /// kcat, because it is no part of either server and itself starts in milliseconds, which Java does not.
-    fn answers(&self) -> anyhow::Result<bool> {
-        let status = Command::new("kcat")
-            .arg("-F")
-            .arg(&self.admin.kcat)
-            .args(["-L", "-m", "1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .context("can't start kcat: install it")?;
-        Ok(status.success())
-    }
-
     /// How long the question of [`Server::start`] takes at a server that is long ready: the error of that measurement.
     ///
     /// # Errors
     /// The server does not answer.
-    pub(super) fn time_to_ask(&self) -> anyhow::Result<Duration> {
+    pub(super) fn time_to_ask(&self, prober: &Prober) -> anyhow::Result<Duration> {
         let started = Instant::now();
-        if !self.answers()? {
+        if !prober.ask(&self.admin.conf)? {
             bail!("{} does not answer:\n{}", self.name, tail(&self.log));
         }
         Ok(started.elapsed())
