@@ -28,6 +28,17 @@ fn fetch(topic: &str) -> FetchRequest {
     build!(FetchRequest { max_wait_ms: 500, min_bytes: 1, topics })
 }
 
+/// Three MiB of one record.
+fn large_produce() -> ProduceRequest {
+    let mut records = batch(1);
+    records.resize(3 << 20, 0);
+    let length = i32::try_from(records.len() - 12).unwrap();
+    records[8..12].copy_from_slice(&length.to_be_bytes());
+    let partition = build!(PartitionProduceData { index: 0, records: Some(records.into()) });
+    let topic = build!(TopicProduceData { name: "orders".into(), partition_data: vec![partition] });
+    build!(ProduceRequest { acks: 1, topic_data: vec![topic] })
+}
+
 fn produce_error(response: &Response) -> i16 {
     let Response::Produce(response) = response else { panic!("{response:?}") };
     response.responses[0].partition_responses[0].error_code
@@ -310,13 +321,7 @@ async fn impossible_lengths_close_a_session_too() {
 async fn a_request_larger_than_what_strangers_may_send_is_served() {
     let house = House::open().await;
     let mut client = house.login("admin").await;
-    let mut records = batch(1);
-    records.resize(3 << 20, 0);
-    let length = i32::try_from(records.len() - 12).unwrap();
-    records[8..12].copy_from_slice(&length.to_be_bytes());
-    let partition = build!(PartitionProduceData { index: 0, records: Some(records.into()) });
-    let topic = build!(TopicProduceData { name: "orders".into(), partition_data: vec![partition] });
-    let response = client.call(9, build!(ProduceRequest { acks: 1, topic_data: vec![topic] })).await;
+    let response = client.call(9, large_produce()).await;
     assert_eq!(produce_error(&response), 0);
 }
 
@@ -375,6 +380,29 @@ async fn requests_in_flight_have_a_bound() {
         client.answer(Api::Produce, 9).await.unwrap();
     }
     assert_eq!(house.engine.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn large_requests_of_all_connections_share_their_memory() {
+    let house = House::open_with(|config| config.max_buffered_bytes = 4 << 20).await;
+    let (mut first, mut second) = (house.login("admin").await, house.login("admin").await);
+    let hold = house.engine.hold_produce();
+    first.send(9, large_produce()).await;
+    while house.engine.calls().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let waits = async {
+        assert_eq!(produce_error(&second.call(9, large_produce()).await), 0);
+    };
+    let frees = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(house.engine.calls().len(), 1, "the second was read while the first held the memory");
+        // Small requests need none.
+        house.still_serves().await;
+        hold.send(()).unwrap();
+        assert!(first.answer(Api::Produce, 9).await.is_some());
+    };
+    tokio::join!(waits, frees);
 }
 
 #[tokio::test]

@@ -430,3 +430,34 @@ fn raw_token(token: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(token);
     frame
 }
+
+#[tokio::test]
+async fn every_bound_port_is_behind_the_gate() {
+    let house = House::open_with(|config| {
+        let mut second = config.listeners[0].clone();
+        second.name = "SECOND".to_owned();
+        config.listeners.push(second);
+    })
+    .await;
+    let addresses = house.gate.addresses().to_vec();
+    assert_eq!(addresses.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["CLIENTS", "SECOND"]);
+    for (name, address) in addresses {
+        let mut tcp = TcpStream::connect(address).await.unwrap();
+        tcp.write_all(&raw_frame(3, 4, 1, false, &[0; 5])).await.unwrap();
+        let read = timeout(common::PATIENCE, tcp.read(&mut [0])).await.expect("still open");
+        assert!(matches!(read, Ok(0) | Err(_)));
+        let mut client = Client::connect(address).await;
+        assert!(client.try_call(4, MetadataRequest::default()).await.is_none());
+        for words in ["plain-text Kafka client", "Metadata v4 came before authentication"] {
+            let event = house
+                .event(words, |event| {
+                    let info = event.data.authentication_info.as_ref();
+                    let listener = info.and_then(|info| info.metadata.listener.as_deref());
+                    listener == Some(name.as_str()) && message(event).contains(words)
+                })
+                .await;
+            assert_eq!(event.kind(), Some(EventKind::Connection));
+        }
+    }
+    assert_eq!(house.engine.calls(), []);
+}
