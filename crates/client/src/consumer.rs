@@ -4,6 +4,8 @@ mod assignor;
 mod commits;
 mod decode;
 mod fetch;
+mod fetching;
+mod heartbeat;
 mod membership;
 mod offsets;
 mod record;
@@ -13,7 +15,6 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_wire::ErrorCode;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -21,9 +22,10 @@ pub use record::{ConsumedRecord, ConsumerOptions, StartAt};
 
 use crate::cluster::{Cluster, RETRY_BACKOFF, TopicInfo};
 use crate::connection::Connection;
-use crate::error::{ClientError, Need};
-use fetch::{Fetch, Fetched, Landed, Wanted};
-use membership::{Membership, Pulse, needs_rejoin};
+use crate::error::ClientError;
+use fetch::Landed;
+use heartbeat::{Pulse, needs_rejoin};
+use membership::Membership;
 use slot::Slot;
 
 /// Reads records of topics, alone or as a member of a group.
@@ -298,103 +300,6 @@ impl Consumer {
         if self.slots.iter().any(|slot| slot.leader.is_none()) {
             self.refresh_at = Some(Instant::now() + RETRY_BACKOFF);
         }
-        Ok(())
-    }
-
-    /// Sends a fetch to every leader that has none under way.
-    fn start_fetches(&mut self) {
-        let mut by_leader: BTreeMap<i32, Vec<Wanted>> = BTreeMap::new();
-        for slot in &self.slots {
-            let (Some(leader), Some(from)) = (slot.leader, slot.fetch_from) else { continue };
-            if !self.fetching.contains(&leader) {
-                let wanted = Wanted { topic: Arc::clone(&slot.topic), index: slot.index, from };
-                by_leader.entry(leader).or_default().push(wanted);
-            }
-        }
-        if self.refresh_at.is_some() {
-            return;
-        }
-        for (node, mut wanted) in by_leader {
-            // A broker lets only the first partition with data send a batch over the limits.
-            self.turn = self.turn.wrapping_add(1);
-            let first = self.turn % wanted.len();
-            wanted.rotate_left(first);
-            let Some(address) = self.cluster.address(node).map(str::to_owned) else {
-                self.refresh_at = Some(Instant::now() + RETRY_BACKOFF);
-                continue;
-            };
-            self.fetching.insert(node);
-            let fetch = Fetch {
-                node,
-                address,
-                epoch: self.epoch,
-                connection: self.connections.remove(&node),
-                config: self.cluster.shared_config(),
-                options: self.options.clone(),
-                wanted,
-            };
-            self.fetches.spawn(fetch.run());
-        }
-    }
-
-    fn land(&mut self, landed: Landed) -> Result<(), ClientError> {
-        self.fetching.remove(&landed.node);
-        if let Some(connection) = landed.connection {
-            self.connections.insert(landed.node, connection);
-        }
-        if landed.epoch != self.epoch {
-            return Ok(());
-        }
-        match landed.result {
-            Ok(partitions) => {
-                if partitions.iter().all(|fetched| fetched.outcome.is_ok()) {
-                    self.failing_since = None;
-                }
-                partitions.into_iter().try_for_each(|fetched| self.land_partition(fetched))
-            }
-            Err(error) => self.bear(error),
-        }
-    }
-
-    fn land_partition(&mut self, fetched: Fetched) -> Result<(), ClientError> {
-        let Wanted { topic, index, from } = fetched.wanted;
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is(&topic, index)) else { return Ok(()) };
-        if slot.fetch_from != Some(from) {
-            return Ok(());
-        }
-        let code = match fetched.outcome {
-            Ok(decoded) => {
-                slot.fetch_from = Some(decoded.next_offset);
-                self.buffer.extend(decoded.records);
-                return Ok(());
-            }
-            Err(code) => code,
-        };
-        if code == ErrorCode::OffsetOutOfRange.code() && !matches!(self.options.start, StartAt::Offset(_)) {
-            tracing::warn!(%topic, partition = index, offset = from, "the offset is gone; starting over as configured");
-            slot.fetch_from = None;
-            return Ok(());
-        }
-        let doing = || format!("reading topic {topic} partition {index} from offset {from}");
-        match self.cluster.check(code, None, &Need::topic("READ", &topic), doing) {
-            Ok(()) => Ok(()),
-            Err(error) => self.bear(error),
-        }
-    }
-
-    /// Lets a passing failure pass, for the time of a request; leaders are asked for again.
-    fn bear(&mut self, error: ClientError) -> Result<(), ClientError> {
-        if !error.is_retriable() {
-            return Err(error);
-        }
-        let now = Instant::now();
-        let since = *self.failing_since.get_or_insert(now);
-        if now - since > self.cluster.config().request_timeout {
-            self.failing_since = None;
-            return Err(error);
-        }
-        tracing::debug!(%error, "reading is tried again");
-        self.refresh_at = Some(now + RETRY_BACKOFF);
         Ok(())
     }
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use fake::scram::{PASSWORD, Sasl, Twist, as_alice};
 use fake::{Act, Fake, after_versions, versions};
-use schloss_client::{ClientConfig, ClientError, Connection, ErrorClass, Security, TlsProblem, Trust};
+use schloss_client::{
+    ClientConfig, ClientError, Connection, ErrorClass, SaslMechanism, Security, TlsProblem, Trust,
+};
 use schloss_identity::{Mechanism, Password};
 use schloss_wire::messages::api_versions_response::ApiVersion;
 use schloss_wire::messages::{
     ApiVersionsResponse, DescribeClusterRequest, ListGroupsRequest, ListGroupsResponse, MetadataRequest,
-    MetadataResponse,
+    MetadataResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
 };
-use schloss_wire::{Api, Response, build};
+use schloss_wire::{Api, Request, Response, build};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -132,6 +134,26 @@ async fn a_mechanism_that_is_not_offered_is_answered_with_those_that_are() {
     let error = refused(&config).await;
     assert_eq!(error.class(), ErrorClass::Auth);
     assert!(error.to_string().contains("it offers SCRAM-SHA-256"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_sends_user_and_password_and_a_session_with_a_lifetime_ends_before_it() {
+    let server = Fake::plain(|| {
+        after_versions(|asked| match asked.request() {
+            Request::SaslHandshake(_) => Act::Answer(SaslHandshakeResponse::default().into()),
+            Request::SaslAuthenticate(request) if request.auth_bytes == b"\0alice\0correct horse"[..] => {
+                Act::Answer(build!(SaslAuthenticateResponse { session_lifetime_ms: 1_000 }).into())
+            }
+            _ => Act::Close,
+        })
+    })
+    .await;
+    let mut config = as_alice(server.config(), PASSWORD);
+    config.sasl.as_mut().unwrap().mechanism = SaslMechanism::Plain;
+    let connection = connect(&config).await.unwrap();
+    assert!(!connection.is_spent());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert!(connection.is_spent(), "85 % of 1 s have passed");
 }
 
 #[tokio::test]

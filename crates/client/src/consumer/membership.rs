@@ -17,9 +17,9 @@ use schloss_wire::messages::{
 };
 use schloss_wire::{ApiVersion, DecodeLimits, EncodeError, ErrorCode, StrBytes, build};
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
 
 use super::assignor::{self, Assignment};
+use super::heartbeat::{Beat, Heart, Pulse, needs_rejoin};
 use super::record::ConsumerOptions;
 use crate::cluster::{Cluster, RETRY_BACKOFF, has_moved};
 use crate::connection::Connection;
@@ -35,16 +35,6 @@ const LEAVE_WITH_LIST: i16 = 3;
 /// Time beyond the rebalance timeout that the coordinator gets to answer a join.
 const JOIN_GRACE: Duration = Duration::from_secs(5);
 
-/// What the last heartbeat said.
-#[derive(Clone, Debug)]
-pub(super) enum Pulse {
-    Fine,
-    /// The group rebalances, or has forgotten us: join again.
-    Rejoin,
-    /// No use in joining again.
-    Failed(ClientError),
-}
-
 /// A member of a group.
 pub(super) struct Membership {
     group: String,
@@ -55,15 +45,6 @@ pub(super) struct Membership {
     link: Option<Arc<Mutex<Connection>>>,
     pulse: Option<watch::Receiver<Pulse>>,
     heart: Option<Heart>,
-}
-
-/// The heartbeat task; ends with the membership.
-struct Heart(JoinHandle<()>);
-
-impl Drop for Heart {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// What a member brings to a commit.
@@ -314,7 +295,7 @@ impl Membership {
         let user = cluster.config().user().map(str::to_owned);
         let need = Need::group("READ", &self.group);
         let beat = Beat { link, request, user, need, interval: options.heartbeat_interval, pulse: sender };
-        self.heart = Some(Heart(tokio::spawn(beat.run())));
+        self.heart = Some(beat.start());
         self.pulse = Some(receiver);
     }
 
@@ -334,53 +315,6 @@ impl Membership {
         // Whatever the answer, we are out: at the latest when the session ends.
         link.call_at(&request, version).await.map(|_| ())
     }
-}
-
-/// The heartbeat loop.
-struct Beat {
-    link: Arc<Mutex<Connection>>,
-    request: HeartbeatRequest,
-    user: Option<String>,
-    need: Need,
-    interval: Duration,
-    pulse: watch::Sender<Pulse>,
-}
-
-impl Beat {
-    async fn run(self) {
-        loop {
-            tokio::time::sleep(self.interval).await;
-            let code = match self.link.lock().await.call(&self.request).await {
-                Ok(response) => response.error_code,
-                Err(error) => {
-                    let pulse = if error.is_retriable() { Pulse::Rejoin } else { Pulse::Failed(error) };
-                    return self.tell(pulse);
-                }
-            };
-            // While the group prepares a rebalance, heartbeats still keep the place of a member that is busy.
-            if code == ErrorCode::RebalanceInProgress.code() {
-                self.tell(Pulse::Rejoin);
-            } else if needs_rejoin(code) || has_moved(code) {
-                return self.tell(Pulse::Rejoin);
-            } else if let Err(error) =
-                ClientError::check(code, None, self.user.as_deref(), &self.need, || "heartbeat".to_owned())
-            {
-                return self.tell(Pulse::Failed(error));
-            }
-        }
-    }
-
-    fn tell(&self, pulse: Pulse) {
-        self.pulse.send_replace(pulse);
-    }
-}
-
-/// Whether a code says that the generation is over for us.
-pub(super) fn needs_rejoin(code: i16) -> bool {
-    matches!(
-        ErrorCode::from_code(code),
-        Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId)
-    )
 }
 
 fn write_assignment(share: Assignment) -> Result<Bytes, EncodeError> {
