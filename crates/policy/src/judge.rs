@@ -154,3 +154,30 @@ impl DecisionCache {
         self.names.entry(name).or_default().push(cached);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use schloss_wire::Principal;
+
+    use super::*;
+
+    #[test]
+    fn the_cache_keeps_a_bounded_number_of_names_and_no_long_ones() {
+        let acls = AclSet::new(Vec::new(), Vec::new(), 1);
+        let subject = Subject { principal: Principal::user("a"), host: Ipv4Addr::LOCALHOST.into() };
+        let mut cache = DecisionCache::default();
+        let mut judge = Judge::new(&acls, &subject, &mut cache);
+        for index in 0..10 * MAX_CACHED_NAMES {
+            judge.check(Operation::Read, ResourceType::Topic, &index.to_string());
+            judge.check(
+                Operation::Read,
+                ResourceType::Topic,
+                &"x".repeat(MAX_CACHED_NAME_BYTES + 1 + index % 9),
+            );
+        }
+        assert!((1..=MAX_CACHED_NAMES).contains(&cache.names.len()));
+        assert!(cache.names.keys().all(|name| name.len() <= MAX_CACHED_NAME_BYTES));
+    }
+}

@@ -153,6 +153,13 @@ fn from_version_13_on_topics_are_authorized_by_their_id() {
 }
 
 #[test]
+fn the_zero_id_is_nobodys_even_if_an_engine_thinks_otherwise() {
+    let house = House::new().super_user().topic(0, "t");
+    let outcome = house.ask(produce(&[("t", Uuid::ZERO)], &batch(false)), 13);
+    assert!(outcome.is_refused() && produced(outcome).iter().all(|part| part.3 == 100));
+}
+
+#[test]
 fn before_version_13_an_id_counts_for_nothing_and_after_it_a_name() {
     let house = House::new().allow("write topic mine").topic(1, "mine").topic(2, "yours");
     assert!(house.ask(produce(&[("yours", id(1))], &batch(false)), 12).is_refused());
@@ -180,10 +187,12 @@ fn a_transactional_batch_needs_its_transactional_id_before_anything_else() {
 
 #[test]
 fn one_transactional_partition_makes_the_request_transactional() {
-    let mut request = produce(&[("t", Uuid::ZERO)], &batch(false));
-    request.topic_data[0].partition_data[1].records = Some(batch(true));
-    let outcome = House::new().allow("write topic t").ask(request, 9);
-    assert_eq!(named(produced(outcome)), [part("t", 0, 53), part("t", 1, 53)]);
+    for index in 0..2 {
+        let mut request = produce(&[("t", Uuid::ZERO)], &batch(false));
+        request.topic_data[0].partition_data[index].records = Some(batch(true));
+        let outcome = House::new().allow("write topic t").ask(request, 9);
+        assert_eq!(named(produced(outcome)), [part("t", 0, 53), part("t", 1, 53)]);
+    }
 }
 
 #[test]

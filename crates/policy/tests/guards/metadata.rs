@@ -96,6 +96,7 @@ fn all_topics_means_those_that_the_caller_may_describe() {
     let empty = build!(MetadataRequest { topics: Some(Vec::new()) });
     let outcome = ask(&house, empty, 0);
     assert_eq!(told(&outcome), [(Some("mine"), id(1), 0)], "an empty list in version 0");
+    assert_eq!(body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).topics, None);
     let none = build!(MetadataRequest { topics: Some(Vec::new()), allow_auto_topic_creation: false });
     assert_eq!(told(&ask(&house, none, 1)), [], "an empty list later");
     assert_eq!(told(&ask(&House::new(), all(), 9)), []);
@@ -125,6 +126,8 @@ fn a_name_that_comes_with_an_authorized_id_does_not_reach_the_engine() {
     request.topics.as_mut().unwrap()[0].name = Some(text("yours"));
     let outcome = ask(&house, request, 12);
     assert_eq!(told(&outcome), [(Some("mine"), id(1), 0)]);
+    let admitted = body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata);
+    assert_eq!(admitted.topics.as_ref().unwrap()[0].name, None);
 }
 
 #[test]
