@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::account::Account;
 use super::java::Java;
-use super::process::Process;
+use super::process::{Process, last_lines};
 
 /// Size of a record's value, bytes.
 pub(super) const RECORD_BYTES: u64 = 1024;
@@ -100,7 +100,7 @@ impl Clients {
         let text = self.run(name, &mut command)?;
         let total = summary(&text, " records sent").context("the producer printed no result")?;
         if total.records != records {
-            bail!("{name}: {} of {records} records were acknowledged:\n{text}", total.records);
+            bail!("{name}: {} of {records} records were acknowledged:\n{}", total.records, last_lines(&text));
         }
         if paced.is_some() {
             return summary(&text, " steady state records sent")
@@ -124,7 +124,7 @@ impl Clients {
         let text = self.run(&name, &mut command)?;
         let consumed = consumed(&text).context("the consumer printed no result")?;
         if consumed.records < records {
-            bail!("{name}: only {} of {records} records came:\n{text}", consumed.records);
+            bail!("{name}: only {} of {records} records came:\n{}", consumed.records, last_lines(&text));
         }
         Ok(consumed)
     }

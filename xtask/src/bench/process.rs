@@ -144,7 +144,12 @@ pub(super) fn cpu_of_ended() -> anyhow::Result<Duration> {
 
 /// The last lines of a log, for an error.
 pub(super) fn tail(log: &Path) -> String {
-    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = fs::read(log).unwrap_or_default();
+    last_lines(&String::from_utf8_lossy(&text))
+}
+
+/// The end of a text that may be long.
+pub(super) fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default().join("\n")
 }
