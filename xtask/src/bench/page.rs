@@ -144,6 +144,15 @@ fn noise(report: &Report) -> String {
                 spread * 100.0
             );
         }
+        for turn in pair.turns.iter().filter(|turn| !pair.load.is_kept_by(turn.paced_mib_per_second)) {
+            text += &format!(
+                "* {}: {} did not keep the fixed rate in round {} ({} MiB/s): its latency there is that of a queue.\n",
+                pair.title,
+                turn.server,
+                turn.round,
+                number(turn.paced_mib_per_second)
+            );
+        }
         let waiting = pair.turns.iter().map(|turn| turn.other_server_cpu_seconds).fold(0.0, f64::max);
         text += &format!(
             "* {}: a waiting server used at most {} CPU s during the other's turn.\n",
