@@ -211,6 +211,22 @@ fn a_changed_nonce_is_refused() {
     assert_eq!(refusal(&mut server, "c=biws,r=mine,p=QUE="), AuthFailureReason::NonceMismatch);
 }
 
+/// What librdkafka before 2.6 sends, kcat of Debian 12 for one; that a right proof then lets in is shown with it.
+#[test]
+fn the_client_nonce_may_stand_twice_but_only_so() {
+    let refused = |again: &str| {
+        let mut server = alice();
+        let first = challenge(&mut server, "n,,n=alice,r=mine");
+        let whole = first[2..].split(',').next().unwrap();
+        let proof = messages::to_base64(&[0; 32]);
+        refusal(&mut server, format!("c=biws,r={again}{whole},p={proof}"))
+    };
+    assert_eq!(refused("mine"), AuthFailureReason::WrongPassword, "it comes as far as the proof");
+    for other in ["minemine", "min", "mine2", "x"] {
+        assert_eq!(refused(other), AuthFailureReason::NonceMismatch, "{other}");
+    }
+}
+
 #[test]
 fn the_last_message_of_another_exchange_is_refused() {
     let store = users("alice", Mechanism::ScramSha256, MIN_ITERATIONS);
