@@ -74,9 +74,11 @@ pub(crate) fn call(
         .iter()
         .flat_map(|(_, wanted)| wanted)
         .any(|(_, lookup)| matches!(lookup, Ok((_, Target::Time(_) | Target::MaxTimestamp))));
+    let leader_epoch = if caller.api_version >= LEADER_EPOCH_SINCE { LEADER_EPOCH } else { NO_LEADER_EPOCH };
     let answer = move || {
         let topic = |(name, wanted): (_, Vec<(i32, Lookup)>)| {
-            let partitions = wanted.into_iter().map(|(index, lookup)| answer(index, lookup)).collect();
+            let partitions =
+                wanted.into_iter().map(|(index, lookup)| answer(index, lookup, leader_epoch)).collect();
             build!(ListOffsetsTopicResponse { name, partitions })
         };
         build!(ListOffsetsResponse { topics: lookups.into_iter().map(topic).collect() })
@@ -87,18 +89,19 @@ pub(crate) fn call(
     later(async move { on_disk(answer).await.unwrap_or_default() })
 }
 
+/// The first version whose answers have a leader epoch, and what stands for none.
+const LEADER_EPOCH_SINCE: i16 = 4;
+const NO_LEADER_EPOCH: i32 = -1;
+
 type Lookup = Result<(Arc<Partition>, Target), ErrorCode>;
 
-fn answer(partition_index: i32, lookup: Lookup) -> ListOffsetsPartitionResponse {
+fn answer(partition_index: i32, lookup: Lookup, leader_epoch: i32) -> ListOffsetsPartitionResponse {
     let found =
         lookup.and_then(|(partition, target)| look_up(&partition, target).map_err(|error| code_of(&error)));
     match found {
-        Ok(Some((offset, timestamp))) => build!(ListOffsetsPartitionResponse {
-            partition_index,
-            offset,
-            timestamp,
-            leader_epoch: LEADER_EPOCH,
-        }),
+        Ok(Some((offset, timestamp))) => {
+            build!(ListOffsetsPartitionResponse { partition_index, offset, timestamp, leader_epoch })
+        }
         Ok(None) => build!(ListOffsetsPartitionResponse { partition_index }),
         Err(code) => build!(ListOffsetsPartitionResponse { partition_index, error_code: code.code() }),
     }

@@ -8,3 +8,4 @@ mod list_offsets;
 mod produce;
 mod together;
 mod topics;
+mod versions;
