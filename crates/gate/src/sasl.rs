@@ -33,7 +33,7 @@ pub(crate) enum Stage {
     /// No mechanism is chosen: ApiVersions and SaslHandshake only.
     Greeting,
     /// A mechanism is chosen: its tokens only.
-    Exchange(Exchange),
+    Exchange(Box<Exchange>),
 }
 
 /// One running exchange.
@@ -129,11 +129,11 @@ fn handshake(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
         ScramServer::new(mechanism, Arc::clone(&door.credentials), Arc::clone(&door.fake_salts), door.nonces);
     let exchange = Exchange { mechanism, server, raw_tokens: head.api_version == 0 };
     let response = build!(SaslHandshakeResponse { mechanisms });
-    answer(&response.into(), &head, head.api_version, Stage::Exchange(exchange))
+    answer(&response.into(), &head, head.api_version, Stage::Exchange(Box::new(exchange)))
 }
 
 impl Exchange {
-    fn request(mut self, head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+    fn request(mut self: Box<Self>, head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
         let limits = DecodeBudget::Unauthenticated.limits();
         let api = Api::from_key(head.api_key).filter(|api| api.supports(head.api_version));
         let request = api.map(|api| Request::decode(api, head.api_version, body, limits));
@@ -170,7 +170,7 @@ impl Exchange {
     }
 
     /// A token in a frame of its own (SaslHandshake v0); a failure has no answer here, as in Kafka.
-    fn raw_token(mut self, token: &[u8], door: &Door<'_>) -> Turn {
+    fn raw_token(mut self: Box<Self>, token: &[u8], door: &Door<'_>) -> Turn {
         match self.server.step(token) {
             Ok(Step::Continue(reply)) => Turn::Answer(raw_frame(&reply), Stage::Exchange(self)),
             Ok(Step::Done { reply, proof }) if door.audit_is_writable => {

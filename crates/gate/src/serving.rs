@@ -307,7 +307,6 @@ impl Serving {
                 self.ending = Some(Ending::Orderly);
             } else if idle > CLOCK_MAX {
                 self.reader.release();
-                self.stream.get_mut().0.release();
             }
         }
     }
