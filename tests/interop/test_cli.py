@@ -68,16 +68,16 @@ def test_a_configuration_is_checked_without_starting(schloss, tmp_path):
     result = schloss_run("config", "check", "--config", str(bad))
     bad.unlink()
     assert result.returncode == 2
-    assert "bad.toml:16: limits.max_conections: unknown key 'max_conections'; did you mean 'max_connections'?" in result.stderr
+    assert "bad.toml:17: limits.max_conections: unknown key 'max_conections'; did you mean 'max_connections'?" in result.stderr
 
 
 def test_topics_users_and_acls_for_people_and_programs(schloss, unique):
     name, user = unique("cli"), unique("cli-user")
-    schloss.run("topic", "create", name, "--partitions", "2", "--config", "retention.ms=60000")
+    schloss.run("topic", "create", name, "--partitions", "2", "--config", "max.message.bytes=100000")
     listed = json.loads(schloss.run("topic", "list", "--output", "json").stdout)
     assert next(topic for topic in listed if topic["name"] == name)["partitions"] == 2
     described = json.loads(schloss.run("topic", "describe", name, "--output", "json").stdout)
-    assert "retention.ms" in json.dumps(described)
+    assert "max.message.bytes" in json.dumps(described)
     made = json.loads(schloss.run("user", "add", user, "--output", "json").stdout)
     assert len(made["password"]) >= 22
     assert user in schloss.run("user", "list").stdout

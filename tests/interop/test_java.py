@@ -72,10 +72,10 @@ def test_a_wrong_password_is_a_sasl_authentication_exception(schloss, kafka, tmp
 def test_kafka_topics(schloss, kafka, unique):
     name = unique("java-topic")
     admin = ["--bootstrap-server", schloss.bootstrap, "--command-config", schloss.client("admin", "properties")]
-    made = kafka("topics", *admin, "--create", "--topic", name, "--partitions", "2", "--config", "retention.ms=1000000")
+    made = kafka("topics", *admin, "--create", "--topic", name, "--partitions", "2", "--config", "max.message.bytes=100000")
     assert made.returncode == 0, made.stdout + made.stderr
     described = kafka("topics", *admin, "--describe", "--topic", name)
-    assert "PartitionCount: 2" in described.stdout and "retention.ms=1000000" in described.stdout, described.stdout
+    assert "PartitionCount: 2" in described.stdout and "max.message.bytes=100000" in described.stdout, described.stdout
     grown = kafka("topics", *admin, "--alter", "--topic", name, "--partitions", "5")
     assert grown.returncode == 0, grown.stdout + grown.stderr
     assert "PartitionCount: 5" in kafka("topics", *admin, "--describe", "--topic", name).stdout

@@ -82,7 +82,8 @@ impl Engine for Broker {
     }
 
     fn topics(&self) -> Arc<dyn TopicNames> {
-        self.metadata.snapshot()
+        // The store itself and not its snapshot: the gate asks once and has to see later topics.
+        Arc::clone(&self.metadata) as Arc<dyn TopicNames>
     }
 
     fn apis(&self) -> &'static [Api] {

@@ -295,7 +295,6 @@ async fn malformed_bytes_close_the_connection_and_say_what_was_wrong() {
         (3, 4, false, &[0x7f, 0xff, 0xff, 0xff, 0], "malformed Metadata v4"),
         (0, 3, false, &[0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 1, 0x86, 0xa1], "exceeds configured limit"),
         (0, 9, true, &[0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f], "malformed Produce v9"),
-        (12, 0, false, &[0, 1, b'g', 0, 0, 0, 1, 0, 1, b'm', 1, 2, 3], "trailing bytes"),
     ] {
         let mut client = house.login("admin").await;
         client.send_bytes(&raw_frame(key, version, 1, flexible, body)).await;

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use kafka_wire::{self as k, ApiDescriptor, KafkaMessage, KafkaRequest};
 use kafka_wire_core::{
-    ApiVersion, DecodeError, DecodeLimits, EncodeError, Encoder, KafkaDecode, KafkaEncode,
+    ApiVersion, DecodeError, DecodeLimits, Decoder, EncodeError, Encoder, KafkaDecode, KafkaEncode,
 };
 
 use crate::frame::LENGTH_PREFIX_BYTES;
@@ -74,14 +74,16 @@ macro_rules! apis {
                 match self { $(Self::$name(_) => Api::$name,)+ }
             }
 
-            /// Decodes a whole body; bytes left over are an error.
+            /// Decodes a body. Bytes left over are ignored, as Kafka does: librdkafka ends an all-topics
+            /// Metadata request with three of them (librdkafka issue 5049).
             ///
             /// # Errors
             /// Malformed bytes, an unsupported version, or a limit passed.
             pub fn decode(api: Api, version: i16, body: Bytes, limits: DecodeLimits) -> Result<Self, DecodeError> {
                 let version = ApiVersion::new(version);
+                let mut decoder = Decoder::new(body, limits)?;
                 Ok(match api {
-                    $(Api::$name => Self::$name(k::$request::decode_from_bytes(body, version, limits)?),)+
+                    $(Api::$name => Self::$name(k::$request::decode(&mut decoder, version)?),)+
                 })
             }
 
@@ -248,6 +250,14 @@ mod tests {
             assert!(range.min <= client_min && range.max >= client_min, "{range:?}");
         }
         assert_eq!(Api::InitProducerId.range().max, 5, "version 6 is unstable and not offered");
+    }
+
+    #[test]
+    fn bytes_after_a_request_are_ignored() {
+        let all_topics_of_librdkafka = Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0]);
+        let limits = crate::DecodeBudget::Unauthenticated.limits();
+        let request = Request::decode(Api::Metadata, 12, all_topics_of_librdkafka, limits).unwrap();
+        assert!(matches!(request, Request::Metadata(body) if body.topics.is_none()));
     }
 
     #[test]
