@@ -74,6 +74,7 @@ impl Engine for Broker {
             | Request::DescribeAcls(_)
             | Request::CreateAcls(_)
             | Request::DeleteAcls(_)
+            | Request::DescribeClientQuotas(_)
             | Request::DescribeUserScramCredentials(_)
             | Request::AlterUserScramCredentials(_)) => {
                 ready(refuse(&request, caller.api_version, ErrorCode::UnsupportedVersion, None))
@@ -106,6 +107,7 @@ mod tests {
             Api::CreateAcls,
             Api::DeleteAcls,
             Api::SaslAuthenticate,
+            Api::DescribeClientQuotas,
             Api::DescribeUserScramCredentials,
             Api::AlterUserScramCredentials,
         ];

@@ -15,6 +15,8 @@ pub struct ListenerConfig {
     pub bind: SocketAddr,
     /// Certificate, key and the key exchanges on offer. There is no listener without TLS.
     pub tls: Arc<rustls::ServerConfig>,
+    /// The SASL mechanisms on offer here, in the order they are listed to clients.
+    pub mechanisms: Vec<Mechanism>,
 }
 
 /// What a gate listens on and how much of everything it takes.
@@ -24,8 +26,6 @@ pub struct GateConfig {
     pub listeners: Vec<ListenerConfig>,
     /// The id of this node, compared with the one an ApiVersions v5 request may name (KIP-1242).
     pub node_id: i32,
-    /// The SASL mechanisms on offer, in the order they are listed to clients.
-    pub mechanisms: Vec<Mechanism>,
     /// Largest request after authentication, in bytes (`socket.request.max.bytes` of Kafka).
     pub max_request_bytes: usize,
     /// Bytes of large requests that all connections together may hold at once; over it, reading waits
@@ -68,7 +68,6 @@ impl GateConfig {
         Self {
             listeners,
             node_id: 1,
-            mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256],
             max_request_bytes: 100 << 20,
             max_buffered_bytes: 512 << 20,
             max_in_flight: 64,

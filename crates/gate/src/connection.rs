@@ -153,7 +153,7 @@ async fn authenticate(
     for _ in 0..STRANGER_REQUESTS_MAX {
         let next = timeout_at(deadline, next_frame(house, stream, reader, peer)).await;
         let frame = next.map_err(|_| late())??;
-        let answer = match stage.step(frame, &house.door()) {
+        let answer = match stage.step(frame, &house.door(peer)) {
             Turn::Answer(answer, next) => {
                 stage = next;
                 answer

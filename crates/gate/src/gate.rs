@@ -39,8 +39,8 @@ pub enum GateError {
     #[error("{0} must be more than zero")]
     Zero(&'static str),
     /// No mechanism, so nobody could authenticate.
-    #[error("at least one SASL mechanism is needed")]
-    NoMechanism,
+    #[error("listener '{0}' needs at least one SASL mechanism")]
+    NoMechanism(String),
 }
 
 impl Gate {
@@ -108,8 +108,8 @@ fn check(config: &GateConfig) -> Result<(), GateError> {
     if let Some(name) = zero_bound.or(zero_time) {
         return Err(GateError::Zero(name));
     }
-    if config.mechanisms.is_empty() {
-        return Err(GateError::NoMechanism);
+    match config.listeners.iter().find(|listener| listener.mechanisms.is_empty()) {
+        Some(listener) => Err(GateError::NoMechanism(listener.name.clone())),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -14,6 +14,7 @@ use crate::api_versions::ApiCatalogue;
 use crate::limits::Limits;
 use crate::memory::FrameMemory;
 use crate::sasl::Door;
+use crate::session::Peer;
 use crate::{Engine, GateConfig};
 
 /// Bytes of a frame that an unauthenticated connection may hold without asking; handshakes and tokens are
@@ -86,10 +87,10 @@ impl House {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// What an authentication needs, as of now.
-    pub(crate) fn door(&self) -> Door<'_> {
+    /// What an authentication of `peer` needs, as of now.
+    pub(crate) fn door<'a>(&'a self, peer: &'a Peer) -> Door<'a> {
         Door {
-            mechanisms: &self.config.mechanisms,
+            mechanisms: &peer.mechanisms,
             catalogue: &self.catalogue,
             credentials: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schloss_identity::Mechanism;
 use schloss_wire::ErrorCode;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +31,7 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// A bound port.
 pub(crate) struct Listener {
     name: Arc<str>,
+    mechanisms: Arc<[Mechanism]>,
     acceptor: TlsAcceptor,
     socket: TcpListener,
     address: SocketAddr,
@@ -46,7 +48,8 @@ impl Listener {
             source,
         })?;
         let acceptor = TlsAcceptor::from(Arc::clone(&config.tls));
-        Ok(Self { name: Arc::from(config.name.as_str()), acceptor, socket, address })
+        let mechanisms = config.mechanisms.as_slice().into();
+        Ok(Self { name: Arc::from(config.name.as_str()), mechanisms, acceptor, socket, address })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -97,7 +100,12 @@ impl Listener {
         address: SocketAddr,
     ) {
         let connection_id = house.next_connection_id();
-        let peer = Peer { address, listener: Arc::clone(&self.name), connection_id };
+        let peer = Peer {
+            address,
+            listener: Arc::clone(&self.name),
+            connection_id,
+            mechanisms: Arc::clone(&self.mechanisms),
+        };
         match house.limits.connection(address.ip()) {
             Ok(permit) => {
                 if let Err(error) = prepare(&stream) {

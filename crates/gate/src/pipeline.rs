@@ -196,7 +196,7 @@ impl Pipeline<'_> {
             Api::SaslHandshake => {
                 let error_code = ErrorCode::IllegalSaslState.code();
                 let mechanisms =
-                    self.house.config.mechanisms.iter().map(|known| known.name().into()).collect();
+                    self.session.peer().mechanisms.iter().map(|known| known.name().into()).collect();
                 Some(build!(SaslHandshakeResponse { error_code, mechanisms }).into())
             }
             Api::SaslAuthenticate => {

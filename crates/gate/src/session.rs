@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use schloss_identity::Authenticated;
+use schloss_identity::{Authenticated, Mechanism};
 use schloss_policy::{DecisionCache, Subject};
 
 use crate::Caller;
@@ -13,6 +13,8 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) listener: Arc<str>,
     pub(crate) connection_id: u64,
+    /// What its listener offers.
+    pub(crate) mechanisms: Arc<[Mechanism]>,
 }
 
 /// The only thing that requests are served for. It can't be made without the proof of a mechanism.

@@ -209,6 +209,7 @@ fn one_of_each() -> Vec<(Request, i16)> {
             })]
         })
         .into(),
+        m::DescribeClientQuotasRequest::default().into(),
         m::DescribeUserScramCredentialsRequest::default().into(),
         build!(m::AlterUserScramCredentialsRequest {
             deletions: vec![build!(m::alter_user_scram_credentials_request::ScramCredentialDeletion {

@@ -134,6 +134,7 @@ pub(crate) const DELETE_GROUPS: [Need; 1] = [each_group(O::Delete)];
 /// As [`DESCRIBE_CONFIGS`].
 pub(crate) const INCREMENTAL_ALTER_CONFIGS: [Need; 3] =
     [conditional(cluster(O::AlterConfigs)), topic(O::AlterConfigs), each_group(O::AlterConfigs)];
+pub(crate) const DESCRIBE_CLIENT_QUOTAS: [Need; 1] = [cluster(O::DescribeConfigs)];
 pub(crate) const DESCRIBE_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Describe)];
 pub(crate) const ALTER_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_CLUSTER: [Need; 1] = [or_else(conditional(cluster(O::Describe)))];
@@ -175,6 +176,7 @@ pub const TABLE: &[Row] = &[
     serves(Api::CreatePartitions, &CREATE_PARTITIONS),
     serves(Api::DeleteGroups, &DELETE_GROUPS),
     serves(Api::IncrementalAlterConfigs, &INCREMENTAL_ALTER_CONFIGS),
+    serves(Api::DescribeClientQuotas, &DESCRIBE_CLIENT_QUOTAS),
     serves(Api::DescribeUserScramCredentials, &DESCRIBE_USER_SCRAM_CREDENTIALS),
     serves(Api::AlterUserScramCredentials, &ALTER_USER_SCRAM_CREDENTIALS),
     serves(Api::DescribeCluster, &DESCRIBE_CLUSTER),

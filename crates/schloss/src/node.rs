@@ -210,7 +210,12 @@ fn gate_config(config: &Config) -> anyhow::Result<GateConfig> {
         let tls = schloss_pki::server_config(&read(&listener.certificate)?, &read(&listener.key)?)
             .with_context(|| format!("listener '{}' can't use its TLS files", listener.name))?;
         for &bind in &listener.bind {
-            listeners.push(ListenerConfig { name: listener.name.clone(), bind, tls: Arc::clone(&tls) });
+            listeners.push(ListenerConfig {
+                name: listener.name.clone(),
+                bind,
+                tls: Arc::clone(&tls),
+                mechanisms: listener.mechanisms.clone(),
+            });
         }
     }
     let limits = &config.limits;

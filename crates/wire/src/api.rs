@@ -156,6 +156,7 @@ apis! {
     CreatePartitions = 37, CreatePartitionsRequest, CreatePartitionsResponse;
     DeleteGroups = 42, DeleteGroupsRequest, DeleteGroupsResponse;
     IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+    DescribeClientQuotas = 48, DescribeClientQuotasRequest, DescribeClientQuotasResponse;
     DescribeUserScramCredentials = 50, DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse;
     AlterUserScramCredentials = 51, AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse;
     DescribeCluster = 60, DescribeClusterRequest, DescribeClusterResponse;

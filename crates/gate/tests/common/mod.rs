@@ -71,6 +71,7 @@ impl House {
             name: "CLIENTS".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             tls: Arc::clone(&TLS.server),
+            mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256],
         };
         let mut config = GateConfig::new(vec![listener]);
         config.failed_authentication_delay = Duration::from_millis(1);

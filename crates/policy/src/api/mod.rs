@@ -21,6 +21,8 @@ mod delete_groups;
 mod delete_topics;
 #[path = "29_describe_acls.rs"]
 mod describe_acls;
+#[path = "48_describe_client_quotas.rs"]
+mod describe_client_quotas;
 #[path = "60_describe_cluster.rs"]
 mod describe_cluster;
 #[path = "32_describe_configs.rs"]
@@ -105,6 +107,7 @@ pub(crate) fn admit(
         Request::CreatePartitions(request) => create_partitions::admit(request, judge),
         Request::DeleteGroups(request) => delete_groups::admit(request, judge),
         Request::IncrementalAlterConfigs(request) => incremental_alter_configs::admit(request, judge),
+        Request::DescribeClientQuotas(request) => describe_client_quotas::admit(request, judge),
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::admit(request, judge)
         }
@@ -144,6 +147,7 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::IncrementalAlterConfigs(request) => {
             incremental_alter_configs::refuse(request, code, message).into()
         }
+        Request::DescribeClientQuotas(_) => describe_client_quotas::refuse(code, message).into(),
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::refuse(request, code, message).into()
         }

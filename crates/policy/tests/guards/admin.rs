@@ -230,6 +230,19 @@ fn acls_and_users_are_seen_with_describe_and_changed_with_alter_on_the_cluster()
 }
 
 #[test]
+fn quotas_are_seen_with_describe_configs_on_the_cluster() {
+    let house = House::new().allow("describe-configs cluster kafka-cluster");
+    for version in 0..=1 {
+        assert!(house.ask(sample(Api::DescribeClientQuotas), version).is_whole());
+        let response = body!(
+            House::new().ask(sample(Api::DescribeClientQuotas), version).response,
+            Response::DescribeClientQuotas
+        );
+        assert_eq!((response.error_code, response.entries), (31, None));
+    }
+}
+
+#[test]
 fn every_refused_creation_filter_and_user_has_its_own_result() {
     let creations = vec![m::create_acls_request::AclCreation::default(); 3];
     let outcome = House::new().ask(build!(m::CreateAclsRequest { creations }), 3);

@@ -120,6 +120,7 @@ pub(crate) fn sample(api: Api) -> Request {
             });
             build!(m::IncrementalAlterConfigsRequest { resources: vec![resource] }).into()
         }
+        Api::DescribeClientQuotas => m::DescribeClientQuotasRequest::default().into(),
         Api::DescribeUserScramCredentials => {
             let user = build!(m::describe_user_scram_credentials_request::UserName { name: text("u") });
             build!(m::DescribeUserScramCredentialsRequest { users: Some(vec![user]) }).into()
