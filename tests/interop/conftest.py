@@ -1,5 +1,6 @@
 """Real clients against a real `schloss quickstart`: servers on free ports, stopped by who started them."""
 
+import json
 import os
 import pathlib
 import re
@@ -76,8 +77,6 @@ class Schloss:
 
     def audit(self, *arguments):
         """Matching audit records, each a dict, oldest first."""
-        import json
-
         result = self.run("audit", "query", "--data-dir", str(self.data_dir), "--output", "json", *arguments, account=None)
         return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -3,12 +3,13 @@
 import json
 import os
 import pathlib
+import socket
 import stat
 import subprocess
 import time
 
 import pytest
-from conftest import BINARY, Schloss, free_port
+from conftest import BINARY, free_port
 
 
 def schloss_run(*arguments, stdin=None, **more):
@@ -50,8 +51,6 @@ def test_quickstart_refuses_a_directory_of_something_else(tmp_path):
 
 
 def test_quickstart_says_so_when_the_port_is_taken(tmp_path):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = schloss_run("quickstart", "--data-dir", str(tmp_path / "data"), "--port", port, "--once")

@@ -1,6 +1,7 @@
 """The stock clients and tools of Apache Kafka."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -63,7 +64,7 @@ def test_console_consumer_without_a_group_acl_is_told_so(schloss, kafka, account
 def test_a_wrong_password_is_a_sasl_authentication_exception(schloss, kafka, tmp_path):
     text = open(schloss.client("admin", "properties")).read()
     wrong = tmp_path / "wrong.properties"
-    wrong.write_text(__import__("re").sub(r'password="[^"]*"', 'password="wrong"', text))
+    wrong.write_text(re.sub(r'password="[^"]*"', 'password="wrong"', text))
     result = kafka("topics", "--bootstrap-server", schloss.bootstrap, "--command-config", str(wrong), "--list")
     assert result.returncode != 0
     assert "SaslAuthenticationException" in result.stdout + result.stderr, result.stdout + result.stderr
@@ -146,7 +147,7 @@ def test_kafka_configs_makes_scram_users_that_can_log_in(schloss, kafka, unique,
     text = open(schloss.client("admin", "properties")).read()
     own = tmp_path / "own.properties"
     own.write_text(
-        __import__("re").sub(r'username="[^"]*" password="[^"]*"', f'username="{user}" password="{password}"', text)
+        re.sub(r'username="[^"]*" password="[^"]*"', f'username="{user}" password="{password}"', text)
     )
     listed = kafka("topics", "--bootstrap-server", schloss.bootstrap, "--command-config", str(own), "--list")
     assert listed.returncode == 0 and lines(listed) == [], "logged in, but may see nothing: " + listed.stdout

@@ -2,10 +2,12 @@
 
 import base64
 import socket
+import subprocess
 import threading
 import uuid
 
 from confluent_kafka import Producer
+from conftest import BINARY
 
 
 class Relay:
@@ -43,22 +45,16 @@ class Relay:
 
 
 def test_the_wire_holds_neither_payload_nor_password_nor_user(fresh):
-    from conftest import Schloss, free_port
-
     # The broker advertises the relay's port, so that every connection goes through it.
     server = fresh()
     relay = Relay(("127.0.0.1", server.port))
     config = server.data_dir / "schloss.toml"
     server.stop()
     config.write_text(
-        config.read_text().replace('advertised_host = "localhost"', f'advertised_host = "localhost"\nadvertised_port = {relay.port}')
+        config.read_text().replace("tls_certificate", f"advertised_port = {relay.port}\ntls_certificate")
     )
     server.output.clear()
-    import re, subprocess, time
-
-    process = subprocess.Popen(
-        [__import__("conftest").BINARY, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([BINARY, "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True)
     try:
         for line in process.stderr:
             if "serving" in line:

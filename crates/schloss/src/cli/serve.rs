@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    logging::start();
+    logging::start("info");
     let config = Config::load(&arguments.config)?;
     node::runtime()?.block_on(async {
         let node = node::Node::start(config).await?;

@@ -46,7 +46,8 @@ pub(crate) struct Arguments {
 /// A directory of something else, a port that is taken, or a proof that failed.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    start_logging();
+    // The screen belongs to the proofs.
+    crate::logging::start("warn");
     node::runtime()?.block_on(async {
         let data_dir = DataDir::open(&arguments.data_dir)?;
         let root = std::fs::canonicalize(data_dir.path())?;
@@ -83,15 +84,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("Serving until Ctrl-C.");
         node.serve_until_signal().await
     })
-}
-
-/// The screen belongs to the proofs, so the log shows warnings only, unless it is asked for more.
-fn start_logging() {
-    if std::env::var_os("SCHLOSS_LOG").is_none() {
-        crate::logging::start_quiet();
-    } else {
-        crate::logging::start();
-    }
 }
 
 /// A second start reuses what is there, so it can't also follow other wishes.
