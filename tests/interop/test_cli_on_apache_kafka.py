@@ -1,6 +1,7 @@
 """Our command line speaks plain Kafka protocol: the same words on an Apache Kafka cluster."""
 
 import json
+import os
 import pathlib
 import subprocess
 
@@ -16,6 +17,24 @@ def kafka_cluster(schloss, tmp_path_factory):
     cluster = ApacheKafka(tmp_path_factory.mktemp("apache") / "kafka", pathlib.Path(schloss.data_dir) / "pki")
     yield cluster
     cluster.stop()
+
+
+def client_crate(file):
+    """The tests of the client crate that need a cluster; hermetic runs count them as skipped."""
+    command = ["cargo", "test", "--quiet", "-p", "schloss-client", "--test", "real_cluster", "--", "--ignored"]
+    result = subprocess.run(
+        command, env={**os.environ, "SCHLOSS_TEST_CLIENT": file}, capture_output=True, text=True, timeout=600
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
+    assert "3 passed" in result.stdout, result.stdout
+
+
+def test_our_client_on_apache_kafka(kafka_cluster):
+    client_crate(kafka_cluster.client_file())
+
+
+def test_our_client_on_schloss(schloss):
+    client_crate(schloss.client("admin", "properties"))
 
 
 @pytest.fixture

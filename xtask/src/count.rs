@@ -39,9 +39,12 @@ impl Count {
         sum
     }
 
-    /// Reads the closing line of pytest, such as `= 3 passed, 1 skipped in 2.00s =`.
+    /// Reads the closing line of pytest, such as `3 passed, 1 skipped in 2.00s`.
     pub(crate) fn of_pytest(output: &str) -> Self {
-        let closing = output.lines().rev().find(|line| line.starts_with('=') && line.contains(" in "));
+        let closing = output.lines().rev().find(|line| {
+            let line = line.trim_start_matches(['=', ' ']);
+            line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" in ")
+        });
         closing.map_or_else(Self::default, |line| Self {
             passed: number_before(line, " passed"),
             failed: number_before(line, " failed") + number_before(line, " error"),
@@ -68,6 +71,8 @@ mod tests {
         let pytest =
             "tests/a.py ..\n===== 1 failed, 20 passed, 3 skipped, 2 errors in 61.03s (0:01:01) =====\n";
         assert_eq!(Count::of_pytest(pytest), Count { passed: 20, failed: 3, skipped: 3 });
+        let quiet = "5.07s call     tests/a.py::test\n81 passed in 84.38s (0:01:24)\n";
+        assert_eq!(Count::of_pytest(quiet), Count { passed: 81, failed: 0, skipped: 0 });
         assert_eq!(Count::of_pytest(""), Count::default());
     }
 }

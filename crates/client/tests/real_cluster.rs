@@ -34,7 +34,7 @@ async fn topic(cluster: &mut Cluster, partitions: i32) -> String {
     let new = NewTopic {
         name: name.clone(),
         partitions: Some(partitions),
-        configs: [("retention.ms".to_owned(), "600000".to_owned())].into(),
+        configs: [("max.message.bytes".to_owned(), "2000000".to_owned())].into(),
         ..NewTopic::default()
     };
     cluster.create_topic(&new).await.unwrap();
@@ -63,19 +63,19 @@ async fn topics_users_acls_and_groups_are_administered() {
     let again = cluster.create_topic(&NewTopic { name: name.clone(), ..NewTopic::default() }).await;
     assert!(again.unwrap_err().to_string().contains("TOPIC_ALREADY_EXISTS"));
     cluster
-        .alter_topic_configs(&name, &[("retention.ms".to_owned(), Some("700000".to_owned()))])
+        .alter_topic_configs(&name, &[("max.message.bytes".to_owned(), Some("700000".to_owned()))])
         .await
         .unwrap();
     // Brokers apply what the controller has answered a moment later.
     let begun = std::time::Instant::now();
     loop {
         let configs = cluster.describe_topic_configs(&name).await.unwrap();
-        let retention = configs.iter().find(|config| config.name == "retention.ms").unwrap();
-        assert!(retention.own);
-        if retention.value.as_deref() == Some("700000") {
+        let setting = configs.iter().find(|config| config.name == "max.message.bytes").unwrap();
+        assert!(setting.own);
+        if setting.value.as_deref() == Some("700000") {
             break;
         }
-        assert!(begun.elapsed() < WAIT, "{retention:?}");
+        assert!(begun.elapsed() < WAIT, "{setting:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 

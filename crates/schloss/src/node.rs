@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use schloss_audit::{Audit, AuditConfig, Event};
 use schloss_broker::{Advertised, Broker, BrokerConfig};
 use schloss_gate::{Gate, GateConfig, ListenerConfig};
@@ -23,7 +24,18 @@ use crate::datadir::DataDir;
 /// # Errors
 /// No threads to be had.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    raise_file_limit();
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("schloss").build()?)
+}
+
+/// Takes as many file descriptors as the system lets us have: connections and partitions need one each, and
+/// the usual soft limit of 1,024 is a relic of `select`.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
 }
 
 /// The state of a node, opened and not yet served.
