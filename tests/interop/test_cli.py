@@ -20,6 +20,8 @@ def test_quickstart_proves_itself_and_exits_with_once(tmp_path):
     data = tmp_path / "data"
     result = schloss_run("quickstart", "--data-dir", str(data), "--port", "0", "--once")
     assert result.returncode == 0, result.stdout + result.stderr
+    # The lines to copy work where the binary is not on the PATH.
+    assert f"    {pathlib.Path(BINARY).resolve()} user add alice" in result.stdout, result.stdout
     assert result.stdout.count("  proved  ") == 5 and result.stdout.count("audit: ") == 5, result.stdout
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     for path in [*data.rglob("*.key"), *(data / "clients").iterdir(), data / "schloss.toml", *(data / "audit").iterdir()]:

@@ -8,6 +8,9 @@ pub(super) fn print(root: &Path, host: &str, port: u16) {
     let clients = root.join("clients");
     let clients = clients.display();
     let data = root.display();
+    // As it was started: it need not be on the PATH.
+    let schloss = std::env::current_exe().unwrap_or_else(|_| "schloss".into());
+    let schloss = schloss.display();
     println!(
         r##"
 What to do next (copy and paste)
@@ -26,9 +29,9 @@ What to do next (copy and paste)
     kafka-console-consumer.sh --bootstrap-server {host}:{port} --command-config {clients}/{CONSUMER}.properties --topic {TOPIC} --from-beginning
 
   Administration
-    schloss user add alice --client {clients}/{ADMIN}.properties
-    schloss acl add --allow-principal User:alice --operation read --topic {TOPIC} --client {clients}/{ADMIN}.properties
-    schloss audit query --decision denied --data-dir {data}
+    {schloss} user add alice --client {clients}/{ADMIN}.properties
+    {schloss} acl add --allow-principal User:alice --operation read --topic {TOPIC} --client {clients}/{ADMIN}.properties
+    {schloss} audit query --decision denied --data-dir {data}
 "##
     );
 }
