@@ -186,6 +186,10 @@ impl Source<'_> {
                 };
                 (format!("unknown key '{word}'"), Some(help))
             }
+            // serde repeats the value that it did not expect, and here that is the secret.
+            _ if key.as_deref().is_some_and(|key| key.ends_with("password")) => {
+                ("is not readable as a string in quotes".to_owned(), None)
+            }
             _ => (message.to_owned(), None),
         };
         ConfigError { path: self.path.to_owned(), line, key, message, help }

@@ -142,6 +142,16 @@ fn a_password_in_clear_needs_a_private_file() {
 }
 
 #[test]
+fn a_password_of_a_wrong_type_is_not_repeated() {
+    let fixture = Fixture::new();
+    for value in ["271828", "[\"271828\"]"] {
+        let error = fixture.error(&format!("{GOOD}\n[bootstrap]\nuser = \"admin\"\npassword = {value}\n"));
+        assert!(error.contains("bootstrap.password: is not readable"), "{error}");
+        assert!(!error.contains("271828"), "{error}");
+    }
+}
+
+#[test]
 fn passwords_come_from_private_files_and_from_the_environment() {
     let fixture = Fixture::new();
     fixture.write("secret", "from the file\n", 0o600);
