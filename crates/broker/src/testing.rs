@@ -104,7 +104,7 @@ impl House {
         let outcome = self.broker.call(caller(version), admitted).await;
         match outcome {
             Outcome::Reply(mut response) => {
-                repair.apply(&mut response, &mut judge);
+                repair.apply(&mut response, &mut judge, &*topics);
                 // Every answer must be one that can go out.
                 response.encode_frame(1, version).unwrap();
                 Outcome::Reply(response)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
-use schloss_policy::{Admitted, Decision, DecisionCache, Judge, Repair, Subject, refuse};
+use schloss_policy::{Admitted, Decision, DecisionCache, Repair, Subject, refuse};
 use schloss_wire::ErrorCode;
 
 use crate::audit_trail::{Origin, decided};
@@ -49,7 +49,8 @@ pub(crate) fn perform(
             host: origin.caller.address.ip().to_canonical(),
         };
         let mut cache = DecisionCache::default();
-        repair.apply(&mut response, &mut Judge::new(snapshot.acls(), &subject, &mut cache));
+        let mut judge = house.judge(snapshot.acls(), &subject, &mut cache);
+        repair.apply(&mut response, &mut judge, &*house.topics);
         Outcome::Reply(response)
     })
 }

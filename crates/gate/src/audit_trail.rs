@@ -60,7 +60,12 @@ pub(crate) fn with_session(session: &Session, event: Event) -> Event {
 impl Origin {
     /// A decision that went against the caller.
     pub(crate) fn denied(&self, decision: &Decision) -> Event {
-        let event = Event::authorization(method_name(self.api)).result(denial_error(decision).name());
+        let event = Event::authorization(method_name(self.api));
+        let event = if decision.enforced {
+            event.result(denial_error(decision).name())
+        } else {
+            event.message("let through: insecure_observe_only is on, this would be denied")
+        };
         decided(self.on(event), decision)
     }
 

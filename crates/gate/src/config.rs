@@ -57,6 +57,9 @@ pub struct GateConfig {
     /// How long the answer to a failed authentication is held back
     /// (`connection.failed.authentication.delay.ms` of Kafka).
     pub failed_authentication_delay: Duration,
+    /// Denies nothing and records what would have been denied. Identities are proven all the same, and what
+    /// is reserved stays out of reach.
+    pub insecure_observe_only: bool,
     /// How often the sums of allowed produce and fetch are written to the audit trail.
     pub audit_summary_interval: Duration,
 }
@@ -82,6 +85,7 @@ impl GateConfig {
             max_connections_per_address: 1_000,
             max_concurrent_handshakes: 256,
             failed_authentication_delay: Duration::from_millis(100),
+            insecure_observe_only: false,
             audit_summary_interval: Duration::from_secs(60),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use schloss_audit::Audit;
 use schloss_identity::{FakeSaltKey, OsNonce};
 use schloss_metadata::Metadata;
-use schloss_policy::TopicNames;
+use schloss_policy::{AclSet, DecisionCache, Judge, Subject, TopicNames};
 use tokio::sync::watch;
 
 use crate::api_versions::ApiCatalogue;
@@ -72,6 +72,16 @@ impl House {
             closing,
             connections: AtomicU64::new(0),
         }
+    }
+
+    /// Judges for one request of `subject`, whose session keeps `cache`.
+    pub(crate) fn judge<'a>(
+        &self,
+        acls: &'a AclSet,
+        subject: &'a Subject,
+        cache: &'a mut DecisionCache,
+    ) -> Judge<'a> {
+        Judge::new(acls, subject, cache).observing(self.config.insecure_observe_only)
     }
 
     /// Ends when the gate closes; a gate that is dropped closes as well.

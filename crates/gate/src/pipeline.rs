@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
-use schloss_policy::{Admitted, Decision, Judge, Repair, Verdict, admit, is_administrative, refuse};
+use schloss_policy::{Admitted, Decision, Repair, Verdict, admit, is_administrative, refuse};
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{Api, DecodeBudget, ErrorCode, Request, RequestHead, Response, build};
 
@@ -170,8 +170,8 @@ impl Pipeline<'_> {
         }
         if let Some(repair) = done.repair {
             let snapshot = self.house.metadata.snapshot();
-            let mut judge = Judge::new(snapshot.acls(), &self.session.subject, &mut self.session.cache);
-            repair.apply(&mut response, &mut judge);
+            let mut judge = self.house.judge(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+            repair.apply(&mut response, &mut judge, &*self.house.topics);
             let decisions = judge.into_decisions();
             self.record_denials(&done.origin, &decisions);
         }
@@ -224,7 +224,7 @@ impl Pipeline<'_> {
         let api = request.api();
         let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
         let snapshot = self.house.metadata.snapshot();
-        let mut judge = Judge::new(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+        let mut judge = self.house.judge(snapshot.acls(), &self.session.subject, &mut self.session.cache);
         let verdict = admit(request, head.api_version, &mut judge, &*self.house.topics);
         let decisions = judge.into_decisions();
         let origin = self.origin(head, api);

@@ -72,21 +72,34 @@ pub enum Verdict {
     Admitted(Admitted, Repair),
 }
 
-type RepairFn = dyn FnOnce(&mut Response, &mut Judge<'_>) + Send;
+type RepairFn = dyn FnOnce(&mut Response, &mut Judge<'_>, &dyn TopicNames) + Send;
 
 /// What an engine's answer still needs: the entries that were refused, listings cut down to what the caller
 /// may see, bit fields of authorized operations. An answer must never go out without it.
 #[must_use = "an answer without its repair lacks refusals and shows too much"]
-pub struct Repair(Box<RepairFn>);
+pub struct Repair(Option<Box<RepairFn>>);
 
 impl Repair {
-    pub(crate) fn new(repair: impl FnOnce(&mut Response, &mut Judge<'_>) + Send + 'static) -> Self {
-        Self(Box::new(repair))
+    /// The answer goes out as the engine gives it.
+    pub(crate) const NOTHING: Self = Self(None);
+
+    pub(crate) fn new(
+        repair: impl FnOnce(&mut Response, &mut Judge<'_>, &dyn TopicNames) + Send + 'static,
+    ) -> Self {
+        Self(Some(Box::new(repair)))
+    }
+
+    /// Whether there is nothing to repair, so that the bytes of an answer could be forwarded.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Completes `response`, the engine's answer to the request that was admitted with this repair.
-    pub fn apply(self, response: &mut Response, judge: &mut Judge<'_>) {
-        (self.0)(response, judge);
+    pub fn apply(self, response: &mut Response, judge: &mut Judge<'_>, topics: &dyn TopicNames) {
+        if let Some(repair) = self.0 {
+            repair(response, judge, topics);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Subject {
 pub struct Decision {
     /// Whether it may be done.
     pub allowed: bool,
+    /// False when it went through although it is not allowed, because decisions are only observed.
+    pub enforced: bool,
     /// The operation.
     pub operation: Operation,
     /// The type of the resource.
@@ -42,6 +44,8 @@ pub enum Reason {
     Acl(Arc<Acl>),
     /// No ACL matches, and what is not allowed is denied.
     NoMatchingAcl,
+    /// The resource is Schloss's own; see [`is_reserved`](crate::is_reserved).
+    Reserved,
     /// The question was about any resource of a type, and no ACL leaves one allowed.
     NoneOfType,
 }
@@ -51,6 +55,7 @@ impl fmt::Display for Reason {
         match self {
             Self::SuperUser => formatter.write_str("super user"),
             Self::Acl(acl) => acl.fmt(formatter),
+            Self::Reserved => formatter.write_str("reserved for Schloss itself"),
             Self::NoMatchingAcl => formatter.write_str("no ACL matches, denied by default"),
             Self::NoneOfType => {
                 formatter.write_str("no ACL allows it on any resource of the type, denied by default")

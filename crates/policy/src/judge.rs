@@ -47,6 +47,7 @@ pub struct Judge<'a> {
     subject: &'a Subject,
     cache: &'a mut DecisionCache,
     decisions: Vec<Decision>,
+    observes: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -59,7 +60,14 @@ impl<'a> Judge<'a> {
             cache.subject = Some(subject.clone());
         }
         cache.round += 1;
-        Self { acls, subject, cache, decisions: Vec::new() }
+        Self { acls, subject, cache, decisions: Vec::new(), observes: false }
+    }
+
+    /// A judge that denies nothing but what is reserved. What it would have denied is recorded as such, with
+    /// [`Decision::enforced`] false.
+    #[must_use]
+    pub fn observing(self, observes: bool) -> Self {
+        Self { observes, ..self }
     }
 
     /// Whether the operation is allowed on the resource. The decision is recorded, once however often it is
@@ -108,11 +116,12 @@ impl<'a> Judge<'a> {
     fn ask(&mut self, question: Question, name: &str, record: bool) -> bool {
         let round = self.cache.round;
         if let Some((key, cached)) = self.cache.find(question, name) {
+            let passes = cached.allowed || (self.observes && cached.reason != Reason::Reserved);
             if record && cached.recorded_in != round {
                 cached.recorded_in = round;
-                self.decisions.push(question.decided(key, cached.allowed, cached.reason.clone()));
+                self.decisions.push(question.decided(key, cached.allowed, passes, cached.reason.clone()));
             }
-            return cached.allowed;
+            return passes;
         }
         let Question { operation, resource_type, any } = question;
         let (allowed, reason) = if any {
@@ -120,20 +129,21 @@ impl<'a> Judge<'a> {
         } else {
             self.acls.judge(self.subject, operation, resource_type, name)
         };
+        let passes = allowed || (self.observes && reason != Reason::Reserved);
         let key: Arc<str> = name.into();
         if record {
-            self.decisions.push(question.decided(Arc::clone(&key), allowed, reason.clone()));
+            self.decisions.push(question.decided(Arc::clone(&key), allowed, passes, reason.clone()));
         }
         let recorded_in = if record { round } else { 0 };
         self.cache.keep(key, Cached { question, allowed, reason, recorded_in });
-        allowed
+        passes
     }
 }
 
 impl Question {
-    fn decided(self, resource_name: Arc<str>, allowed: bool, reason: Reason) -> Decision {
+    fn decided(self, resource_name: Arc<str>, allowed: bool, passes: bool, reason: Reason) -> Decision {
         let Self { operation, resource_type, any: _ } = self;
-        Decision { allowed, operation, resource_type, resource_name, reason }
+        Decision { allowed, enforced: allowed == passes, operation, resource_type, resource_name, reason }
     }
 }
 

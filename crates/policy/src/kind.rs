@@ -9,6 +9,16 @@ use thiserror::Error;
 /// The resource name of the cluster itself.
 pub const CLUSTER_NAME: &str = "kafka-cluster";
 
+/// Topics whose names begin so are Schloss's own. Nobody may do anything with them or learn of them, super
+/// users included.
+pub const RESERVED_TOPIC_PREFIX: &str = "__schloss_";
+
+/// Whether no client may ever reach this resource.
+#[must_use]
+pub fn is_reserved(resource_type: ResourceType, name: &str) -> bool {
+    resource_type == ResourceType::Topic && name.starts_with(RESERVED_TOPIC_PREFIX)
+}
+
 /// A literal resource name, or the name of a principal, that stands for all.
 pub const WILDCARD: &str = "*";
 

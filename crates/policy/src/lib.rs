@@ -20,5 +20,8 @@ pub use admission::{Admitted, Repair, TopicNames, Verdict, admit, is_administrat
 pub use decision::{Decision, Reason, Subject};
 pub use filter::{AclFilter, PatternFilter};
 pub use judge::{DecisionCache, Judge};
-pub use kind::{CLUSTER_NAME, Operation, PatternType, Permission, ResourceType, UnknownWord, WILDCARD};
+pub use kind::{
+    CLUSTER_NAME, Operation, PatternType, Permission, RESERVED_TOPIC_PREFIX, ResourceType, UnknownWord,
+    WILDCARD, is_reserved,
+};
 pub use set::AclSet;

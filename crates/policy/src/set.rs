@@ -9,7 +9,7 @@ use schloss_wire::Principal;
 use crate::acl::Acl;
 use crate::decision::{Decision, Reason, Subject};
 use crate::host::HostRule;
-use crate::kind::{Operation, PatternType, Permission, ResourceType, WILDCARD};
+use crate::kind::{Operation, PatternType, Permission, ResourceType, WILDCARD, is_reserved};
 use crate::prefixes::Prefixes;
 
 /// The principal of ACLs that concern everybody, of whatever type.
@@ -67,7 +67,8 @@ impl AclSet {
         self.super_users.contains(principal)
     }
 
-    /// Decides about one operation on one resource, in Kafka's order: super user, DENY, ALLOW, denied.
+    /// Decides about one operation on one resource, in Kafka's order: super user, DENY, ALLOW, denied. What
+    /// is reserved is denied before that.
     #[must_use]
     pub fn decide(
         &self,
@@ -77,7 +78,7 @@ impl AclSet {
         name: &str,
     ) -> Decision {
         let (allowed, reason) = self.judge(subject, operation, resource_type, name);
-        Decision { allowed, operation, resource_type, resource_name: name.into(), reason }
+        Decision { allowed, enforced: true, operation, resource_type, resource_name: name.into(), reason }
     }
 
     /// Decides whether the operation is allowed on at least one conceivable resource of the type
@@ -91,7 +92,7 @@ impl AclSet {
         resource_type: ResourceType,
     ) -> Decision {
         let (allowed, reason) = self.judge_any(subject, operation, resource_type);
-        Decision { allowed, operation, resource_type, resource_name: WILDCARD.into(), reason }
+        Decision { allowed, enforced: true, operation, resource_type, resource_name: WILDCARD.into(), reason }
     }
 
     pub(crate) fn judge(
@@ -101,6 +102,9 @@ impl AclSet {
         resource_type: ResourceType,
         name: &str,
     ) -> (bool, Reason) {
+        if is_reserved(resource_type, name) {
+            return (false, Reason::Reserved);
+        }
         if self.is_super_user(&subject.principal) {
             return (true, Reason::SuperUser);
         }

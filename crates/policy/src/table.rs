@@ -138,6 +138,44 @@ pub(crate) const DESCRIBE_CLIENT_QUOTAS: [Need; 1] = [cluster(O::DescribeConfigs
 pub(crate) const DESCRIBE_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Describe)];
 pub(crate) const ALTER_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_CLUSTER: [Need; 1] = [or_else(conditional(cluster(O::Describe)))];
+pub(crate) const DELETE_RECORDS: [Need; 0] = [];
+pub(crate) const OFFSET_FOR_LEADER_EPOCH: [Need; 0] = [];
+pub(crate) const ADD_PARTITIONS_TO_TXN: [Need; 0] = [];
+pub(crate) const ADD_OFFSETS_TO_TXN: [Need; 0] = [];
+pub(crate) const END_TXN: [Need; 0] = [];
+pub(crate) const WRITE_TXN_MARKERS: [Need; 0] = [];
+pub(crate) const TXN_OFFSET_COMMIT: [Need; 0] = [];
+pub(crate) const ALTER_CONFIGS: [Need; 0] = [];
+pub(crate) const ALTER_REPLICA_LOG_DIRS: [Need; 0] = [];
+pub(crate) const DESCRIBE_LOG_DIRS: [Need; 0] = [];
+pub(crate) const ELECT_LEADERS: [Need; 0] = [];
+pub(crate) const ALTER_PARTITION_REASSIGNMENTS: [Need; 0] = [];
+pub(crate) const LIST_PARTITION_REASSIGNMENTS: [Need; 0] = [];
+pub(crate) const OFFSET_DELETE: [Need; 0] = [];
+pub(crate) const ALTER_CLIENT_QUOTAS: [Need; 0] = [];
+pub(crate) const DESCRIBE_QUORUM: [Need; 0] = [];
+pub(crate) const UPDATE_FEATURES: [Need; 0] = [];
+pub(crate) const DESCRIBE_PRODUCERS: [Need; 0] = [];
+pub(crate) const UNREGISTER_BROKER: [Need; 0] = [];
+pub(crate) const DESCRIBE_TRANSACTIONS: [Need; 0] = [];
+pub(crate) const LIST_TRANSACTIONS: [Need; 0] = [];
+pub(crate) const CONSUMER_GROUP_HEARTBEAT: [Need; 0] = [];
+pub(crate) const CONSUMER_GROUP_DESCRIBE: [Need; 0] = [];
+pub(crate) const GET_TELEMETRY_SUBSCRIPTIONS: [Need; 0] = [];
+pub(crate) const PUSH_TELEMETRY: [Need; 0] = [];
+pub(crate) const LIST_CONFIG_RESOURCES: [Need; 0] = [];
+pub(crate) const DESCRIBE_TOPIC_PARTITIONS: [Need; 0] = [];
+pub(crate) const SHARE_GROUP_HEARTBEAT: [Need; 0] = [];
+pub(crate) const SHARE_GROUP_DESCRIBE: [Need; 0] = [];
+pub(crate) const SHARE_FETCH: [Need; 0] = [];
+pub(crate) const SHARE_ACKNOWLEDGE: [Need; 0] = [];
+pub(crate) const ADD_RAFT_VOTER: [Need; 0] = [];
+pub(crate) const REMOVE_RAFT_VOTER: [Need; 0] = [];
+pub(crate) const STREAMS_GROUP_HEARTBEAT: [Need; 0] = [];
+pub(crate) const STREAMS_GROUP_DESCRIBE: [Need; 0] = [];
+pub(crate) const DESCRIBE_SHARE_GROUP_OFFSETS: [Need; 0] = [];
+pub(crate) const ALTER_SHARE_GROUP_OFFSETS: [Need; 0] = [];
+pub(crate) const DELETE_SHARE_GROUP_OFFSETS: [Need; 0] = [];
 
 const fn serves(api: Api, needs: &'static [Need]) -> Row {
     Row { api_key: api.key(), name: api.name(), needs, after_authentication: None }
@@ -167,19 +205,57 @@ pub const TABLE: &[Row] = &[
     before_policy(Api::ApiVersions, E::InvalidRequest),
     serves(Api::CreateTopics, &CREATE_TOPICS),
     serves(Api::DeleteTopics, &DELETE_TOPICS),
+    serves(Api::DeleteRecords, &DELETE_RECORDS),
     serves(Api::InitProducerId, &INIT_PRODUCER_ID),
+    serves(Api::OffsetForLeaderEpoch, &OFFSET_FOR_LEADER_EPOCH),
+    serves(Api::AddPartitionsToTxn, &ADD_PARTITIONS_TO_TXN),
+    serves(Api::AddOffsetsToTxn, &ADD_OFFSETS_TO_TXN),
+    serves(Api::EndTxn, &END_TXN),
+    serves(Api::WriteTxnMarkers, &WRITE_TXN_MARKERS),
+    serves(Api::TxnOffsetCommit, &TXN_OFFSET_COMMIT),
     serves(Api::DescribeAcls, &DESCRIBE_ACLS),
     serves(Api::CreateAcls, &CREATE_ACLS),
     serves(Api::DeleteAcls, &DELETE_ACLS),
     serves(Api::DescribeConfigs, &DESCRIBE_CONFIGS),
+    serves(Api::AlterConfigs, &ALTER_CONFIGS),
+    serves(Api::AlterReplicaLogDirs, &ALTER_REPLICA_LOG_DIRS),
+    serves(Api::DescribeLogDirs, &DESCRIBE_LOG_DIRS),
     before_policy(Api::SaslAuthenticate, E::IllegalSaslState),
     serves(Api::CreatePartitions, &CREATE_PARTITIONS),
     serves(Api::DeleteGroups, &DELETE_GROUPS),
+    serves(Api::ElectLeaders, &ELECT_LEADERS),
     serves(Api::IncrementalAlterConfigs, &INCREMENTAL_ALTER_CONFIGS),
+    serves(Api::AlterPartitionReassignments, &ALTER_PARTITION_REASSIGNMENTS),
+    serves(Api::ListPartitionReassignments, &LIST_PARTITION_REASSIGNMENTS),
+    serves(Api::OffsetDelete, &OFFSET_DELETE),
     serves(Api::DescribeClientQuotas, &DESCRIBE_CLIENT_QUOTAS),
+    serves(Api::AlterClientQuotas, &ALTER_CLIENT_QUOTAS),
     serves(Api::DescribeUserScramCredentials, &DESCRIBE_USER_SCRAM_CREDENTIALS),
     serves(Api::AlterUserScramCredentials, &ALTER_USER_SCRAM_CREDENTIALS),
+    serves(Api::DescribeQuorum, &DESCRIBE_QUORUM),
+    serves(Api::UpdateFeatures, &UPDATE_FEATURES),
     serves(Api::DescribeCluster, &DESCRIBE_CLUSTER),
+    serves(Api::DescribeProducers, &DESCRIBE_PRODUCERS),
+    serves(Api::UnregisterBroker, &UNREGISTER_BROKER),
+    serves(Api::DescribeTransactions, &DESCRIBE_TRANSACTIONS),
+    serves(Api::ListTransactions, &LIST_TRANSACTIONS),
+    serves(Api::ConsumerGroupHeartbeat, &CONSUMER_GROUP_HEARTBEAT),
+    serves(Api::ConsumerGroupDescribe, &CONSUMER_GROUP_DESCRIBE),
+    serves(Api::GetTelemetrySubscriptions, &GET_TELEMETRY_SUBSCRIPTIONS),
+    serves(Api::PushTelemetry, &PUSH_TELEMETRY),
+    serves(Api::ListConfigResources, &LIST_CONFIG_RESOURCES),
+    serves(Api::DescribeTopicPartitions, &DESCRIBE_TOPIC_PARTITIONS),
+    serves(Api::ShareGroupHeartbeat, &SHARE_GROUP_HEARTBEAT),
+    serves(Api::ShareGroupDescribe, &SHARE_GROUP_DESCRIBE),
+    serves(Api::ShareFetch, &SHARE_FETCH),
+    serves(Api::ShareAcknowledge, &SHARE_ACKNOWLEDGE),
+    serves(Api::AddRaftVoter, &ADD_RAFT_VOTER),
+    serves(Api::RemoveRaftVoter, &REMOVE_RAFT_VOTER),
+    serves(Api::StreamsGroupHeartbeat, &STREAMS_GROUP_HEARTBEAT),
+    serves(Api::StreamsGroupDescribe, &STREAMS_GROUP_DESCRIBE),
+    serves(Api::DescribeShareGroupOffsets, &DESCRIBE_SHARE_GROUP_OFFSETS),
+    serves(Api::AlterShareGroupOffsets, &ALTER_SHARE_GROUP_OFFSETS),
+    serves(Api::DeleteShareGroupOffsets, &DELETE_SHARE_GROUP_OFFSETS),
 ];
 
 /// The row of an API, if it has one.

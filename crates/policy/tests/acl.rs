@@ -508,3 +508,35 @@ proptest! {
         prop_assert_eq!(any.allowed, some);
     }
 }
+
+#[test]
+fn what_is_reserved_is_out_of_reach_even_for_super_users_and_while_observing() {
+    let root = Principal::user("root");
+    let set = AclSet::new(Vec::new(), vec![root.clone()], 1);
+    let subject = Subject { principal: root, host: "10.0.0.1".parse().unwrap() };
+    let mut cache = DecisionCache::default();
+    for observes in [false, true, false] {
+        let mut judge = Judge::new(&set, &subject, &mut cache).observing(observes);
+        assert!(!judge.check(Operation::Describe, ResourceType::Topic, "__schloss_metadata"));
+        assert!(judge.check(Operation::Describe, ResourceType::Topic, "__schlos"));
+        assert!(judge.check(Operation::Describe, ResourceType::Group, "__schloss_metadata"));
+        let decisions = judge.into_decisions();
+        assert_eq!((decisions[0].allowed, decisions[0].enforced), (false, true));
+        assert_eq!(decisions[0].reason, Reason::Reserved);
+    }
+}
+
+#[test]
+fn an_observing_judge_lets_through_and_records_what_it_would_deny() {
+    let set = AclSet::new(Vec::new(), Vec::new(), 1);
+    let subject = Subject { principal: Principal::user("a"), host: "10.0.0.1".parse().unwrap() };
+    let mut cache = DecisionCache::default();
+    // The second round answers from the cache, the last one enforces what the cache still knows.
+    for observes in [true, true, false] {
+        let mut judge = Judge::new(&set, &subject, &mut cache).observing(observes);
+        assert_eq!(judge.check(Operation::Read, ResourceType::Topic, "t"), observes);
+        assert_eq!(judge.peek(Operation::Write, ResourceType::Topic, "t"), observes);
+        let [decision] = &judge.into_decisions()[..] else { panic!() };
+        assert_eq!((decision.allowed, decision.enforced), (false, !observes));
+    }
+}

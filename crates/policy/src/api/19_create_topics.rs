@@ -8,6 +8,7 @@ use schloss_wire::{ErrorCode, build};
 use super::split::{Left, conclude, take_denied, text};
 use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::kind::{ResourceType, is_reserved};
 use crate::table::{self, Need};
 
 /// First version whose answer tells the settings of the new topic.
@@ -23,7 +24,7 @@ pub(super) fn admit(mut request: CreateTopicsRequest, version: i16, judge: &mut 
     let denied = take_denied(&mut request.topics, |topic| {
         if &*topic.name == CLUSTER_METADATA {
             Some(ErrorCode::InvalidRequest)
-        } else if anything {
+        } else if anything && !is_reserved(ResourceType::Topic, &topic.name) {
             None
         } else {
             create.refusal(judge, &topic.name)

@@ -8,6 +8,7 @@ use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 use super::split::{Left, conclude, name_of, text, words};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
+use crate::kind::{ResourceType, is_reserved};
 use crate::table;
 
 /// First version that lists topics by name or id.
@@ -72,9 +73,13 @@ impl Guard<'_, '_> {
         }
     }
 
+    fn may_delete_anything(&self, name: &str) -> bool {
+        self.anything && !is_reserved(ResourceType::Topic, name)
+    }
+
     fn refusal_by_name(&mut self, name: &StrBytes) -> Option<DeletableTopicResult> {
         let [_, delete, describe] = table::DELETE_TOPICS;
-        if self.anything {
+        if self.may_delete_anything(name) {
             return None;
         }
         let code = match delete.refusal(self.judge, name) {
@@ -93,7 +98,7 @@ impl Guard<'_, '_> {
             Ok(name) => name,
             Err(code) => return Some(result(None, id, code, words(code))),
         };
-        if self.anything {
+        if self.may_delete_anything(&name) {
             return None;
         }
         let code = delete.refusal(self.judge, &name)?;

@@ -2,11 +2,31 @@
 //!
 //! The numbers of the files are Kafka's API keys.
 
+#[path = "25_add_offsets_to_txn.rs"]
+mod add_offsets_to_txn;
+#[path = "24_add_partitions_to_txn.rs"]
+mod add_partitions_to_txn;
+#[path = "80_add_raft_voter.rs"]
+mod add_raft_voter;
+#[path = "49_alter_client_quotas.rs"]
+mod alter_client_quotas;
+#[path = "33_alter_configs.rs"]
+mod alter_configs;
+#[path = "45_alter_partition_reassignments.rs"]
+mod alter_partition_reassignments;
+#[path = "34_alter_replica_log_dirs.rs"]
+mod alter_replica_log_dirs;
+#[path = "91_alter_share_group_offsets.rs"]
+mod alter_share_group_offsets;
 #[path = "51_alter_user_scram_credentials.rs"]
 mod alter_user_scram_credentials;
 #[path = "18_api_versions.rs"]
 mod api_versions;
 mod config_resource;
+#[path = "69_consumer_group_describe.rs"]
+mod consumer_group_describe;
+#[path = "68_consumer_group_heartbeat.rs"]
+mod consumer_group_heartbeat;
 #[path = "30_create_acls.rs"]
 mod create_acls;
 #[path = "37_create_partitions.rs"]
@@ -17,6 +37,10 @@ mod create_topics;
 mod delete_acls;
 #[path = "42_delete_groups.rs"]
 mod delete_groups;
+#[path = "21_delete_records.rs"]
+mod delete_records;
+#[path = "92_delete_share_group_offsets.rs"]
+mod delete_share_group_offsets;
 #[path = "20_delete_topics.rs"]
 mod delete_topics;
 #[path = "29_describe_acls.rs"]
@@ -29,12 +53,30 @@ mod describe_cluster;
 mod describe_configs;
 #[path = "15_describe_groups.rs"]
 mod describe_groups;
+#[path = "35_describe_log_dirs.rs"]
+mod describe_log_dirs;
+#[path = "61_describe_producers.rs"]
+mod describe_producers;
+#[path = "55_describe_quorum.rs"]
+mod describe_quorum;
+#[path = "90_describe_share_group_offsets.rs"]
+mod describe_share_group_offsets;
+#[path = "75_describe_topic_partitions.rs"]
+mod describe_topic_partitions;
+#[path = "65_describe_transactions.rs"]
+mod describe_transactions;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
+#[path = "43_elect_leaders.rs"]
+mod elect_leaders;
+#[path = "26_end_txn.rs"]
+mod end_txn;
 #[path = "01_fetch.rs"]
 mod fetch;
 #[path = "10_find_coordinator.rs"]
 mod find_coordinator;
+#[path = "71_get_telemetry_subscriptions.rs"]
+mod get_telemetry_subscriptions;
 #[path = "12_heartbeat.rs"]
 mod heartbeat;
 #[path = "44_incremental_alter_configs.rs"]
@@ -45,25 +87,59 @@ mod init_producer_id;
 mod join_group;
 #[path = "13_leave_group.rs"]
 mod leave_group;
+#[path = "74_list_config_resources.rs"]
+mod list_config_resources;
 #[path = "16_list_groups.rs"]
 mod list_groups;
 #[path = "02_list_offsets.rs"]
 mod list_offsets;
+#[path = "46_list_partition_reassignments.rs"]
+mod list_partition_reassignments;
+#[path = "66_list_transactions.rs"]
+mod list_transactions;
 #[path = "03_metadata.rs"]
 mod metadata;
 #[path = "08_offset_commit.rs"]
 mod offset_commit;
+#[path = "47_offset_delete.rs"]
+mod offset_delete;
 #[path = "09_offset_fetch.rs"]
 mod offset_fetch;
+#[path = "23_offset_for_leader_epoch.rs"]
+mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
+#[path = "72_push_telemetry.rs"]
+mod push_telemetry;
+#[path = "81_remove_raft_voter.rs"]
+mod remove_raft_voter;
 #[path = "36_sasl_authenticate.rs"]
 mod sasl_authenticate;
 #[path = "17_sasl_handshake.rs"]
 mod sasl_handshake;
+#[path = "79_share_acknowledge.rs"]
+mod share_acknowledge;
+#[path = "78_share_fetch.rs"]
+mod share_fetch;
+#[path = "77_share_group_describe.rs"]
+mod share_group_describe;
+#[path = "76_share_group_heartbeat.rs"]
+mod share_group_heartbeat;
 mod split;
+#[path = "89_streams_group_describe.rs"]
+mod streams_group_describe;
+#[path = "88_streams_group_heartbeat.rs"]
+mod streams_group_heartbeat;
 #[path = "14_sync_group.rs"]
 mod sync_group;
+#[path = "28_txn_offset_commit.rs"]
+mod txn_offset_commit;
+#[path = "64_unregister_broker.rs"]
+mod unregister_broker;
+#[path = "57_update_features.rs"]
+mod update_features;
+#[path = "27_write_txn_markers.rs"]
+mod write_txn_markers;
 
 use schloss_wire::{ErrorCode, Request, Response};
 
@@ -113,6 +189,76 @@ pub(crate) fn admit(
         }
         Request::AlterUserScramCredentials(request) => alter_user_scram_credentials::admit(request, judge),
         Request::DescribeCluster(request) => describe_cluster::admit(request),
+        Request::DeleteRecords(request) => delete_records::admit(request, version, judge, topics),
+        Request::OffsetForLeaderEpoch(request) => {
+            offset_for_leader_epoch::admit(request, version, judge, topics)
+        }
+        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::admit(request, version, judge, topics),
+        Request::AddOffsetsToTxn(request) => add_offsets_to_txn::admit(request, version, judge, topics),
+        Request::EndTxn(request) => end_txn::admit(request, version, judge, topics),
+        Request::WriteTxnMarkers(request) => write_txn_markers::admit(request, version, judge, topics),
+        Request::TxnOffsetCommit(request) => txn_offset_commit::admit(request, version, judge, topics),
+        Request::AlterConfigs(request) => alter_configs::admit(request, version, judge, topics),
+        Request::AlterReplicaLogDirs(request) => {
+            alter_replica_log_dirs::admit(request, version, judge, topics)
+        }
+        Request::DescribeLogDirs(request) => describe_log_dirs::admit(request, version, judge, topics),
+        Request::ElectLeaders(request) => elect_leaders::admit(request, version, judge, topics),
+        Request::AlterPartitionReassignments(request) => {
+            alter_partition_reassignments::admit(request, version, judge, topics)
+        }
+        Request::ListPartitionReassignments(request) => {
+            list_partition_reassignments::admit(request, version, judge, topics)
+        }
+        Request::OffsetDelete(request) => offset_delete::admit(request, version, judge, topics),
+        Request::AlterClientQuotas(request) => alter_client_quotas::admit(request, version, judge, topics),
+        Request::DescribeQuorum(request) => describe_quorum::admit(request, version, judge, topics),
+        Request::UpdateFeatures(request) => update_features::admit(request, version, judge, topics),
+        Request::DescribeProducers(request) => describe_producers::admit(request, version, judge, topics),
+        Request::UnregisterBroker(request) => unregister_broker::admit(request, version, judge, topics),
+        Request::DescribeTransactions(request) => {
+            describe_transactions::admit(request, version, judge, topics)
+        }
+        Request::ListTransactions(request) => list_transactions::admit(request, version, judge, topics),
+        Request::ConsumerGroupHeartbeat(request) => {
+            consumer_group_heartbeat::admit(request, version, judge, topics)
+        }
+        Request::ConsumerGroupDescribe(request) => {
+            consumer_group_describe::admit(request, version, judge, topics)
+        }
+        Request::GetTelemetrySubscriptions(request) => {
+            get_telemetry_subscriptions::admit(request, version, judge, topics)
+        }
+        Request::PushTelemetry(request) => push_telemetry::admit(request, version, judge, topics),
+        Request::ListConfigResources(request) => {
+            list_config_resources::admit(request, version, judge, topics)
+        }
+        Request::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::admit(request, version, judge, topics)
+        }
+        Request::ShareGroupHeartbeat(request) => {
+            share_group_heartbeat::admit(request, version, judge, topics)
+        }
+        Request::ShareGroupDescribe(request) => share_group_describe::admit(request, version, judge, topics),
+        Request::ShareFetch(request) => share_fetch::admit(request, version, judge, topics),
+        Request::ShareAcknowledge(request) => share_acknowledge::admit(request, version, judge, topics),
+        Request::AddRaftVoter(request) => add_raft_voter::admit(request, version, judge, topics),
+        Request::RemoveRaftVoter(request) => remove_raft_voter::admit(request, version, judge, topics),
+        Request::StreamsGroupHeartbeat(request) => {
+            streams_group_heartbeat::admit(request, version, judge, topics)
+        }
+        Request::StreamsGroupDescribe(request) => {
+            streams_group_describe::admit(request, version, judge, topics)
+        }
+        Request::DescribeShareGroupOffsets(request) => {
+            describe_share_group_offsets::admit(request, version, judge, topics)
+        }
+        Request::AlterShareGroupOffsets(request) => {
+            alter_share_group_offsets::admit(request, version, judge, topics)
+        }
+        Request::DeleteShareGroupOffsets(request) => {
+            delete_share_group_offsets::admit(request, version, judge, topics)
+        }
     }
 }
 
@@ -155,5 +301,99 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
             alter_user_scram_credentials::refuse(request, code, message).into()
         }
         Request::DescribeCluster(_) => describe_cluster::refuse(code, message).into(),
+        Request::DeleteRecords(request) => delete_records::refuse(request, version, code, message).into(),
+        Request::OffsetForLeaderEpoch(request) => {
+            offset_for_leader_epoch::refuse(request, version, code, message).into()
+        }
+        Request::AddPartitionsToTxn(request) => {
+            add_partitions_to_txn::refuse(request, version, code, message).into()
+        }
+        Request::AddOffsetsToTxn(request) => {
+            add_offsets_to_txn::refuse(request, version, code, message).into()
+        }
+        Request::EndTxn(request) => end_txn::refuse(request, version, code, message).into(),
+        Request::WriteTxnMarkers(request) => {
+            write_txn_markers::refuse(request, version, code, message).into()
+        }
+        Request::TxnOffsetCommit(request) => {
+            txn_offset_commit::refuse(request, version, code, message).into()
+        }
+        Request::AlterConfigs(request) => alter_configs::refuse(request, version, code, message).into(),
+        Request::AlterReplicaLogDirs(request) => {
+            alter_replica_log_dirs::refuse(request, version, code, message).into()
+        }
+        Request::DescribeLogDirs(request) => {
+            describe_log_dirs::refuse(request, version, code, message).into()
+        }
+        Request::ElectLeaders(request) => elect_leaders::refuse(request, version, code, message).into(),
+        Request::AlterPartitionReassignments(request) => {
+            alter_partition_reassignments::refuse(request, version, code, message).into()
+        }
+        Request::ListPartitionReassignments(request) => {
+            list_partition_reassignments::refuse(request, version, code, message).into()
+        }
+        Request::OffsetDelete(request) => offset_delete::refuse(request, version, code, message).into(),
+        Request::AlterClientQuotas(request) => {
+            alter_client_quotas::refuse(request, version, code, message).into()
+        }
+        Request::DescribeQuorum(request) => describe_quorum::refuse(request, version, code, message).into(),
+        Request::UpdateFeatures(request) => update_features::refuse(request, version, code, message).into(),
+        Request::DescribeProducers(request) => {
+            describe_producers::refuse(request, version, code, message).into()
+        }
+        Request::UnregisterBroker(request) => {
+            unregister_broker::refuse(request, version, code, message).into()
+        }
+        Request::DescribeTransactions(request) => {
+            describe_transactions::refuse(request, version, code, message).into()
+        }
+        Request::ListTransactions(request) => {
+            list_transactions::refuse(request, version, code, message).into()
+        }
+        Request::ConsumerGroupHeartbeat(request) => {
+            consumer_group_heartbeat::refuse(request, version, code, message).into()
+        }
+        Request::ConsumerGroupDescribe(request) => {
+            consumer_group_describe::refuse(request, version, code, message).into()
+        }
+        Request::GetTelemetrySubscriptions(request) => {
+            get_telemetry_subscriptions::refuse(request, version, code, message).into()
+        }
+        Request::PushTelemetry(request) => push_telemetry::refuse(request, version, code, message).into(),
+        Request::ListConfigResources(request) => {
+            list_config_resources::refuse(request, version, code, message).into()
+        }
+        Request::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::refuse(request, version, code, message).into()
+        }
+        Request::ShareGroupHeartbeat(request) => {
+            share_group_heartbeat::refuse(request, version, code, message).into()
+        }
+        Request::ShareGroupDescribe(request) => {
+            share_group_describe::refuse(request, version, code, message).into()
+        }
+        Request::ShareFetch(request) => share_fetch::refuse(request, version, code, message).into(),
+        Request::ShareAcknowledge(request) => {
+            share_acknowledge::refuse(request, version, code, message).into()
+        }
+        Request::AddRaftVoter(request) => add_raft_voter::refuse(request, version, code, message).into(),
+        Request::RemoveRaftVoter(request) => {
+            remove_raft_voter::refuse(request, version, code, message).into()
+        }
+        Request::StreamsGroupHeartbeat(request) => {
+            streams_group_heartbeat::refuse(request, version, code, message).into()
+        }
+        Request::StreamsGroupDescribe(request) => {
+            streams_group_describe::refuse(request, version, code, message).into()
+        }
+        Request::DescribeShareGroupOffsets(request) => {
+            describe_share_group_offsets::refuse(request, version, code, message).into()
+        }
+        Request::AlterShareGroupOffsets(request) => {
+            alter_share_group_offsets::refuse(request, version, code, message).into()
+        }
+        Request::DeleteShareGroupOffsets(request) => {
+            delete_share_group_offsets::refuse(request, version, code, message).into()
+        }
     }
 }

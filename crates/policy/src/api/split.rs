@@ -106,6 +106,44 @@ bodies! {
     DeleteGroups: DeleteGroupsResponse,
     IncrementalAlterConfigs: IncrementalAlterConfigsResponse,
     DescribeCluster: DescribeClusterResponse,
+    DeleteRecords: DeleteRecordsResponse,
+    OffsetForLeaderEpoch: OffsetForLeaderEpochResponse,
+    AddPartitionsToTxn: AddPartitionsToTxnResponse,
+    AddOffsetsToTxn: AddOffsetsToTxnResponse,
+    EndTxn: EndTxnResponse,
+    WriteTxnMarkers: WriteTxnMarkersResponse,
+    TxnOffsetCommit: TxnOffsetCommitResponse,
+    AlterConfigs: AlterConfigsResponse,
+    AlterReplicaLogDirs: AlterReplicaLogDirsResponse,
+    DescribeLogDirs: DescribeLogDirsResponse,
+    ElectLeaders: ElectLeadersResponse,
+    AlterPartitionReassignments: AlterPartitionReassignmentsResponse,
+    ListPartitionReassignments: ListPartitionReassignmentsResponse,
+    OffsetDelete: OffsetDeleteResponse,
+    AlterClientQuotas: AlterClientQuotasResponse,
+    DescribeQuorum: DescribeQuorumResponse,
+    UpdateFeatures: UpdateFeaturesResponse,
+    DescribeProducers: DescribeProducersResponse,
+    UnregisterBroker: UnregisterBrokerResponse,
+    DescribeTransactions: DescribeTransactionsResponse,
+    ListTransactions: ListTransactionsResponse,
+    ConsumerGroupHeartbeat: ConsumerGroupHeartbeatResponse,
+    ConsumerGroupDescribe: ConsumerGroupDescribeResponse,
+    GetTelemetrySubscriptions: GetTelemetrySubscriptionsResponse,
+    PushTelemetry: PushTelemetryResponse,
+    ListConfigResources: ListConfigResourcesResponse,
+    DescribeTopicPartitions: DescribeTopicPartitionsResponse,
+    ShareGroupHeartbeat: ShareGroupHeartbeatResponse,
+    ShareGroupDescribe: ShareGroupDescribeResponse,
+    ShareFetch: ShareFetchResponse,
+    ShareAcknowledge: ShareAcknowledgeResponse,
+    AddRaftVoter: AddRaftVoterResponse,
+    RemoveRaftVoter: RemoveRaftVoterResponse,
+    StreamsGroupHeartbeat: StreamsGroupHeartbeatResponse,
+    StreamsGroupDescribe: StreamsGroupDescribeResponse,
+    DescribeShareGroupOffsets: DescribeShareGroupOffsetsResponse,
+    AlterShareGroupOffsets: AlterShareGroupOffsetsResponse,
+    DeleteShareGroupOffsets: DeleteShareGroupOffsetsResponse,
 }
 
 /// The verdict on what is left, whose answer needs `repair`. If nothing is left, the answer is the repair of
@@ -134,11 +172,11 @@ pub(super) fn allow_with<R: Body>(
 
 /// The verdict on a request that is allowed as it is and whose answer needs nothing.
 pub(super) fn allow(request: impl Into<Request>) -> Verdict {
-    Verdict::Admitted(Admitted::new(request.into(), true), Repair::new(|_, _| {}))
+    Verdict::Admitted(Admitted::new(request.into(), true), Repair::NOTHING)
 }
 
 fn repairing<R: Body>(repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static) -> Repair {
-    Repair::new(move |response, judge| match R::of(response) {
+    Repair::new(move |response, judge, _| match R::of(response) {
         Some(body) => repair(body, judge),
         None => {
             // An engine that answers another API than it was asked: none of that may go out.

@@ -121,7 +121,7 @@ impl House {
             Verdict::Admitted(admitted, repair) => {
                 let mut response = engine(admitted.request());
                 let mut judge = Judge::new(&set, &subject, &mut cache);
-                repair.apply(&mut response, &mut judge);
+                repair.apply(&mut response, &mut judge, self);
                 assert!(judge.into_decisions().is_empty(), "a repair decides nothing that is worth a record");
                 let whole = admitted.whole();
                 (Some((admitted.into_request(), whole)), response)

@@ -1,0 +1,25 @@
+//! ShareGroupHeartbeat: not served yet.
+
+use schloss_wire::ErrorCode;
+use schloss_wire::messages::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
+
+use crate::admission::{TopicNames, Verdict};
+use crate::judge::Judge;
+
+pub(super) fn admit(
+    request: ShareGroupHeartbeatRequest,
+    version: i16,
+    _judge: &mut Judge<'_>,
+    _topics: &dyn TopicNames,
+) -> Verdict {
+    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+}
+
+pub(super) fn refuse(
+    _request: &ShareGroupHeartbeatRequest,
+    _version: i16,
+    _code: ErrorCode,
+    _message: Option<&str>,
+) -> ShareGroupHeartbeatResponse {
+    ShareGroupHeartbeatResponse::default()
+}
