@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schloss_gate::{Features, Offer};
 use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::Metadata;
+use schloss_wire::Api;
 use thiserror::Error;
 
 use crate::directories::DirectoryError;
+use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
 
@@ -87,6 +90,7 @@ pub struct Broker {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) offer: Arc<Offer>,
     /// Held while topics are created, changed or deleted, so that disk and metadata change as one.
     pub(crate) topology: Arc<tokio::sync::Mutex<()>>,
 }
@@ -109,7 +113,10 @@ impl Broker {
         let groups = Groups::open_with(&config.data_dir.join("groups"), flusher, config.groups.clone())?;
         // Offsets of topics that were deleted just before a crash.
         groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
+        let ranges = APIS.iter().copied().map(Api::range);
+        let offer = Offer::new(ranges, Features::default(), snapshot.cluster_id(), Some(config.node_id));
         Ok(Arc::new(Self {
+            offer: Arc::new(offer),
             config: Arc::new(config),
             metadata,
             partitions: Arc::new(partitions),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use schloss_gate::{Caller, Engine, Outcome};
+use schloss_gate::{Caller, Engine, EngineSession, Entrance, Offer, Outcome};
 use schloss_policy::{Admitted, TopicNames, refuse};
-use schloss_wire::{Api, ErrorCode, Request};
+use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
     create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
@@ -17,7 +17,7 @@ use crate::broker::Broker;
 use crate::reply::ready;
 
 /// What the broker serves.
-const APIS: &[Api] = &[
+pub(crate) const APIS: &[Api] = &[
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -42,7 +42,22 @@ const APIS: &[Api] = &[
 ];
 
 impl Engine for Broker {
-    fn call(&self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+    fn offer(&self, _: &Entrance) -> Arc<Offer> {
+        Arc::clone(&self.offer)
+    }
+
+    fn open(&self, _: &Entrance, _: &Principal) -> Box<dyn EngineSession> {
+        Box::new(self.clone())
+    }
+
+    fn topics(&self) -> Arc<dyn TopicNames> {
+        // The store itself and not its snapshot: the gate asks once and has to see later topics.
+        Arc::clone(&self.metadata) as Arc<dyn TopicNames>
+    }
+}
+
+impl EngineSession for Broker {
+    fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
         match request.into_request() {
             Request::Produce(request) => produce::call(self, caller, request),
             Request::Fetch(request) => fetch::call(self, caller, request),
@@ -70,14 +85,5 @@ impl Engine for Broker {
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),
         }
-    }
-
-    fn topics(&self) -> Arc<dyn TopicNames> {
-        // The store itself and not its snapshot: the gate asks once and has to see later topics.
-        Arc::clone(&self.metadata) as Arc<dyn TopicNames>
-    }
-
-    fn apis(&self) -> &'static [Api] {
-        APIS
     }
 }

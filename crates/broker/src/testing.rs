@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use schloss_gate::{Caller, Engine as _, Outcome};
+use schloss_gate::{Caller, Engine as _, EngineSession as _, Outcome};
 use schloss_log::{Disk, Flusher, LogConfig, OsDisk};
 use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, Admitted, DecisionCache, Judge, Subject, Verdict, admit};
@@ -101,7 +101,7 @@ impl House {
             Verdict::Admitted(admitted, repair) => (admitted, repair),
             Verdict::Refused(response) => return Outcome::Reply(response),
         };
-        let outcome = self.broker.call(caller(version), admitted).await;
+        let outcome = Broker::clone(&self.broker).call(caller(version), admitted).await;
         match outcome {
             Outcome::Reply(mut response) => {
                 repair.apply(&mut response, &mut judge, &*topics);
@@ -167,6 +167,7 @@ pub(crate) fn caller(api_version: i16) -> Caller {
         connection_id: 1,
         listener: LISTENER.into(),
         api_version,
+        correlation_id: 1,
     }
 }
 

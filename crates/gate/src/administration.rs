@@ -5,39 +5,73 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
 use schloss_policy::{Admitted, Decision, DecisionCache, Repair, Subject, refuse};
-use schloss_wire::ErrorCode;
+use schloss_wire::{ErrorCode, Response};
 
 use crate::audit_trail::{Origin, decided};
 use crate::changes::{self, Change};
 use crate::house::House;
-use crate::{Outcome, security_apis};
+use crate::{EngineSession, Forward, Outcome, security_apis};
 
 /// Told to a client whose change was made but can't be accounted for.
 const UNRECORDED: &str = "the change was made, but the audit trail could not be written";
 
-/// Serves an administrative request and records it.
-pub(crate) fn perform(
-    house: Arc<House>,
-    origin: Origin,
-    admitted: Admitted,
-    repair: Repair,
-    decisions: Vec<Decision>,
-) -> BoxFuture<'static, Outcome> {
-    Box::pin(async move {
-        let version = origin.caller.api_version;
+/// An administrative request that was admitted.
+pub(crate) struct Action {
+    pub(crate) origin: Origin,
+    pub(crate) repair: Repair,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl Action {
+    /// Serves it and records it.
+    pub(crate) fn perform(
+        self,
+        house: &Arc<House>,
+        engine: &mut dyn EngineSession,
+        admitted: Admitted,
+    ) -> BoxFuture<'static, Outcome> {
+        let (house, version) = (Arc::clone(house), self.origin.caller.api_version);
         let unrecorded = refuse(admitted.request(), version, ErrorCode::KafkaStorageError, Some(UNRECORDED));
-        let (mut response, changes) = if security_apis::serves(origin.api) {
-            security_apis::change(&house, admitted).await
-        } else {
-            let mut changes = changes::planned(admitted.request());
-            match house.engine.call(origin.caller.clone(), admitted).await {
+        if security_apis::serves(self.origin.api) {
+            return Box::pin(async move {
+                let (response, changes) = security_apis::change(&house, admitted).await;
+                self.conclude(&house, response, changes, unrecorded).await
+            });
+        }
+        let mut changes = changes::planned(admitted.request());
+        let future = engine.call(self.origin.caller.clone(), admitted);
+        Box::pin(async move {
+            let outcome = match future.await {
+                Outcome::Forward(forward) => {
+                    read(forward, &self.origin, house.config.max_request_bytes).await
+                }
+                outcome => outcome,
+            };
+            match outcome {
                 Outcome::Reply(response) => {
                     changes::add_results(&mut changes, &response);
-                    (response, changes)
+                    self.conclude(&house, response, changes, unrecorded).await
                 }
-                other => return other,
+                // Whether it was done is not known; that it was asked for is.
+                other => {
+                    let events = events(&self.origin, changes, &self.decisions);
+                    if let Err(error) = house.audit.record_durably(events).await {
+                        tracing::error!(principal = %self.origin.caller.principal, "{UNRECORDED}: {error}");
+                    }
+                    other
+                }
             }
-        };
+        })
+    }
+
+    async fn conclude(
+        self,
+        house: &House,
+        mut response: Response,
+        changes: Vec<Change>,
+        unrecorded: Response,
+    ) -> Outcome {
+        let Self { origin, repair, decisions } = self;
         let events = events(&origin, changes, &decisions);
         if let Err(error) = house.audit.record_durably(events).await {
             tracing::error!(principal = %origin.caller.principal, "{UNRECORDED}: {error}");
@@ -52,7 +86,18 @@ pub(crate) fn perform(
         let mut judge = house.judge(snapshot.acls(), &subject, &mut cache);
         repair.apply(&mut response, &mut judge, &*house.topics);
         Outcome::Reply(response)
-    })
+    }
+}
+
+async fn read(forward: Forward, origin: &Origin, max_bytes: usize) -> Outcome {
+    let Origin { api, caller, .. } = origin;
+    match forward.into_response(*api, caller.api_version, max_bytes).await {
+        Ok(response) => Outcome::Reply(response),
+        Err(error) => {
+            tracing::warn!(client = %caller.address, "no answer to {} for a client: {error}", api.name());
+            Outcome::Close
+        }
+    }
 }
 
 fn events(origin: &Origin, changes: Vec<Change>, decisions: &[Decision]) -> Vec<Event> {

@@ -1,10 +1,10 @@
 //! `18 ApiVersions`: what the gate and its engine offer (KIP-35, KIP-511, KIP-1242).
 
 use bytes::Bytes;
-use schloss_wire::messages::api_versions_response::ApiVersion;
+use schloss_wire::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use schloss_wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use schloss_wire::{
-    Api, DecodeBudget, DecodeError, ErrorCode, Request, RequestHead, Response, StrBytes, build,
+    Api, ApiRange, DecodeBudget, DecodeError, ErrorCode, Request, RequestHead, Response, StrBytes, build,
 };
 
 /// The APIs that the gate serves itself, whatever the engine.
@@ -20,26 +20,62 @@ pub(crate) const OWN_APIS: [Api; 9] = [
     Api::AlterUserScramCredentials,
 ];
 
-/// The list of what is served, made once.
-pub(crate) struct ApiCatalogue {
-    served: Vec<Api>,
-    ranges: Vec<ApiVersion>,
+/// What is served at an entrance: the APIs with their versions, and who it is that serves them.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    // By API key; none where it is not served.
+    ranges: Vec<Option<ApiRange>>,
+    features: Features,
     cluster_id: String,
-    node_id: i32,
+    node_id: Option<i32>,
 }
 
-impl ApiCatalogue {
-    pub(crate) fn new(engine: &[Api], cluster_id: String, node_id: i32) -> Self {
-        let mut served: Vec<Api> = engine.iter().copied().chain(OWN_APIS).collect();
-        served.sort_unstable();
-        served.dedup();
-        let ranges = served.iter().copied().map(advertised).collect();
-        Self { served, ranges, cluster_id, node_id }
+/// The features that a cluster supports and has agreed on (KIP-584).
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// Version ranges that the broker supports.
+    pub supported: Vec<SupportedFeatureKey>,
+    /// Version levels in force in the cluster.
+    pub finalized: Vec<FinalizedFeatureKey>,
+    /// The epoch of what is in force; -1 when unknown.
+    pub finalized_epoch: i64,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { supported: Vec::new(), finalized: Vec::new(), finalized_epoch: -1 }
+    }
+}
+
+impl Offer {
+    /// The offer of an engine that serves `ranges`; the gate's own APIs are added. `node_id` is the broker that
+    /// is meant here (`None` where any will do), compared as `cluster_id` is with what an ApiVersions v5
+    /// request names (KIP-1242).
+    #[must_use]
+    pub fn new(
+        ranges: impl IntoIterator<Item = ApiRange>,
+        features: Features,
+        cluster_id: &str,
+        node_id: Option<i32>,
+    ) -> Self {
+        let own = OWN_APIS.into_iter().map(Api::range);
+        let mut table = Vec::new();
+        for range in ranges.into_iter().filter(|range| !OWN_APIS.contains(&range.api)).chain(own) {
+            // Keys are small and known: `Api` has no other.
+            let index = usize::from(range.api.key().unsigned_abs());
+            if table.len() <= index {
+                table.resize(index + 1, None);
+            }
+            table[index] = Some(range);
+        }
+        Self { ranges: table, features, cluster_id: cluster_id.to_owned(), node_id }
     }
 
-    /// Whether requests of this API are served at all.
-    pub(crate) fn serves(&self, api: Api) -> bool {
-        self.served.binary_search(&api).is_ok()
+    /// Whether requests of this API and version are served.
+    #[must_use]
+    pub fn serves(&self, api: Api, version: i16) -> bool {
+        let range = self.ranges.get(usize::from(api.key().unsigned_abs())).copied().flatten();
+        range.is_some_and(|range| (range.min..=range.max).contains(&version))
     }
 
     /// Answers a request, of whatever version. Returns the answer and the version to encode it in.
@@ -51,7 +87,7 @@ impl ApiCatalogue {
             // A client of the future reads version 0 and asks again within the range it finds there.
             let response = build!(ApiVersionsResponse {
                 error_code: ErrorCode::UnsupportedVersion.code(),
-                api_keys: vec![advertised(Api::ApiVersions)],
+                api_keys: vec![advertised(Api::ApiVersions.range())],
             });
             return Ok((response.into(), 0));
         }
@@ -60,8 +96,16 @@ impl ApiCatalogue {
             Request::ApiVersions(request) => self.objection(&request, head.api_version),
             _ => ErrorCode::InvalidRequest,
         };
-        let api_keys = if error == ErrorCode::None { self.ranges.clone() } else { Vec::new() };
-        let response = build!(ApiVersionsResponse { error_code: error.code(), api_keys });
+        if error != ErrorCode::None {
+            let response = build!(ApiVersionsResponse { error_code: error.code() });
+            return Ok((response.into(), head.api_version));
+        }
+        let response = build!(ApiVersionsResponse {
+            api_keys: self.ranges.iter().flatten().copied().map(advertised).collect(),
+            supported_features: self.features.supported.clone(),
+            finalized_features: self.features.finalized.clone(),
+            finalized_features_epoch: self.features.finalized_epoch,
+        });
         Ok((response.into(), head.api_version))
     }
 
@@ -73,19 +117,19 @@ impl ApiCatalogue {
         }
         let other_cluster =
             request.cluster_id.as_ref().is_some_and(|id: &StrBytes| id.as_str() != self.cluster_id);
-        if other_cluster || (request.node_id != -1 && request.node_id != self.node_id) {
+        let other_node = self.node_id.is_some_and(|id| request.node_id != -1 && request.node_id != id);
+        if other_cluster || other_node {
             return ErrorCode::RebootstrapRequired;
         }
         ErrorCode::None
     }
 }
 
-fn advertised(api: Api) -> ApiVersion {
-    let range = api.range();
+fn advertised(range: ApiRange) -> ApiVersion {
     // librdkafka takes a minimum above 0 for a broker that lacks message formats it needs (KAFKA-18659).
     // Kafka advertises 0 as well, and refuses the versions that it does not have.
-    let min = if api == Api::Produce { 0 } else { range.min };
-    build!(ApiVersion { api_key: api.key(), min_version: min, max_version: range.max })
+    let min = if range.api == Api::Produce { 0 } else { range.min };
+    build!(ApiVersion { api_key: range.api.key(), min_version: min, max_version: range.max })
 }
 
 /// The grammar of KIP-511: letters, digits, dots and dashes, with a letter or digit at both ends.
@@ -103,8 +147,9 @@ mod tests {
 
     use super::*;
 
-    fn catalogue() -> ApiCatalogue {
-        ApiCatalogue::new(&[Api::Produce, Api::Metadata], "cluster-1".to_owned(), 7)
+    fn offer() -> Offer {
+        let ranges = [Api::Produce, Api::Metadata].map(Api::range);
+        Offer::new(ranges, Features::default(), "cluster-1", Some(7))
     }
 
     fn ask(version: i16, request: ApiVersionsRequest) -> (ApiVersionsResponse, i16) {
@@ -120,7 +165,7 @@ mod tests {
             head.extend_from_slice(&[0]);
         }
         let (head, _) = RequestHead::parse(head.freeze()).unwrap();
-        match catalogue().answer(&head, body.freeze()).unwrap() {
+        match offer().answer(&head, body.freeze()).unwrap() {
             (Response::ApiVersions(response), version) => (response, version),
             (other, _) => panic!("{other:?}"),
         }

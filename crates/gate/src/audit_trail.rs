@@ -1,7 +1,7 @@
 //! From what the gate saw to events of the audit trail.
 
 use schloss_audit::{Event, EventKind};
-use schloss_identity::Mechanism;
+use schloss_identity::{Authenticated, Mechanism};
 use schloss_policy::{Decision, Reason, ResourceType};
 use schloss_wire::{Api, ErrorCode, RequestHead};
 
@@ -15,7 +15,6 @@ pub(crate) struct Origin {
     pub(crate) caller: Caller,
     pub(crate) mechanism: Mechanism,
     pub(crate) api: Api,
-    pub(crate) correlation_id: i32,
 }
 
 /// Something about a connection whose peer is not known: `method` says in which part of the gate.
@@ -46,15 +45,17 @@ pub(crate) fn refused(peer: &Peer, refusal: Refusal) -> Event {
 }
 
 /// Somebody proved who they are.
-pub(crate) fn logged_in(session: &Session) -> Event {
-    with_session(session, Event::authentication("kafka.SaslAuthenticate"))
+pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
+    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate"))
 }
 
 /// Adds who and from where.
 pub(crate) fn with_session(session: &Session, event: Event) -> Event {
-    at(session.peer(), event)
-        .principal(session.proof().principal().as_str())
-        .mechanism(session.proof().mechanism().name())
+    with_proof(session.peer(), session.proof(), event)
+}
+
+fn with_proof(peer: &Peer, proof: &Authenticated, event: Event) -> Event {
+    at(peer, event).principal(proof.principal().as_str()).mechanism(proof.mechanism().name())
 }
 
 impl Origin {
@@ -89,7 +90,7 @@ impl Origin {
             .connection_id(caller.connection_id.to_string())
             .client_id(&*caller.client_id)
             .api_version(caller.api_version)
-            .correlation_id(self.correlation_id)
+            .correlation_id(caller.correlation_id)
     }
 }
 

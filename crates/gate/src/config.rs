@@ -24,8 +24,6 @@ pub struct ListenerConfig {
 pub struct GateConfig {
     /// The ports.
     pub listeners: Vec<ListenerConfig>,
-    /// The id of this node, compared with the one an ApiVersions v5 request may name (KIP-1242).
-    pub node_id: i32,
     /// Largest request after authentication, in bytes (`socket.request.max.bytes` of Kafka).
     pub max_request_bytes: usize,
     /// Bytes of large requests that all connections together may hold at once; over it, reading waits
@@ -70,7 +68,6 @@ impl GateConfig {
     pub fn new(listeners: Vec<ListenerConfig>) -> Self {
         Self {
             listeners,
-            node_id: 1,
             max_request_bytes: 100 << 20,
             max_buffered_bytes: 512 << 20,
             max_in_flight: 64,

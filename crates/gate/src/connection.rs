@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use schloss_identity::Authenticated;
 use schloss_wire::{DecodeBudget, ErrorCode};
 use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -23,6 +24,7 @@ use crate::sasl::{Refusal, Stage, Turn};
 use crate::serving::Serving;
 use crate::session::{Peer, Session};
 use crate::socket::Socket;
+use crate::{Entrance, Offer};
 
 /// Requests of one connection before it has to be authenticated: a client needs four.
 const STRANGER_REQUESTS_MAX: usize = 16;
@@ -101,8 +103,18 @@ async fn enter(
         }
     };
     let mut reader = FrameReader::new(DecodeBudget::Unauthenticated.max_frame_bytes());
-    let session = authenticate(house, &mut stream, &mut reader, peer).await?;
-    Ok(Serving::new(house, stream, reader, session))
+    let entrance = entrance(&stream, peer).map_err(gone)?;
+    let offer = house.engine.offer(&entrance);
+    let proof = authenticate(house, &mut stream, &mut reader, peer, &offer).await?;
+    let engine = house.engine.open(&entrance, proof.principal());
+    Ok(Serving::new(house, stream, reader, Session::new(proof, Arc::clone(peer), offer, engine)))
+}
+
+fn entrance(stream: &TlsStream<Socket>, peer: &Peer) -> io::Result<Entrance> {
+    let (socket, tls) = stream.get_ref();
+    // rustls gives it in lower case.
+    let server_name = tls.server_name().map(Arc::from);
+    Ok(Entrance { listener: Arc::clone(&peer.listener), port: socket.local_port()?, server_name })
 }
 
 async fn handshake(
@@ -141,8 +153,9 @@ async fn authenticate(
     house: &House,
     stream: &mut TlsStream<Socket>,
     reader: &mut FrameReader,
-    peer: &Arc<Peer>,
-) -> Result<Session, Turned> {
+    peer: &Peer,
+    offer: &Offer,
+) -> Result<Authenticated, Turned> {
     let limit = house.config.authentication_timeout;
     let deadline = Instant::now() + limit;
     let late = || {
@@ -153,16 +166,15 @@ async fn authenticate(
     for _ in 0..STRANGER_REQUESTS_MAX {
         let next = timeout_at(deadline, next_frame(house, stream, reader, peer)).await;
         let frame = next.map_err(|_| late())??;
-        let answer = match stage.step(frame, &house.door(peer)) {
+        let answer = match stage.step(frame, &house.door(peer, offer)) {
             Turn::Answer(answer, next) => {
                 stage = next;
                 answer
             }
             Turn::Admit(answer, proof) => {
-                let session = Session::new(proof, Arc::clone(peer));
-                house.audit.record(audit_trail::logged_in(&session)).await;
+                house.audit.record(audit_trail::logged_in(peer, &proof)).await;
                 timeout_at(deadline, send(stream, &answer)).await.map_err(|_| late())?.map_err(gone)?;
-                return Ok(session);
+                return Ok(proof);
             }
             Turn::Refuse(answer, refusal) => {
                 return Err(turn_away(house, stream, peer, answer.as_deref(), refusal).await);

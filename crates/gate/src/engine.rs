@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schloss_policy::{Admitted, TopicNames};
-use schloss_wire::{Api, Principal, Response};
+use schloss_wire::{Principal, Response};
+
+use crate::{Forward, Offer};
 
 /// Who sent a request, proven by an authentication, and how it came.
 #[derive(Clone, Debug)]
@@ -22,6 +24,19 @@ pub struct Caller {
     pub listener: Arc<str>,
     /// The version the request was sent in; the answer is encoded in the same one.
     pub api_version: i16,
+    /// The number that the client gave the request; an answer that is forwarded has to carry it.
+    pub correlation_id: i32,
+}
+
+/// Where a connection came in. An engine of several brokers tells by it which one was meant.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// The name of the listener.
+    pub listener: Arc<str>,
+    /// The port that was connected to.
+    pub port: u16,
+    /// The host name that the client asked for in TLS (SNI), in lower case; none if it named an address.
+    pub server_name: Option<Arc<str>>,
 }
 
 /// How an engine ends a request.
@@ -29,25 +44,34 @@ pub struct Caller {
 pub enum Outcome {
     /// The answer, of the same API as the request.
     Reply(Response),
+    /// The answer as another server made it, of the same API and version as the request.
+    Forward(Forward),
     /// Nothing is sent: a produce request with `acks=0`.
     NoReply,
     /// The connection is closed after the answers before it: Kafka's way of telling an `acks=0` producer of
-    /// an error.
+    /// an error, and what a client sees of a broker that went away.
     Close,
 }
 
-/// The machine behind the gate: it sees admitted requests only.
+/// The machine behind the gate.
 pub trait Engine: Send + Sync + 'static {
+    /// What is served at this entrance, now. Asked once for each connection.
+    fn offer(&self, entrance: &Entrance) -> Arc<Offer>;
+
+    /// Begins to serve a connection whose peer is authenticated as `principal`.
+    fn open(&self, entrance: &Entrance, principal: &Principal) -> Box<dyn EngineSession>;
+
+    /// Resolves topic ids before a request is authorized. Asked for once: it has to know of later changes.
+    fn topics(&self) -> Arc<dyn TopicNames>;
+}
+
+/// One connection, as the engine sees it: admitted requests only.
+pub trait EngineSession: Send {
     /// Serves one request.
     ///
-    /// Order-sensitive work (an append) is done before this returns; waiting is done in the future. Requests
-    /// of one connection are called in the order they came. The future may be dropped before it ends when the
-    /// peer of a `Fetch`, `JoinGroup` or `SyncGroup` is gone; every other one is polled to its end.
-    fn call(&self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome>;
-
-    /// Resolves topic ids before a request is authorized.
-    fn topics(&self) -> Arc<dyn TopicNames>;
-
-    /// The APIs that the engine serves. The gate itself adds 17, 18, 29 to 31, 36, 50 and 51.
-    fn apis(&self) -> &'static [Api];
+    /// Order-sensitive work (an append, or putting a request into a queue) is done before this returns; waiting
+    /// is done in the future. Requests are called in the order they came, and their futures are polled in that
+    /// order. A future may be dropped before it ends when the peer of a `Fetch`, `ShareFetch`, `JoinGroup` or
+    /// `SyncGroup` is gone; every other one is polled to its end.
+    fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome>;
 }

@@ -10,7 +10,7 @@ use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, DecisionCache, Judge, Subject, TopicNames};
 use tokio::sync::watch;
 
-use crate::api_versions::ApiCatalogue;
+use crate::api_versions::Offer;
 use crate::limits::Limits;
 use crate::memory::FrameMemory;
 use crate::sasl::Door;
@@ -31,7 +31,6 @@ pub(crate) struct House {
     pub(crate) topics: Arc<dyn TopicNames>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) audit: Audit,
-    pub(crate) catalogue: ApiCatalogue,
     pub(crate) limits: Arc<Limits>,
     /// For frames of authenticated connections.
     pub(crate) memory: FrameMemory,
@@ -52,7 +51,6 @@ impl House {
         closing: watch::Receiver<bool>,
     ) -> Self {
         let snapshot = metadata.snapshot();
-        let catalogue = ApiCatalogue::new(engine.apis(), snapshot.cluster_id().to_string(), config.node_id);
         let limits = Limits::new(
             config.max_connections,
             config.max_connections_per_address,
@@ -67,7 +65,6 @@ impl House {
             engine,
             metadata,
             audit,
-            catalogue,
             limits,
             closing,
             connections: AtomicU64::new(0),
@@ -98,10 +95,10 @@ impl House {
     }
 
     /// What an authentication of `peer` needs, as of now.
-    pub(crate) fn door<'a>(&'a self, peer: &'a Peer) -> Door<'a> {
+    pub(crate) fn door<'a>(&'a self, peer: &'a Peer, offer: &'a Offer) -> Door<'a> {
         Door {
             mechanisms: &peer.mechanisms,
-            catalogue: &self.catalogue,
+            offer,
             credentials: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),
             nonces: &OsNonce,

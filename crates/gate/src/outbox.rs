@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ const SLICES: usize = 32;
 /// The writing half of a connection.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    frames: VecDeque<BytesMut>,
+    frames: VecDeque<Bytes>,
     bytes: usize,
     flush_due: bool,
     // When the peer last took something, while something is due.
@@ -26,7 +26,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn push(&mut self, frame: BytesMut) {
+    pub(crate) fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
     }
@@ -131,7 +131,7 @@ mod tests {
         let (mut near, mut far) = tokio::io::duplex(3);
         let mut outbox = Outbox::default();
         for part in ["one", "two ", "three"] {
-            outbox.push(BytesMut::from(part.as_bytes()));
+            outbox.push(Bytes::from_static(part.as_bytes()));
         }
         let reading = async {
             let mut all = String::new();
@@ -151,7 +151,7 @@ mod tests {
     async fn a_peer_that_does_not_read_stalls_the_outbox() {
         let (mut near, _far) = tokio::io::duplex(2);
         let mut outbox = Outbox::default();
-        outbox.push(BytesMut::from(&b"more than two"[..]));
+        outbox.push(Bytes::from_static(b"more than two"));
         let pending = futures_util::poll!(std::pin::pin!(drain(&mut outbox, &mut near)));
         assert!(pending.is_pending());
         let now = Instant::now();

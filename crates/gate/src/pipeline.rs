@@ -1,11 +1,12 @@
 //! The one way of every request of a session: decode, decide, serve, repair, record, encode.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
 use schloss_policy::{Admitted, Decision, Repair, Verdict, admit, is_administrative, refuse};
@@ -13,10 +14,12 @@ use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{Api, DecodeBudget, ErrorCode, Request, RequestHead, Response, build};
 
 use crate::Outcome;
-use crate::administration;
+use crate::administration::Action;
 use crate::audit_trail::Origin;
+use crate::forward::Collected;
 use crate::house::House;
 use crate::memory::FramePermit;
+use crate::passing::Passing;
 use crate::sasl::describe;
 use crate::security_apis;
 use crate::session::Session;
@@ -51,6 +54,17 @@ pub(crate) struct InFlight {
 enum Work {
     Ready(Option<Outcome>),
     Waiting(BoxFuture<'static, Outcome>),
+    Collecting(Collected),
+}
+
+/// What a request comes to on the wire.
+pub(crate) enum Done {
+    /// It has no answer.
+    Nothing,
+    /// A whole frame.
+    Frame(Bytes),
+    /// A frame that comes in pieces.
+    Pieces(Passing),
 }
 
 /// Why a connection can't go on.
@@ -63,7 +77,7 @@ pub(crate) struct Broken {
 pub(crate) struct Incoming {
     pub(crate) head: RequestHead,
     body: Bytes,
-    bytes: usize,
+    frame: Bytes,
     permit: Option<FramePermit>,
 }
 
@@ -71,11 +85,10 @@ impl Incoming {
     /// # Errors
     /// The frame does not begin with a request header.
     pub(crate) fn parse(frame: Bytes, permit: Option<FramePermit>) -> Result<Self, Broken> {
-        let bytes = frame.len();
-        let (head, body) = RequestHead::parse(frame).map_err(|error| {
+        let (head, body) = RequestHead::parse(frame.clone()).map_err(|error| {
             Broken::new(ErrorCode::InvalidRequest, format!("malformed request header: {error}"))
         })?;
-        Ok(Self { head, body, bytes, permit })
+        Ok(Self { head, body, frame, permit })
     }
 
     /// Whether it may be handed to the engine while earlier ones of its kind are still there.
@@ -87,7 +100,7 @@ impl Incoming {
 impl InFlight {
     /// Whether its answer is of use to nobody once its peer is gone.
     pub(crate) const fn is_cancellable(&self) -> bool {
-        matches!(self.origin.api, Api::Fetch | Api::JoinGroup | Api::SyncGroup)
+        matches!(self.origin.api, Api::Fetch | Api::ShareFetch | Api::JoinGroup | Api::SyncGroup)
     }
 
     /// Whether a later produce request may go to the engine before this one is answered.
@@ -95,12 +108,39 @@ impl InFlight {
         matches!(self.origin.api, Api::Produce)
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Outcome> {
+        if let Work::Waiting(future) = &mut self.work {
+            match ready!(Pin::new(future).poll(cx)) {
+                Outcome::Forward(forward) if self.is_read() => match Collected::begin(forward, max_bytes) {
+                    Ok(collected) => self.work = Work::Collecting(collected),
+                    Err(error) => return Poll::Ready(self.unreadable(&error)),
+                },
+                outcome => return Poll::Ready(outcome),
+            }
+        }
         match &mut self.work {
             // A second poll after the end can't happen: the caller takes the request out of its queue.
             Work::Ready(outcome) => Poll::Ready(outcome.take().unwrap_or(Outcome::Close)),
-            Work::Waiting(future) => Pin::new(future).poll(cx),
+            Work::Waiting(_) => Poll::Pending,
+            Work::Collecting(collected) => {
+                let response = ready!(collected.poll(cx, self.origin.api, self.version, max_bytes));
+                Poll::Ready(match response {
+                    Ok(response) => Outcome::Reply(response),
+                    Err(error) => self.unreadable(&error),
+                })
+            }
         }
+    }
+
+    /// Whether its answer has to be decoded, because something is added to it, taken out or counted.
+    fn is_read(&self) -> bool {
+        self.carried.is_some() || self.repair.as_ref().is_some_and(|repair| !repair.is_nothing())
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Outcome {
+        let api = self.origin.api.name();
+        tracing::warn!(client = %self.origin.caller.address, "no answer to {api} for a client: {error}");
+        Outcome::Close
     }
 
     /// Which request this is, for a record about its failure.
@@ -121,12 +161,13 @@ impl Pipeline<'_> {
     /// # Errors
     /// The request can't be answered in a form that its sender would understand.
     pub(crate) fn begin(&mut self, incoming: Incoming) -> Result<InFlight, Broken> {
-        let Incoming { head, body, bytes, permit } = incoming;
+        let Incoming { head, body, frame, permit } = incoming;
+        let bytes = frame.len();
         let unsupported =
             || Broken::new(ErrorCode::UnsupportedVersion, format!("{} is not served", describe(&head)));
         let api = Api::from_key(head.api_key).ok_or_else(unsupported)?;
         if api == Api::ApiVersions {
-            let answered = self.house.catalogue.answer(&head, body);
+            let answered = self.session.offer.answer(&head, body);
             let (response, version) = answered.map_err(|error| Broken::malformed(&head, &error))?;
             let ready = self.ready(&head, api, Outcome::Reply(response));
             return Ok(InFlight { version, bytes, ..ready });
@@ -139,7 +180,7 @@ impl Pipeline<'_> {
             .map_err(|error| Broken::malformed(&head, &error))?;
         let in_flight = match self.refused_at_once(&head, &request) {
             Some(response) => self.ready(&head, api, Outcome::Reply(response)),
-            None => self.decide(&head, request),
+            None => self.decide(&head, request, frame),
         };
         Ok(InFlight { bytes, _permit: permit, ..in_flight })
     }
@@ -148,18 +189,18 @@ impl Pipeline<'_> {
     ///
     /// # Errors
     /// The connection has to be closed, for a reason worth recording if there is one.
-    pub(crate) fn finish(
-        &mut self,
-        done: InFlight,
-        outcome: Outcome,
-    ) -> Result<Option<BytesMut>, Option<Broken>> {
+    pub(crate) fn finish(&mut self, done: InFlight, outcome: Outcome) -> Result<Done, Option<Broken>> {
         let mut response = match outcome {
             Outcome::Close => return Err(None),
+            Outcome::Forward(_) if done.closes => return Err(None),
+            Outcome::Forward(forward) => {
+                return Ok(Done::Pieces(Passing::new(forward, done.origin.api, done.version)));
+            }
             Outcome::NoReply => {
                 if let Some(carried) = done.carried {
                     self.sums.produced(carried, None, &*self.house.topics);
                 }
-                return if done.closes { Err(None) } else { Ok(None) };
+                return if done.closes { Err(None) } else { Ok(Done::Nothing) };
             }
             Outcome::Reply(_) if done.closes => return Err(None),
             Outcome::Reply(response) => response,
@@ -182,8 +223,8 @@ impl Pipeline<'_> {
             (Response::Fetch(answer), _) => self.sums.fetched(answer, &*self.house.topics),
             _ => {}
         }
-        let encoded = response.encode_frame(done.origin.correlation_id, done.version);
-        encoded.map(Some).map_err(|error| {
+        let encoded = response.encode_frame(done.origin.caller.correlation_id, done.version);
+        encoded.map(|frame| Done::Frame(frame.freeze())).map_err(|error| {
             let words = format!("the answer to {} can't be encoded: {error}", done.origin.api.name());
             Some(Broken::new(ErrorCode::UnknownServerError, words))
         })
@@ -206,7 +247,7 @@ impl Pipeline<'_> {
                     build!(SaslAuthenticateResponse { error_code, error_message: Some(words.into()) }).into(),
                 )
             }
-            _ if !self.house.catalogue.serves(api) => {
+            _ if !self.session.offer.serves(api, head.api_version) => {
                 Some(refuse(request, head.api_version, ErrorCode::UnsupportedVersion, None))
             }
             _ if is_administrative(api) && !self.house.audit.is_writable() => {
@@ -220,7 +261,7 @@ impl Pipeline<'_> {
         }
     }
 
-    fn decide(&mut self, head: &RequestHead, request: Request) -> InFlight {
+    fn decide(&mut self, head: &RequestHead, request: Request, frame: Bytes) -> InFlight {
         let api = request.api();
         let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
         let snapshot = self.house.metadata.snapshot();
@@ -234,7 +275,8 @@ impl Pipeline<'_> {
                 let outcome = if is_unanswered { Outcome::Close } else { Outcome::Reply(response) };
                 InFlight::new(origin, Work::Ready(Some(outcome)))
             }
-            Verdict::Admitted(admitted, repair) => {
+            Verdict::Admitted(mut admitted, repair) => {
+                admitted.remember_frame(frame);
                 let closes = is_unanswered && !admitted.whole();
                 let in_flight = self.call(origin, admitted, repair, decisions);
                 InFlight { closes, ..in_flight }
@@ -242,10 +284,16 @@ impl Pipeline<'_> {
         }
     }
 
-    fn call(&self, origin: Origin, admitted: Admitted, repair: Repair, decisions: Vec<Decision>) -> InFlight {
+    fn call(
+        &mut self,
+        origin: Origin,
+        admitted: Admitted,
+        repair: Repair,
+        decisions: Vec<Decision>,
+    ) -> InFlight {
         if is_administrative(origin.api) {
-            let future =
-                administration::perform(Arc::clone(self.house), origin.clone(), admitted, repair, decisions);
+            let action = Action { origin: origin.clone(), repair, decisions };
+            let future = action.perform(self.house, &mut *self.session.engine, admitted);
             return InFlight::new(origin, Work::Waiting(future));
         }
         if security_apis::serves(origin.api) {
@@ -257,7 +305,7 @@ impl Pipeline<'_> {
             Request::Produce(produce) => Some(Carried::by(produce)),
             _ => None,
         };
-        let future = self.house.engine.call(origin.caller.clone(), admitted);
+        let future = self.session.engine.call(origin.caller.clone(), admitted);
         InFlight { repair: Some(repair), carried, ..InFlight::new(origin, Work::Waiting(future)) }
     }
 
@@ -266,12 +314,7 @@ impl Pipeline<'_> {
     }
 
     fn origin(&mut self, head: &RequestHead, api: Api) -> Origin {
-        Origin {
-            caller: self.session.caller(head.client_id(), head.api_version),
-            mechanism: self.session.proof().mechanism(),
-            api,
-            correlation_id: head.correlation_id,
-        }
+        Origin { caller: self.session.caller(head), mechanism: self.session.proof().mechanism(), api }
     }
 
     fn record_denials(&mut self, origin: &Origin, decisions: &[Decision]) {

@@ -15,12 +15,12 @@ use schloss_wire::{
     Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Request, RequestHead, Response, build,
 };
 
-use crate::api_versions::ApiCatalogue;
+use crate::api_versions::Offer;
 
 /// What the states need to know about the house.
 pub(crate) struct Door<'a> {
     pub(crate) mechanisms: &'a [Mechanism],
-    pub(crate) catalogue: &'a ApiCatalogue,
+    pub(crate) offer: &'a Offer,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) fake_salts: Arc<FakeSaltKey>,
     pub(crate) nonces: &'a dyn NonceSource,
@@ -85,7 +85,7 @@ impl Stage {
 
 fn greet(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
     match Api::from_key(head.api_key) {
-        Some(Api::ApiVersions) => match door.catalogue.answer(&head, body) {
+        Some(Api::ApiVersions) => match door.offer.answer(&head, body) {
             Ok((response, version)) => answer(&response, &head, version, Stage::Greeting),
             Err(error) => Turn::Refuse(None, Refusal::malformed("ApiVersions request", &error, Some(head))),
         },

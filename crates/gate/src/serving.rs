@@ -21,7 +21,8 @@ use crate::frames::{FrameReader, Split};
 use crate::house::House;
 use crate::memory::FramePermit;
 use crate::outbox::Outbox;
-use crate::pipeline::{Broken, InFlight, Incoming, Pipeline};
+use crate::passing::Passing;
+use crate::pipeline::{Broken, Done, InFlight, Incoming, Pipeline};
 use crate::session::Session;
 use crate::socket::Socket;
 use crate::traffic::TrafficSums;
@@ -42,6 +43,8 @@ pub(crate) struct Serving {
     memory: Option<BoxFuture<'static, Option<FramePermit>>>,
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
+    // The answer before those in flight, of which a part is out.
+    passing: Option<Passing>,
     events: Vec<Event>,
     sums: TrafficSums,
     clock: Interval,
@@ -94,6 +97,7 @@ impl Serving {
             memory: None,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
+            passing: None,
             events: Vec::new(),
             sums: TrafficSums::new(),
             clock,
@@ -150,6 +154,7 @@ impl Serving {
             }
             self.write(cx);
             if let Some(ending) = self.ending
+                && (self.passing.is_none() || ending == Ending::Deaf)
                 && self.in_flight.is_empty()
                 && (ending == Ending::Deaf || self.outbox.is_empty())
             {
@@ -190,9 +195,10 @@ impl Serving {
         }
         // As in Kafka one request of a connection is served at a time. Produce requests may follow each other
         // into the log at once: their order is settled there, only their durability is waited for.
-        let (in_flight, room) = (&self.in_flight, self.has_room());
+        let (in_flight, passing, room) = (&self.in_flight, &self.passing, self.has_room());
         self.waiting.take_if(|next| {
-            in_flight.is_empty() || (room && next.pipelines() && in_flight.iter().all(InFlight::pipelines))
+            (in_flight.is_empty() && passing.is_none())
+                || (room && next.pipelines() && in_flight.iter().all(InFlight::pipelines))
         })
     }
 
@@ -215,20 +221,49 @@ impl Serving {
 
     /// Takes the answers at the front of the queue that are ready; whether there was one.
     fn finish_some(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut any = false;
-        while let Some(front) = self.in_flight.front_mut() {
-            let Poll::Ready(outcome) = front.poll(cx) else { break };
+        let mut any = self.pass_some(cx);
+        while self.passing.is_none()
+            && let Some(front) = self.in_flight.front_mut()
+        {
+            let Poll::Ready(outcome) = front.poll(cx, self.house.config.max_request_bytes) else { break };
             let Some(done) = self.in_flight.pop_front() else { break };
             any = true;
             self.was_active = true;
             self.in_flight_bytes -= done.bytes;
             match self.pipeline().finish(done, outcome) {
-                Ok(Some(frame)) if !self.muted => self.outbox.push(frame),
-                Ok(_) => {}
+                Ok(_) if self.muted => {}
+                Ok(Done::Nothing) => {}
+                Ok(Done::Frame(frame)) => self.outbox.push(frame),
+                Ok(Done::Pieces(passing)) => {
+                    self.passing = Some(passing);
+                    self.pass_some(cx);
+                }
                 Err(broken) => {
                     // What came after it is not answered, as if the connection had ended right there.
                     self.muted = true;
                     self.break_off(broken);
+                }
+            }
+        }
+        any
+    }
+
+    /// Takes as much as there is of an answer that comes in pieces; whether there was any.
+    fn pass_some(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        while !self.outbox.is_full()
+            && let Some(passing) = &mut self.passing
+        {
+            let Poll::Ready(next) = passing.poll(cx, &mut self.sums, &*self.house.topics) else { break };
+            any = true;
+            self.was_active = true;
+            match next {
+                Ok(Some(bytes)) => self.outbox.push(bytes),
+                Ok(None) => self.passing = None,
+                Err(words) => {
+                    // A part of the frame is out: nothing can follow it.
+                    self.break_off(Some(Broken::new(ErrorCode::NetworkException, words)));
+                    self.peer_is_gone();
                 }
             }
         }
@@ -301,7 +336,11 @@ impl Serving {
         if self.memory.is_none() && self.reader.is_overdue(now, config.frame_timeout) {
             let words = format!("a request was not complete within {:?}", config.frame_timeout);
             self.break_off(Some(Broken::new(ErrorCode::RequestTimedOut, words)));
-        } else if self.in_flight.is_empty() && self.outbox.is_empty() && !self.reader.is_in_a_frame() {
+        } else if self.in_flight.is_empty()
+            && self.passing.is_none()
+            && self.outbox.is_empty()
+            && !self.reader.is_in_a_frame()
+        {
             let idle = now.saturating_duration_since(self.last_active);
             if idle > config.idle_timeout {
                 self.ending = Some(Ending::Orderly);
@@ -328,6 +367,7 @@ impl Serving {
 
     fn peer_is_gone(&mut self) {
         self.waiting = None;
+        self.passing = None;
         self.drop_cancellable();
         self.ending = Some(Ending::Deaf);
     }

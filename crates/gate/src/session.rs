@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use schloss_identity::{Authenticated, Mechanism};
 use schloss_policy::{DecisionCache, Subject};
+use schloss_wire::RequestHead;
 
-use crate::Caller;
+use crate::{Caller, EngineSession, Offer};
 
 /// Where a connection comes from; known before anybody is authenticated.
 pub(crate) struct Peer {
@@ -23,14 +24,24 @@ pub(crate) struct Session {
     peer: Arc<Peer>,
     pub(crate) subject: Subject,
     pub(crate) cache: DecisionCache,
+    /// What its entrance offers.
+    pub(crate) offer: Arc<Offer>,
+    /// Its place in the engine.
+    pub(crate) engine: Box<dyn EngineSession>,
     client_id: Arc<str>,
 }
 
 impl Session {
-    pub(crate) fn new(proof: Authenticated, peer: Arc<Peer>) -> Self {
+    pub(crate) fn new(
+        proof: Authenticated,
+        peer: Arc<Peer>,
+        offer: Arc<Offer>,
+        engine: Box<dyn EngineSession>,
+    ) -> Self {
         let subject =
             Subject { principal: proof.principal().clone(), host: peer.address.ip().to_canonical() };
-        Self { proof, peer, subject, cache: DecisionCache::default(), client_id: Arc::from("") }
+        let cache = DecisionCache::default();
+        Self { proof, peer, subject, cache, offer, engine, client_id: Arc::from("") }
     }
 
     pub(crate) fn proof(&self) -> &Authenticated {
@@ -42,7 +53,8 @@ impl Session {
     }
 
     /// The caller of one request. The client id is kept, since clients send the same one each time.
-    pub(crate) fn caller(&mut self, client_id: &str, api_version: i16) -> Caller {
+    pub(crate) fn caller(&mut self, head: &RequestHead) -> Caller {
+        let client_id = head.client_id();
         if *self.client_id != *client_id {
             self.client_id = Arc::from(client_id);
         }
@@ -52,7 +64,8 @@ impl Session {
             client_id: Arc::clone(&self.client_id),
             connection_id: self.peer.connection_id,
             listener: Arc::clone(&self.peer.listener),
-            api_version,
+            api_version: head.api_version,
+            correlation_id: head.correlation_id,
         }
     }
 }

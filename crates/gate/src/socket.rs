@@ -32,6 +32,11 @@ impl Socket {
         Ok(&self.ahead)
     }
 
+    /// The port that the peer connected to.
+    pub(crate) fn local_port(&self) -> io::Result<u16> {
+        self.stream.local_addr().map(|address| address.port())
+    }
+
     /// What is read ahead now.
     pub(crate) fn peeked(&self) -> &[u8] {
         &self.ahead

@@ -8,7 +8,7 @@ use schloss_audit::{Event, Traffic};
 use schloss_policy::TopicNames;
 use schloss_wire::messages::{FetchResponse, ProduceRequest, ProduceResponse};
 use schloss_wire::records::{BATCH_HEADER_BYTES, BatchHeader};
-use schloss_wire::{StrBytes, Uuid};
+use schloss_wire::{ScannedPartition, ScannedTopic, StrBytes, Uuid};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -85,7 +85,7 @@ impl TrafficSums {
                 }
             }
             if any {
-                self.count(Direction::Produce, topic.key, amount, names);
+                self.count(Direction::Produce, topic.key, 1, amount, names);
             }
         }
     }
@@ -102,9 +102,29 @@ impl TrafficSums {
                 }
             }
             if any {
-                self.count(Direction::Fetch, topic_key(&topic.topic, topic.topic_id), amount, names);
+                self.count(Direction::Fetch, topic_key(&topic.topic, topic.topic_id), 1, amount, names);
             }
         }
+    }
+
+    /// Counts one partition of a fetch answer that passes by as bytes.
+    /// `is_first` of its topic in the answer.
+    pub(crate) fn passed(
+        &mut self,
+        topic: &ScannedTopic,
+        partition: ScannedPartition,
+        is_first: bool,
+        names: &dyn TopicNames,
+    ) {
+        if partition.error_code != 0 {
+            return;
+        }
+        let key = match topic {
+            ScannedTopic::Name(name) => TopicKey::Name(name.clone()),
+            ScannedTopic::Id(id) => TopicKey::Id(*id),
+        };
+        let ScannedPartition { records, bytes, .. } = partition;
+        self.count(Direction::Fetch, key, u64::from(is_first), Amount { records, bytes }, names);
     }
 
     /// Whether the sums have to be written now.
@@ -128,7 +148,14 @@ impl TrafficSums {
             .collect()
     }
 
-    fn count(&mut self, direction: Direction, key: TopicKey, amount: Amount, names: &dyn TopicNames) {
+    fn count(
+        &mut self,
+        direction: Direction,
+        key: TopicKey,
+        requests: u64,
+        amount: Amount,
+        names: &dyn TopicNames,
+    ) {
         let now = OffsetDateTime::now_utc();
         if self.sums.is_empty() {
             self.since = Instant::now();
@@ -142,7 +169,7 @@ impl TrafficSums {
             Some(self.sums.entry((direction, key.1.detached())).or_insert(Sum { topic, traffic }))
         };
         let Some(sum) = sum else { return };
-        sum.traffic.requests += 1;
+        sum.traffic.requests += requests;
         sum.traffic.records += amount.records;
         sum.traffic.bytes += amount.bytes;
         sum.traffic.to = now;

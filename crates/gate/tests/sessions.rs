@@ -631,3 +631,45 @@ async fn secrets_never_reach_the_audit_trail() {
     assert!(!text.contains("hunter2") && !text.contains(common::PASSWORD));
     assert!(house.events().await.iter().all(|event| !message(event).contains("p=")));
 }
+
+#[tokio::test]
+async fn an_answer_in_pieces_is_passed_on_and_counted() {
+    let house = House::open().await;
+    house.allow("alice", Operation::Read, ResourceType::Topic, "passing").await;
+    let mut client = house.login("alice").await;
+    for version in [11, 12] {
+        let Response::Fetch(answer) = client.call(version, fetch("passing")).await else { panic!() };
+        assert_eq!(answer.responses[0].partitions[0].records.as_ref().unwrap().len(), 61);
+        client.ping().await;
+    }
+    // A part is denied, so the answer is read and completed.
+    let mut mixed = fetch("passing");
+    mixed.topics.extend(fetch("secrets").topics);
+    let Response::Fetch(answer) = client.call(12, mixed).await else { panic!() };
+    let errors: Vec<i16> = answer.responses.iter().map(|topic| topic.partitions[0].error_code).collect();
+    assert_eq!(errors, [0, 29]);
+    client.stream.shutdown().await.unwrap();
+    let summed = house.event("the sum", |event| event.kind() == Some(EventKind::Traffic)).await;
+    let traffic = summed.data.traffic.unwrap();
+    assert_eq!((traffic.requests, traffic.records, traffic.bytes), (3, 6, 3 * 61));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_ends_the_connection_and_is_on_record() {
+    let house = House::open().await;
+    let mut client = house.login("admin").await;
+    client.send(12, fetch("passing, broken")).await;
+    assert!(client.receive().await.is_none());
+    house.complaint("broke off").await;
+    house.still_serves().await;
+}
+
+#[tokio::test]
+async fn an_engine_is_told_by_which_name_and_port_a_client_came() {
+    let house = House::open().await;
+    house.login("alice").await.ping().await;
+    let entrances = house.engine.entrances();
+    assert_eq!(entrances[0].port, house.address.port());
+    assert_eq!(entrances[0].server_name.as_deref(), Some("localhost"));
+    assert_eq!(&*entrances[0].listener, "CLIENTS");
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schloss_wire::{Api, ErrorCode, Request, Response, Uuid};
 
 use crate::judge::Judge;
@@ -31,17 +32,18 @@ pub trait TopicNames: Send + Sync {
 ///
 /// ```compile_fail,E0451
 /// let request = schloss_wire::messages::MetadataRequest::default().into();
-/// let admitted = schloss_policy::Admitted { request, whole: true };
+/// let admitted = schloss_policy::Admitted { request, whole: true, frame: None };
 /// ```
 #[derive(Debug)]
 pub struct Admitted {
     request: Request,
     whole: bool,
+    frame: Option<Bytes>,
 }
 
 impl Admitted {
     pub(crate) const fn new(request: Request, whole: bool) -> Self {
-        Self { request, whole }
+        Self { request, whole, frame: None }
     }
 
     /// What may be done.
@@ -56,7 +58,19 @@ impl Admitted {
         self.request
     }
 
-    /// Whether the request is as it came: nothing was taken out or changed, so its bytes could be forwarded.
+    /// Remembers the frame that the request was decoded from, unless it is not as it came.
+    pub fn remember_frame(&mut self, frame: Bytes) {
+        self.frame = Some(frame).filter(|_| self.whole);
+    }
+
+    /// The frame that it came in, from the header on, if nothing was taken out or changed: for an engine that
+    /// hands it on as it is.
+    #[must_use]
+    pub const fn frame(&self) -> Option<&Bytes> {
+        self.frame.as_ref()
+    }
+
+    /// Whether the request is as it came: nothing was taken out or changed.
     #[must_use]
     pub const fn whole(&self) -> bool {
         self.whole

@@ -232,7 +232,6 @@ fn gate_config(config: &Config) -> anyhow::Result<GateConfig> {
     }
     let limits = &config.limits;
     Ok(GateConfig {
-        node_id: config.node_id,
         max_request_bytes: limits.max_request_bytes,
         max_connections: limits.max_connections,
         max_connections_per_address: limits.max_connections_per_address,

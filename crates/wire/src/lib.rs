@@ -7,6 +7,7 @@
 
 mod api;
 mod error_code;
+mod fetch_scan;
 mod frame;
 mod header;
 mod limits;
@@ -15,6 +16,7 @@ pub mod records;
 
 pub use api::{Api, ApiRange, Request, Response};
 pub use error_code::ErrorCode;
+pub use fetch_scan::{FetchScan, ScanError, ScannedPartition, ScannedTopic};
 pub use frame::{FrameError, LENGTH_PREFIX_BYTES, split_frame};
 pub use header::RequestHead;
 pub use limits::DecodeBudget;

@@ -3,19 +3,26 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use schloss_gate::{Caller, Engine, Outcome};
+use schloss_gate::{AnswerBytes, Caller, Engine, EngineSession, Entrance, Features, Forward, Offer, Outcome};
 use schloss_policy::{Admitted, TopicNames, refuse};
+use schloss_wire::messages::fetch_request::FetchTopic;
 use schloss_wire::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use schloss_wire::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use schloss_wire::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse};
-use schloss_wire::{Api, ErrorCode, Request, Response, Uuid, build};
+use schloss_wire::{Api, ErrorCode, Principal, Request, Response, Uuid, build};
 use tokio::sync::oneshot;
 
+#[derive(Clone, Default)]
+pub struct TestEngine(Arc<Shared>);
+
 #[derive(Default)]
-pub struct TestEngine {
+struct Shared {
+    entrances: Mutex<Vec<Entrance>>,
     calls: Mutex<Vec<(Api, Caller)>>,
     /// Each produce request takes one and waits for it; without one it is answered at once.
     holds: Mutex<VecDeque<oneshot::Receiver<()>>>,
@@ -24,23 +31,28 @@ pub struct TestEngine {
 
 impl TestEngine {
     pub fn calls(&self) -> Vec<Api> {
-        self.calls.lock().unwrap().iter().map(|(api, _)| *api).collect()
+        self.0.calls.lock().unwrap().iter().map(|(api, _)| *api).collect()
+    }
+
+    /// Where the connections came in.
+    pub fn entrances(&self) -> Vec<Entrance> {
+        self.0.entrances.lock().unwrap().clone()
     }
 
     pub fn callers(&self) -> Vec<Caller> {
-        self.calls.lock().unwrap().iter().map(|(_, caller)| caller.clone()).collect()
+        self.0.calls.lock().unwrap().iter().map(|(_, caller)| caller.clone()).collect()
     }
 
     /// Makes the next produce request that has no hold yet wait until the sender is used.
     pub fn hold_produce(&self) -> oneshot::Sender<()> {
         let (release, hold) = oneshot::channel();
-        self.holds.lock().unwrap().push_back(hold);
+        self.0.holds.lock().unwrap().push_back(hold);
         release
     }
 
     fn produce(&self, request: &ProduceRequest) -> BoxFuture<'static, Outcome> {
-        let base_offset = self.next_offset.fetch_add(1, Ordering::SeqCst);
-        let hold = self.holds.lock().unwrap().pop_front();
+        let base_offset = self.0.next_offset.fetch_add(1, Ordering::SeqCst);
+        let hold = self.0.holds.lock().unwrap().pop_front();
         let responses = request
             .topic_data
             .iter()
@@ -67,7 +79,7 @@ impl TestEngine {
     }
 
     /// Fetching from the topic `silence` waits for ever, from others it finds one batch of two records.
-    fn fetch(request: &FetchRequest) -> BoxFuture<'static, Outcome> {
+    fn fetch(request: &FetchRequest, caller: &Caller) -> BoxFuture<'static, Outcome> {
         if request.topics.iter().any(|topic| topic.topic.as_str() == "silence") {
             return std::future::pending().boxed();
         }
@@ -89,16 +101,31 @@ impl TestEngine {
             })
             .collect();
         let response: Response = build!(FetchResponse { responses }).into();
+        let passes = |topic: &FetchTopic| topic.topic.as_str().starts_with("passing");
+        if request.topics.iter().any(passes) {
+            let broken = request.topics.iter().any(|topic| topic.topic.as_str() == "passing, broken");
+            let frame = response.encode_frame(caller.correlation_id, caller.api_version).unwrap().freeze();
+            return async move { Outcome::Forward(pieces(frame, broken)) }.boxed();
+        }
         async move { Outcome::Reply(response) }.boxed()
     }
 }
 
-impl Engine for TestEngine {
+/// One connection of a [`TestEngine`].
+struct TestSession(TestEngine);
+
+impl EngineSession for TestSession {
+    fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        self.0.call(caller, request)
+    }
+}
+
+impl TestEngine {
     fn call(&self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
-        self.calls.lock().unwrap().push((request.request().api(), caller.clone()));
+        self.0.calls.lock().unwrap().push((request.request().api(), caller.clone()));
         match request.request() {
             Request::Produce(produce) => self.produce(produce),
-            Request::Fetch(fetch) => Self::fetch(fetch),
+            Request::Fetch(fetch) => Self::fetch(fetch, &caller),
             Request::Heartbeat(heartbeat) if heartbeat.group_id.as_str() == "panic" => panic!("at once"),
             Request::Heartbeat(heartbeat) if heartbeat.group_id.as_str() == "panic later" => {
                 async { panic!("in the future") }.boxed()
@@ -109,12 +136,19 @@ impl Engine for TestEngine {
             }
         }
     }
+}
 
+impl Engine for TestEngine {
     fn topics(&self) -> Arc<dyn TopicNames> {
         Arc::new(OneTopic)
     }
 
-    fn apis(&self) -> &'static [Api] {
+    fn open(&self, entrance: &Entrance, _: &Principal) -> Box<dyn EngineSession> {
+        self.0.entrances.lock().unwrap().push(entrance.clone());
+        Box::new(TestSession(self.clone()))
+    }
+
+    fn offer(&self, _: &Entrance) -> Arc<Offer> {
         // All but one, so that there is one that is known and not served.
         const SERVED: &[Api] = &[
             Api::Produce,
@@ -138,7 +172,31 @@ impl Engine for TestEngine {
             Api::IncrementalAlterConfigs,
             Api::DescribeCluster,
         ];
-        SERVED
+        Arc::new(Offer::new(SERVED.iter().copied().map(Api::range), Features::default(), "cluster", Some(1)))
+    }
+}
+
+/// The frame in pieces of seven bytes, of which only the first comes if it is `broken`.
+fn pieces(frame: Bytes, broken: bool) -> Forward {
+    Forward::new(frame.len(), Box::new(Pieces { frame, broken }))
+}
+
+struct Pieces {
+    frame: Bytes,
+    broken: bool,
+}
+
+impl AnswerBytes for Pieces {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> {
+        if self.frame.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = self.frame.split_to(self.frame.len().min(7));
+        if self.broken && piece[..4] == [0; 4] {
+            return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 

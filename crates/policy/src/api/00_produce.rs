@@ -7,7 +7,7 @@ use schloss_wire::messages::{ProduceRequest, ProduceResponse};
 use schloss_wire::records::{BatchError, BatchHeader};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, take_denied, text, topic_refusal};
+use super::split::{Left, conclude_split, take_denied, text, topic_refusal};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
@@ -45,7 +45,7 @@ pub(super) fn admit(
         denied.extend(take_unreadable(&mut request));
     }
     let left = Left::after(&request.topic_data, &denied);
-    conclude(request, left, judge, move |response: &mut ProduceResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut ProduceResponse, _| {
         response.responses.extend(denied);
     })
 }

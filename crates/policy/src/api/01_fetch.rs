@@ -7,7 +7,7 @@ use schloss_wire::messages::{FetchRequest, FetchResponse};
 use schloss_wire::{ErrorCode, build};
 
 use super::split::{Left, conclude, take_denied, topic_refusal};
-use crate::admission::{TopicNames, Verdict};
+use crate::admission::{Admitted, Repair, TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
 
@@ -16,7 +16,8 @@ const TOPIC_IDS: i16 = 13;
 /// The session of a request that has none.
 const NO_SESSION: i32 = 0;
 /// Epochs of requests that list all they want: the first of a session, and none or the last of one.
-const FULL_EPOCHS: [i32; 2] = [0, -1];
+const FIRST_EPOCH: i32 = 0;
+const NO_SESSION_EPOCH: i32 = -1;
 /// Kafka's "no such offset".
 const NONE: i64 = -1;
 
@@ -27,20 +28,22 @@ pub(super) fn admit(
     topics: &dyn TopicNames,
 ) -> Verdict {
     let [read, replicate] = table::FETCH;
-    if !FULL_EPOCHS.contains(&request.session_epoch) {
+    if ![FIRST_EPOCH, NO_SESSION_EPOCH].contains(&request.session_epoch) {
         // A session fetches what was authorized when it began, so none is ever opened, and a request that
         // continues one is sent back to begin with a full fetch.
         let code = ErrorCode::FetchSessionIdNotFound.code();
         return Verdict::Refused(build!(FetchResponse { error_code: code }).into());
     }
+    // The first epoch would open one.
+    let opens_session = request.session_epoch == FIRST_EPOCH;
+    request.session_epoch = NO_SESSION_EPOCH;
+    request.session_id = NO_SESSION;
     if is_follower(&request) {
         if let Some(code) = replicate.refusal_on_cluster(judge) {
             let responses = request.topics.iter().map(|topic| refuse_topic(topic, code)).collect();
             return Verdict::Refused(build!(FetchResponse { responses }).into());
         }
-        return conclude(request, Left::Whole, judge, |response: &mut FetchResponse, _| {
-            response.session_id = NO_SESSION;
-        });
+        return admit_all(request, opens_session);
     }
     let by_id = version >= TOPIC_IDS;
     let denied: Vec<FetchableTopicResponse> = take_denied(&mut request.topics, |topic| {
@@ -49,11 +52,17 @@ pub(super) fn admit(
     .into_iter()
     .map(|(topic, code)| refuse_topic(&topic, code))
     .collect();
+    if denied.is_empty() {
+        return admit_all(request, opens_session);
+    }
     let left = Left::after(&request.topics, &denied);
     conclude(request, left, judge, move |response: &mut FetchResponse, _| {
-        response.session_id = NO_SESSION;
         response.responses.extend(denied);
     })
+}
+
+fn admit_all(request: FetchRequest, opens_session: bool) -> Verdict {
+    Verdict::Admitted(Admitted::new(request.into(), !opens_session), Repair::NOTHING)
 }
 
 /// In version 15 the replica's id moved; the field that a version lacks keeps -1.

@@ -5,7 +5,7 @@ use schloss_wire::messages::list_offsets_response::{ListOffsetsPartitionResponse
 use schloss_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, take_denied};
+use super::split::{Left, conclude_split, take_denied};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::table;
@@ -17,7 +17,7 @@ pub(super) fn admit(mut request: ListOffsetsRequest, judge: &mut Judge<'_>) -> V
     let [describe] = table::LIST_OFFSETS;
     let denied = take_denied(&mut request.topics, |topic| describe.refusal(judge, &topic.name));
     let left = Left::after(&request.topics, &denied);
-    conclude(request, left, judge, move |response: &mut ListOffsetsResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut ListOffsetsResponse, _| {
         response.topics.extend(denied.iter().map(|(topic, code)| refuse_topic(topic, *code)));
     })
 }

@@ -7,7 +7,7 @@ use schloss_wire::messages::offset_commit_response::{
 use schloss_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, take_denied, topic_refusal};
+use super::split::{Left, conclude_split, take_denied, topic_refusal};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
@@ -30,7 +30,7 @@ pub(super) fn admit(
         topic_refusal(&read_topic, judge, topics, by_id, &topic.name, topic.topic_id)
     });
     let left = Left::after(&request.topics, &denied);
-    conclude(request, left, judge, move |response: &mut OffsetCommitResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut OffsetCommitResponse, _| {
         response.topics.extend(denied.iter().map(|(topic, code)| refuse_topic(topic, *code)));
     })
 }

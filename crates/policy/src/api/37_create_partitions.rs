@@ -5,7 +5,7 @@ use schloss_wire::messages::create_partitions_response::CreatePartitionsTopicRes
 use schloss_wire::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, take_denied, text};
+use super::split::{Left, conclude_split, take_denied, text};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::table;
@@ -14,7 +14,7 @@ pub(super) fn admit(mut request: CreatePartitionsRequest, judge: &mut Judge<'_>)
     let [alter] = table::CREATE_PARTITIONS;
     let denied = take_denied(&mut request.topics, |topic| alter.refusal(judge, &topic.name));
     let left = Left::after(&request.topics, &denied);
-    conclude(request, left, judge, move |response: &mut CreatePartitionsResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut CreatePartitionsResponse, _| {
         response.results.extend(denied.iter().map(|(topic, code)| refuse_topic(topic, *code, None)));
     })
 }

@@ -4,7 +4,7 @@ use schloss_wire::messages::delete_groups_response::DeletableGroupResult;
 use schloss_wire::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::split::{Left, conclude, take_denied, text};
+use super::split::{Left, conclude_split, take_denied, text};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::table;
@@ -13,7 +13,7 @@ pub(super) fn admit(mut request: DeleteGroupsRequest, judge: &mut Judge<'_>) -> 
     let [delete] = table::DELETE_GROUPS;
     let denied = take_denied(&mut request.groups_names, |group| delete.refusal(judge, group));
     let left = Left::after(&request.groups_names, &denied);
-    conclude(request, left, judge, move |response: &mut DeleteGroupsResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut DeleteGroupsResponse, _| {
         response.results.extend(denied.iter().map(|(group, code)| refuse_group(group, *code, None)));
     })
 }

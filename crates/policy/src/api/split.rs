@@ -162,6 +162,16 @@ pub(super) fn conclude<R: Body>(
     Verdict::Admitted(Admitted::new(request.into(), left == Left::Whole), repairing(repair))
 }
 
+/// As [`conclude`], when the answer needs `repair` only for what was taken out.
+pub(super) fn conclude_split<R: Body>(
+    request: impl Into<Request>,
+    left: Left,
+    judge: &mut Judge<'_>,
+    repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static,
+) -> Verdict {
+    if left == Left::Whole { allow(request) } else { conclude(request, left, judge, repair) }
+}
+
 /// The verdict on a request that is allowed as it is and whose answer needs `repair`.
 pub(super) fn allow_with<R: Body>(
     request: impl Into<Request>,

@@ -321,10 +321,9 @@ fn fetch_sessions_are_neither_opened_nor_continued() {
     let house = House::new().allow("read topic t");
     let mut request = fetch(&[("t", Uuid::ZERO)]);
     request.session_epoch = 0;
-    let outcome = house.ask_engine(request.clone(), 11, |_| {
-        build!(schloss_wire::messages::FetchResponse { session_id: 77 }).into()
-    });
-    assert_eq!(body!(outcome.response, Response::Fetch).session_id, 0);
+    let outcome = house.ask(request.clone(), 11);
+    let Some((Request::Fetch(admitted), whole)) = outcome.admitted else { panic!() };
+    assert_eq!((admitted.session_id, admitted.session_epoch, whole), (0, -1, false), "the engine opens none");
 
     (request.session_id, request.session_epoch) = (77, 1);
     request.topics.clear();
