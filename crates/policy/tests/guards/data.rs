@@ -322,7 +322,7 @@ fn fetch_sessions_are_neither_opened_nor_continued() {
     let mut request = fetch(&[("t", Uuid::ZERO)]);
     request.session_epoch = 0;
     let outcome = house.ask(request.clone(), 11);
-    let Some((Request::Fetch(admitted), whole)) = outcome.admitted else { panic!() };
+    let Some((schloss_wire::Request::Fetch(admitted), whole)) = outcome.admitted else { panic!() };
     assert_eq!((admitted.session_id, admitted.session_epoch, whole), (0, -1, false), "the engine opens none");
 
     (request.session_id, request.session_epoch) = (77, 1);
