@@ -28,12 +28,10 @@ impl Forward {
     }
 
     /// Reads the answer as a whole.
-    pub(crate) async fn into_response(
-        self,
-        api: Api,
-        version: i16,
-        max_bytes: usize,
-    ) -> io::Result<Response> {
+    ///
+    /// # Errors
+    /// It has more than `max_bytes`, breaks off, or is none of this API and version.
+    pub async fn into_response(self, api: Api, version: i16, max_bytes: usize) -> io::Result<Response> {
         let mut collected = Collected::begin(self, max_bytes)?;
         poll_fn(|cx| collected.poll(cx, api, version, max_bytes)).await
     }

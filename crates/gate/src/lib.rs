@@ -39,3 +39,4 @@ pub use engine::{Caller, Engine, EngineSession, Entrance, Outcome};
 pub use forward::{AnswerBytes, Forward};
 pub use frames::FRAME_BYTES_PER_SECOND_MIN;
 pub use gate::{Gate, GateError};
+pub use outbox::Outbox;

@@ -15,9 +15,9 @@ const FULL_BYTES: usize = 256 * 1024;
 /// Answers that go into one write.
 const SLICES: usize = 32;
 
-/// The writing half of a connection.
+/// The writing half of a connection: frames in order, many in one write.
 #[derive(Default)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     frames: VecDeque<Bytes>,
     bytes: usize,
     flush_due: bool,
@@ -26,13 +26,15 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn push(&mut self, frame: Bytes) {
+    /// Puts bytes behind those before.
+    pub fn push(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);
     }
 
     /// Whether everything is with the peer's kernel or on its way there.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.frames.is_empty() && !self.flush_due
     }
 
@@ -47,7 +49,10 @@ impl Outbox {
     }
 
     /// Writes and flushes as much as the peer takes; ready when nothing is due any more.
-    pub(crate) fn poll_drain(
+    ///
+    /// # Errors
+    /// The stream can't be written to any more.
+    pub fn poll_drain(
         &mut self,
         stream: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,

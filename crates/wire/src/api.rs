@@ -243,6 +243,35 @@ impl Api {
     }
 }
 
+impl Request {
+    /// Encodes a frame from the header on, without its length.
+    ///
+    /// # Errors
+    /// A field that this version can't carry, or a client id over 32 KiB.
+    pub fn encode_frame(
+        &self,
+        correlation_id: i32,
+        client_id: Option<&str>,
+        version: i16,
+    ) -> Result<Bytes, EncodeError> {
+        let api = self.api();
+        let mut frame = BytesMut::new();
+        frame.extend_from_slice(&api.key().to_be_bytes());
+        frame.extend_from_slice(&version.to_be_bytes());
+        frame.extend_from_slice(&correlation_id.to_be_bytes());
+        // Even a flexible header keeps the old form of the client id (KIP-511).
+        let id = client_id.unwrap_or_default();
+        let length = i16::try_from(id.len()).map_err(|_| EncodeError::FrameTooLarge { bytes: id.len() })?;
+        frame.extend_from_slice(&client_id.map_or(-1, |_| length).to_be_bytes());
+        frame.extend_from_slice(id.as_bytes());
+        if api.is_flexible(version) {
+            frame.extend_from_slice(&[0]);
+        }
+        self.encode_body(&mut frame, version)?;
+        Ok(frame.freeze())
+    }
+}
+
 impl Response {
     /// Encodes a whole frame: length, header and body.
     ///

@@ -1,0 +1,96 @@
+//! One client connection: each admitted request on its way to the broker and its answer back.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use schloss_gate::{Caller, EngineSession, Outcome};
+use schloss_policy::Admitted;
+use schloss_wire::{Api, Request};
+
+use crate::Addressing;
+use crate::answer::{names_brokers, rewritten};
+use crate::link::Link;
+use crate::view::View;
+
+/// Fetch answers of this version and older name no broker's address, so they pass as bytes in any length. Later
+/// versions change nothing else in the answer: it can be read as one of the version that the client asked for.
+const FETCH_WITHOUT_ADDRESSES: i16 = 15;
+
+/// What the sessions of a listener share.
+pub(crate) struct Surroundings {
+    pub(crate) view: Arc<View>,
+    pub(crate) addressing: Addressing,
+    pub(crate) max_answer_bytes: usize,
+}
+
+pub(crate) struct Session {
+    link: Link,
+    surroundings: Arc<Surroundings>,
+}
+
+impl Session {
+    pub(crate) fn new(link: Link, surroundings: Arc<Surroundings>) -> Self {
+        Self { link, surroundings }
+    }
+
+    fn start(&self, caller: &Caller, admitted: &Admitted) -> io::Result<BoxFuture<'static, Outcome>> {
+        let (api, version) = (admitted.request().api(), caller.api_version);
+        let frame = frame(caller, admitted)?;
+        let address = caller.address;
+        if matches!(admitted.request(), Request::Produce(produce) if produce.acks == 0) {
+            let sent = self.link.send_unanswered(frame)?;
+            return Ok(sent.map(move |sent| ended(api, address, sent.map(|()| Outcome::NoReply))).boxed());
+        }
+        let answer = self.link.send(frame, caller.correlation_id)?.begin();
+        if !names_brokers(api) {
+            return Ok(answer.map(move |answer| ended(api, address, answer.map(Outcome::Forward))).boxed());
+        }
+        let surroundings = Arc::clone(&self.surroundings);
+        let answered = async move {
+            let answer = match answer.await {
+                Ok(answer) => rewritten(answer, api, version, &surroundings).await,
+                Err(error) => Err(error),
+            };
+            ended(api, address, answer)
+        };
+        Ok(answered.boxed())
+    }
+}
+
+impl EngineSession for Session {
+    fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        self.start(&caller, &request).unwrap_or_else(|error| {
+            let outcome = ended(request.request().api(), caller.address, Err(error));
+            std::future::ready(outcome).boxed()
+        })
+    }
+}
+
+/// What is sent: the client's own bytes if that is possible.
+fn frame(caller: &Caller, admitted: &Admitted) -> io::Result<Bytes> {
+    let version = match admitted.request().api() {
+        Api::Fetch => caller.api_version.min(FETCH_WITHOUT_ADDRESSES),
+        _ => caller.api_version,
+    };
+    match admitted.frame() {
+        Some(frame) if version == caller.api_version => Ok(frame.clone()),
+        _ => {
+            let client_id = Some(&*caller.client_id).filter(|id| !id.is_empty());
+            let encoded = admitted.request().encode_frame(caller.correlation_id, client_id, version);
+            encoded.map_err(io::Error::other)
+        }
+    }
+}
+
+/// A client whose request has no answer sees its connection end, as if the broker itself had gone: it finds
+/// out where to turn and tries again.
+fn ended(api: Api, client: SocketAddr, outcome: io::Result<Outcome>) -> Outcome {
+    outcome.unwrap_or_else(|error| {
+        tracing::warn!(%client, "closing a client's connection: {} was not answered: {error}", api.name());
+        Outcome::Close
+    })
+}
