@@ -24,7 +24,7 @@ const MAX_COMMON_NAME: usize = 64;
 /// RFC 5280 allows 20 bytes at most, and asks for 64 bits of randomness at least.
 const SERIAL_BYTES: usize = 16;
 
-/// A CA certificate and its key, able to issue server certificates.
+/// A CA certificate and its key, able to issue certificates for servers and clients.
 ///
 /// It implements no `Debug`, for it holds the key.
 pub struct Authority {
@@ -50,9 +50,7 @@ impl Authority {
     /// # Errors
     /// When the validity is out of range, or the common name is longer than 64 characters.
     pub fn generate(common_name: &str, valid: Duration) -> Result<Self, PkiError> {
-        if common_name.is_empty() || common_name.chars().count() > MAX_COMMON_NAME {
-            return Err(PkiError::CommonName(common_name.to_owned()));
-        }
+        check_common_name(common_name)?;
         let mut params = params(Some(common_name), valid)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -115,17 +113,45 @@ impl Authority {
         // The name of a certificate is its SAN; the common name is for people, and optional.
         let common_name = names.first().map(String::as_str).filter(|name| name.len() <= MAX_COMMON_NAME);
         let mut params = params(common_name, valid)?;
-        params.not_after = params.not_after.min(self.not_after);
         params.subject_alt_names =
             names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
+        self.issue(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// Issues a client certificate, with a new key. A Kafka broker that asks for certificates sees its owner as
+    /// principal `User:CN=<common name>`.
+    ///
+    /// `valid` counts from now; the certificate never outlives its CA.
+    ///
+    /// # Errors
+    /// When the common name is not 1 to 64 characters long, or the validity is out of range.
+    pub fn issue_client(&self, common_name: &str, valid: Duration) -> Result<Issued, PkiError> {
+        check_common_name(common_name)?;
+        self.issue(params(Some(common_name), valid)?, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// What every end certificate of ours has.
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Issued, PkiError> {
+        params.not_after = params.not_after.min(self.not_after);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![purpose];
         params.use_authority_key_identifier_extension = true;
         let key = new_key()?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(refused)?;
         Ok(Issued { cert_pem: certificate.pem(), key_pem: Zeroizing::new(key.serialize_pem()) })
     }
+}
+
+fn check_common_name(name: &str) -> Result<(), PkiError> {
+    if name.is_empty() || name.chars().count() > MAX_COMMON_NAME {
+        return Err(PkiError::CommonName(name.to_owned()));
+    }
+    Ok(())
 }
 
 /// What every certificate of ours has.

@@ -65,6 +65,19 @@ fn a_server_certificate_is_for_servers_only_and_names_its_issuer() {
 }
 
 #[test]
+fn a_client_certificate_is_for_clients_only_and_carries_the_name() {
+    let issued = authority().issue_client("billing service", Duration::DAY * 90).unwrap();
+    let facts = certificate_facts(issued.cert_pem.as_bytes()).unwrap();
+    assert_eq!((facts.subject.as_str(), facts.names.len()), ("CN=billing service", 0));
+    assert!(facts.not_after < OffsetDateTime::now_utc() + Duration::DAY * 31, "not beyond its authority");
+    with(&issued.cert_pem, |certificate| {
+        assert!(!certificate.is_ca());
+        let extended = certificate.extended_key_usage().unwrap().unwrap().value;
+        assert!(extended.client_auth && !extended.server_auth && !extended.any);
+    });
+}
+
+#[test]
 fn facts_give_subject_names_and_validity() {
     let issued = issue(&["localhost", "127.0.0.1", "::1", "*.example.com"], Duration::DAY * 7).unwrap();
     let facts = certificate_facts(issued.cert_pem.as_bytes()).unwrap();
@@ -137,8 +150,10 @@ fn validities_that_are_none_are_refused() {
 }
 
 #[test]
-fn an_authority_without_a_usable_name_is_refused() {
+fn an_authority_or_client_without_a_usable_name_is_refused() {
     for name in ["", &"x".repeat(65)] {
         assert!(matches!(Authority::generate(name, Duration::DAY).err(), Some(PkiError::CommonName(_))));
+        let client = authority().issue_client(name, Duration::DAY);
+        assert!(matches!(client.err(), Some(PkiError::CommonName(_))));
     }
 }

@@ -13,6 +13,12 @@ pub enum PkiError {
     /// The PEM text holds no private key.
     #[error("no private key found: expected an unencrypted PEM block '-----BEGIN PRIVATE KEY-----'")]
     NoPrivateKey,
+    /// The private key is encrypted with a password.
+    #[error(
+        "the private key is encrypted: write it in clear into a file that only this user can read \
+         (umask 077; openssl pkey -in <key> -out <key in clear>), and name that one"
+    )]
+    EncryptedKey,
     /// A PEM block is broken.
     #[error("the PEM text is broken: {0}")]
     Pem(String),
@@ -47,8 +53,8 @@ pub enum PkiError {
     /// A name that no server certificate can carry.
     #[error("'{0}' is neither a DNS name nor an IP address")]
     Name(String),
-    /// An authority's name that X.500 does not take.
-    #[error("'{0}' can't be an authority's name: use 1 to 64 characters")]
+    /// An authority's or client's name that X.500 does not take.
+    #[error("'{0}' can't be a common name: use 1 to 64 characters")]
     CommonName(String),
     /// No name at all, or more than [`crate::MAX_NAMES`].
     #[error("{0} names are out of range: a server certificate takes 1 to {max}", max = crate::MAX_NAMES)]

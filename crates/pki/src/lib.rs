@@ -1,6 +1,6 @@
 //! Certificate authority: make, issue and load certificates.
 //!
-//! [`Authority`] makes and keeps a small private CA and issues server certificates. [`server_config`] and
+//! [`Authority`] makes and keeps a small private CA and issues certificates. [`server_config`] and
 //! [`client_config`] turn PEM text into TLS configurations. Nothing here touches the file system.
 
 mod authority;
@@ -8,8 +8,10 @@ mod error;
 mod facts;
 mod pem;
 mod tls;
+mod tls_identity;
 
 pub use authority::{Authority, BACKDATE, Issued, MAX_NAMES};
 pub use error::PkiError;
 pub use facts::{CertFacts, certificate_facts};
-pub use tls::{client_config, server_config};
+pub use tls::{TlsVersions, client_config, client_config_with, server_config};
+pub use tls_identity::TlsIdentity;

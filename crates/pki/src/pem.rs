@@ -24,9 +24,16 @@ pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 /// The first unencrypted private key.
 pub(crate) fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, PkiError> {
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
+        _ if is_encrypted(text) => PkiError::EncryptedKey,
         pem::Error::NoItemsFound => PkiError::NoPrivateKey,
         other => broken(&other),
     })
+}
+
+/// PKCS#8's own kind of block, or the older header inside of another (RFC 1421, section 4.6.1.1).
+fn is_encrypted(text: &[u8]) -> bool {
+    let holds = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
+    holds(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || holds(b"4,ENCRYPTED")
 }
 
 /// The library's own texts quote what they stumbled over, which may be part of a key.

@@ -13,9 +13,30 @@ use rustls::{
 use time::OffsetDateTime;
 
 use crate::facts::{CertFacts, parse};
-use crate::{PkiError, pem};
+use crate::{PkiError, TlsIdentity, pem};
 
-const VERSIONS: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
+/// The versions of TLS that a side speaks. There is none below 1.2 (RFC 8996).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TlsVersions {
+    /// TLS 1.3, and 1.2 with peers that can't do better.
+    #[default]
+    Both,
+    /// TLS 1.3 alone.
+    Only13,
+    /// TLS 1.2 alone.
+    Only12,
+}
+
+impl TlsVersions {
+    fn supported(self) -> &'static [&'static SupportedProtocolVersion] {
+        static DESCENDING: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
+        match self {
+            Self::Both => &DESCENDING,
+            Self::Only13 => &DESCENDING[..1],
+            Self::Only12 => &DESCENDING[1..],
+        }
+    }
+}
 
 /// A server's TLS configuration: TLS 1.3 and 1.2, X25519MLKEM768 preferred, no client certificates.
 ///
@@ -33,56 +54,74 @@ pub fn server_config(cert_chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<Server
 /// # Errors
 /// When there is no certificate, one can't be read, or the time of all of them is not now.
 pub fn client_config(ca_pem: &[u8]) -> Result<Arc<ClientConfig>, PkiError> {
-    client_config_for(ca_pem, VERSIONS, OffsetDateTime::now_utc())
+    client_config_with(ca_pem, None, TlsVersions::default())
+}
+
+/// The same with a certificate of the client's own, shown to servers that ask for one, and these versions.
+///
+/// Clones of one configuration share its sessions, so that later connections resume them.
+///
+/// # Errors
+/// As [`client_config`]: they are all about the CAs.
+pub fn client_config_with(
+    ca_pem: &[u8],
+    identity: Option<&TlsIdentity>,
+    versions: TlsVersions,
+) -> Result<Arc<ClientConfig>, PkiError> {
+    client_config_at(ca_pem, identity, versions, OffsetDateTime::now_utc())
 }
 
 fn server_config_at(chain: &[u8], key: &[u8], now: OffsetDateTime) -> Result<Arc<ServerConfig>, PkiError> {
-    let certificates = pem::certificates(chain)?;
-    let key = pem::private_key(key)?;
-    for certificate in &certificates {
-        CertFacts::of(&parse(certificate)?)?.check_time(now)?;
-    }
+    let identity = TlsIdentity::at(chain, key, now)?;
     let config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(VERSIONS)
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
-        .map_err(tls_error)?;
+        .with_protocol_versions(TlsVersions::Both.supported())
+        .map_err(tls_error)?
+        .with_no_client_auth()
+        .with_cert_resolver(identity.resolver());
     Ok(Arc::new(config))
 }
 
-pub(crate) fn client_config_for(
+fn client_config_at(
     ca_pem: &[u8],
-    versions: &[&'static SupportedProtocolVersion],
+    identity: Option<&TlsIdentity>,
+    versions: TlsVersions,
     now: OffsetDateTime,
 ) -> Result<Arc<ClientConfig>, PkiError> {
-    let mut roots = RootCertStore::empty();
-    let mut untimely = None;
-    for certificate in pem::certificates(ca_pem)? {
-        // TLS itself never looks at a root's time. In a bundle an old one among good ones is usual.
-        if let Err(error) = CertFacts::of(&parse(&certificate)?)?.check_time(now) {
-            untimely = Some(error);
-            continue;
-        }
-        roots.add(certificate).map_err(|error| PkiError::Certificate(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(untimely.unwrap_or(PkiError::NoCertificate));
-    }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions)
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions.supported())
         .map_err(tls_error)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .with_root_certificates(roots(ca_pem, now)?);
+    Ok(Arc::new(match identity {
+        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+        None => builder.with_no_client_auth(),
+    }))
+}
+
+/// The CAs of a bundle. One that is old or can't be read does no harm among good ones: a system's bundle
+/// holds whatever it holds. TLS itself never looks at a root's time.
+fn roots(ca_pem: &[u8], now: OffsetDateTime) -> Result<RootCertStore, PkiError> {
+    let mut roots = RootCertStore::empty();
+    let mut unusable = PkiError::NoCertificate;
+    for certificate in pem::certificates(ca_pem)? {
+        let facts = parse(&certificate).and_then(|parsed| CertFacts::of(&parsed));
+        let added = facts
+            .and_then(|facts| facts.check_time(now))
+            .and_then(|()| roots.add(certificate).map_err(|error| PkiError::Certificate(error.to_string())));
+        if let Err(error) = added {
+            unusable = error;
+        }
+    }
+    if roots.is_empty() { Err(unusable) } else { Ok(roots) }
 }
 
 /// aws-lc-rs, the post-quantum hybrid first. Clients without it still find the classical groups.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     let kx_groups =
         vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     Arc::new(CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() })
 }
 
-fn tls_error(error: Error) -> PkiError {
+pub(crate) fn tls_error(error: Error) -> PkiError {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => PkiError::KeyMismatch,
         Error::General(why) => PkiError::PrivateKey(why),

@@ -1,6 +1,7 @@
 //! Real handshakes in memory, over the configurations that the broker and its client use.
 
 use rustls::pki_types::ServerName;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{
     CertificateError, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection,
 };
@@ -27,8 +28,24 @@ fn server_of(issued: &Issued) -> Arc<ServerConfig> {
     server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
 }
 
-fn client_of(authority: &Authority, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
-    client_config_for(authority.cert_pem().as_bytes(), versions, OffsetDateTime::now_utc()).unwrap()
+fn client_of(authority: &Authority, versions: TlsVersions) -> Arc<ClientConfig> {
+    client_config_with(authority.cert_pem().as_bytes(), None, versions).unwrap()
+}
+
+fn identity_of(issued: &Issued) -> TlsIdentity {
+    TlsIdentity::from_pem(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap()
+}
+
+/// A server that serves nobody without a certificate of `clients`.
+fn strict_server(issued: &Issued, clients: &Authority) -> Arc<ServerConfig> {
+    let clients = Arc::new(roots(clients.cert_pem().as_bytes(), OffsetDateTime::now_utc()).unwrap());
+    let verifier = WebPkiClientVerifier::builder_with_provider(clients, provider()).build().unwrap();
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(TlsVersions::Both.supported())
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(identity_of(issued).resolver());
+    Arc::new(config)
 }
 
 /// Runs a handshake to its end or to the first error of either side.
@@ -88,10 +105,78 @@ fn our_two_sides_agree_on_tls_1_3_and_the_post_quantum_hybrid() {
 #[test]
 fn a_client_of_tls_1_2_is_served() {
     let ca = authority();
-    let client = client_of(&ca, &[&version::TLS12]);
+    let client = client_of(&ca, TlsVersions::Only12);
     let (server, _) = handshake(server_of(&issued(&ca)), client, "localhost").unwrap();
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_2));
     assert_eq!(server.negotiated_key_exchange_group().unwrap().name(), NamedGroup::X25519);
+}
+
+#[test]
+fn a_client_of_one_version_speaks_no_other() {
+    let ca = authority();
+    for (ours, theirs) in [(TlsVersions::Only12, &version::TLS13), (TlsVersions::Only13, &version::TLS12)] {
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[theirs])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(identity_of(&issued(&ca)).resolver());
+        assert!(handshake(Arc::new(server), client_of(&ca, ours), "localhost").is_err(), "{ours:?}");
+    }
+}
+
+#[test]
+fn a_client_with_a_certificate_is_known_by_its_name() {
+    let (ca, of_clients) = (authority(), authority());
+    let alice = identity_of(&of_clients.issue_client("alice", DAY).unwrap());
+    for versions in [TlsVersions::Only12, TlsVersions::Only13] {
+        let client = client_config_with(ca.cert_pem().as_bytes(), Some(&alice), versions).unwrap();
+        let (server, _) = handshake(strict_server(&issued(&ca), &of_clients), client, "localhost").unwrap();
+        let shown = server.peer_certificates().unwrap();
+        assert_eq!(CertFacts::of(&parse(&shown[0]).unwrap()).unwrap().subject, "CN=alice");
+        // A server that does not ask is no hindrance.
+        let client = client_config_with(ca.cert_pem().as_bytes(), Some(&alice), versions).unwrap();
+        assert!(handshake(server_of(&issued(&ca)), client, "localhost").is_ok());
+    }
+}
+
+#[test]
+fn a_strict_server_refuses_no_certificate_a_strangers_and_a_servers() {
+    let (ca, of_clients) = (authority(), authority());
+    let strict = || strict_server(&issued(&ca), &of_clients);
+    let refused = handshake(strict(), client_of(&ca, TlsVersions::Both), "localhost").err();
+    assert_eq!(refused, Some(Error::NoCertificatesPresented));
+    let stranger = Authority::generate("other", DAY).unwrap().issue_client("alice", DAY).unwrap();
+    for wrong in [stranger, issued(&of_clients)] {
+        let client =
+            client_config_with(ca.cert_pem().as_bytes(), Some(&identity_of(&wrong)), TlsVersions::Both);
+        refusal(strict(), client.unwrap(), "localhost");
+    }
+}
+
+#[test]
+fn a_client_certificate_is_no_servers() {
+    let ca = authority();
+    let alice = ca.issue_client("alice", DAY).unwrap();
+    refusal(server_of(&alice), client_of(&ca, TlsVersions::Both), "localhost");
+}
+
+#[test]
+fn an_identity_may_be_one_text_and_has_a_key_in_clear_that_fits() {
+    let ca = authority();
+    let (one, two) = (ca.issue_client("a", DAY).unwrap(), ca.issue_client("b", DAY).unwrap());
+    let both = format!("{}{}", *one.key_pem, one.cert_pem);
+    assert!(TlsIdentity::from_pem(both.as_bytes(), both.as_bytes()).is_ok());
+    let mixed = TlsIdentity::from_pem(one.cert_pem.as_bytes(), two.key_pem.as_bytes());
+    assert!(matches!(mixed.err(), Some(PkiError::KeyMismatch)));
+    for encrypted in [
+        one.key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nQUJD\n\
+         -----END EC PRIVATE KEY-----\n"
+            .to_owned(),
+    ] {
+        let error = TlsIdentity::from_pem(one.cert_pem.as_bytes(), encrypted.as_bytes()).err();
+        assert!(matches!(error, Some(PkiError::EncryptedKey)), "{error:?}");
+    }
 }
 
 #[test]
@@ -102,7 +187,7 @@ fn a_client_without_the_hybrid_is_served_by_a_classical_group() {
         roots.add(pem::certificates(ca.cert_pem().as_bytes()).unwrap().remove(0)).unwrap();
         let only = CryptoProvider { kx_groups: vec![group], ..aws_lc_rs::default_provider() };
         let client = ClientConfig::builder_with_provider(Arc::new(only))
-            .with_protocol_versions(VERSIONS)
+            .with_protocol_versions(TlsVersions::Both.supported())
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -200,7 +285,7 @@ fn a_certificate_whose_time_is_not_now_is_refused_on_either_side() {
     let ca = authority();
     let leaf = issued(&ca);
     let serve_at = |now| server_config_at(leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes(), now).map(|_| ());
-    let trust_at = |now| client_config_for(ca.cert_pem().as_bytes(), VERSIONS, now).map(|_| ());
+    let trust_at = |now| client_config_at(ca.cert_pem().as_bytes(), None, TlsVersions::Both, now).map(|_| ());
     let now = OffsetDateTime::now_utc();
     assert!(serve_at(now).is_ok() && trust_at(now).is_ok());
     // backdated, for a peer whose clock is behind
@@ -213,9 +298,10 @@ fn a_certificate_whose_time_is_not_now_is_refused_on_either_side() {
 }
 
 #[test]
-fn an_expired_authority_among_good_ones_does_no_harm() {
+fn an_expired_or_unreadable_authority_among_good_ones_does_no_harm() {
     let (short, long) = (Authority::generate("short", DAY).unwrap(), authority());
-    let bundle = format!("{}{}", short.cert_pem(), long.cert_pem());
+    let unreadable = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+    let bundle = format!("{}{unreadable}{}", short.cert_pem(), long.cert_pem());
     let later = OffsetDateTime::now_utc() + DAY * 2;
-    assert!(client_config_for(bundle.as_bytes(), VERSIONS, later).is_ok());
+    assert!(client_config_at(bundle.as_bytes(), None, TlsVersions::Both, later).is_ok());
 }
