@@ -80,7 +80,7 @@ impl ScramCredential {
         password: &Password,
         iterations: u32,
     ) -> Result<Self, CredentialError> {
-        Self::derive_with_salt(mechanism, password, iterations, random::bytes::<SALT_BYTES>().to_vec())
+        Self::derive_with_salt(mechanism, password, iterations, fresh_salt())
     }
 
     pub(crate) fn derive_with_salt(
@@ -89,14 +89,8 @@ impl ScramCredential {
         iterations: u32,
         salt: Vec<u8>,
     ) -> Result<Self, CredentialError> {
-        if password.expose().is_empty() {
-            return Err(CredentialError::EmptyPassword);
-        }
-        if password.expose().len() > MAX_PASSWORD_BYTES {
-            return Err(CredentialError::PasswordTooLong);
-        }
-        let rounds = accepted_iterations(iterations)?;
-        let salted = salt_password(mechanism, password, &salt, rounds);
+        let SaltedPassword { salt, salted } =
+            SaltedPassword::with_salt(mechanism, password, iterations, salt)?;
         Self::from_salted_password(mechanism, iterations, salt, &salted)
     }
 
@@ -172,6 +166,50 @@ impl ScramCredential {
         fits(mechanism, &credential.server_key)?;
         Ok(credential)
     }
+}
+
+/// A password as an `AlterUserScramCredentials` upsertion carries it (KIP-554). Whoever has it can make the
+/// credential, and log in: it has no `Debug`, and `salted` is wiped when dropped.
+pub struct SaltedPassword {
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// `SaltedPassword` of RFC 5802, section 3.
+    pub salted: Zeroizing<Vec<u8>>,
+}
+
+impl SaltedPassword {
+    /// Salts a password with a fresh random salt. Runs PBKDF2 as [`ScramCredential::derive`] does.
+    ///
+    /// # Errors
+    /// When the password is empty or too long, or the iterations are out of range.
+    pub fn derive(
+        mechanism: Mechanism,
+        password: &Password,
+        iterations: u32,
+    ) -> Result<Self, CredentialError> {
+        Self::with_salt(mechanism, password, iterations, fresh_salt())
+    }
+
+    fn with_salt(
+        mechanism: Mechanism,
+        password: &Password,
+        iterations: u32,
+        salt: Vec<u8>,
+    ) -> Result<Self, CredentialError> {
+        if password.expose().is_empty() {
+            return Err(CredentialError::EmptyPassword);
+        }
+        if password.expose().len() > MAX_PASSWORD_BYTES {
+            return Err(CredentialError::PasswordTooLong);
+        }
+        let rounds = accepted_iterations(iterations)?;
+        let salted = salt_password(mechanism, password, &salt, rounds);
+        Ok(Self { salt, salted })
+    }
+}
+
+fn fresh_salt() -> Vec<u8> {
+    random::bytes::<SALT_BYTES>().to_vec()
 }
 
 impl PartialEq for ScramCredential {
@@ -324,6 +362,16 @@ mod tests {
                 ScramCredential::derive_with_salt(mechanism, &password("pencil"), 5000, salt)
             );
         }
+    }
+
+    #[test]
+    fn a_client_salts_within_the_bounds_and_never_twice_alike() {
+        let salt = || SaltedPassword::derive(Mechanism::ScramSha512, &password("pencil"), 4096).unwrap();
+        let (one, two) = (salt(), salt());
+        assert_ne!((&one.salt, &*one.salted), (&two.salt, &*two.salted));
+        assert_eq!((one.salt.len(), one.salted.len()), (SALT_BYTES, 64));
+        let refused = SaltedPassword::derive(Mechanism::ScramSha512, &password("pencil"), 4095);
+        assert_eq!(refused.err(), Some(CredentialError::Iterations(4095)));
     }
 
     #[test]

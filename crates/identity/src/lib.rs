@@ -19,7 +19,7 @@ mod user;
 pub use authenticated::Authenticated;
 pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
-    MIN_SALT_BYTES, SALT_BYTES, ScramCredential,
+    MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,
 };
 pub use failure::{AuthFailure, AuthFailureReason};
 pub use mechanism::Mechanism;

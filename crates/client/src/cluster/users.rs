@@ -1,13 +1,7 @@
 //! SCRAM users (KIP-554). The password never leaves this process: the broker gets it salted.
 
-use std::num::NonZeroU32;
-
-use aws_lc_rs::{pbkdf2, rand};
 use bytes::Bytes;
-use schloss_identity::{
-    CredentialError, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MIN_ITERATIONS, Mechanism, Password, SALT_BYTES,
-    check_user_name,
-};
+use schloss_identity::{Mechanism, Password, SaltedPassword, check_user_name};
 use schloss_wire::messages::alter_user_scram_credentials_request::{
     ScramCredentialDeletion, ScramCredentialUpsertion,
 };
@@ -42,16 +36,17 @@ impl Cluster {
     ) -> Result<(), ClientError> {
         check_user_name(user).map_err(|error| ClientError::Usage(error.to_string()))?;
         // PBKDF2 takes milliseconds: not on the threads that serve sockets.
-        let (salt, salted_password) =
-            tokio::task::spawn_blocking(move || salt(mechanism, iterations, &password))
-                .await
-                .map_err(|_| ClientError::Usage("the client was shut down".to_owned()))??;
+        let salting = move || SaltedPassword::derive(mechanism, &password, iterations);
+        let salted = tokio::task::spawn_blocking(salting)
+            .await
+            .map_err(|_| ClientError::Usage("the client was shut down".to_owned()))?
+            .map_err(|error| ClientError::Usage(error.to_string()))?;
         let upsertion = build!(ScramCredentialUpsertion {
             name: StrBytes::from(user),
             mechanism: mechanism.code(),
             iterations: i32::try_from(iterations).unwrap_or(i32::MAX),
-            salt,
-            salted_password,
+            salt: Bytes::from(salted.salt),
+            salted_password: Bytes::copy_from_slice(&salted.salted),
         });
         let request = build!(AlterUserScramCredentialsRequest { upsertions: vec![upsertion] });
         self.alter_scram(&request, || format!("setting the password of user {user}")).await
@@ -115,26 +110,4 @@ impl Cluster {
         found.sort_by(|one, other| one.user.cmp(&other.user));
         Ok(found)
     }
-}
-
-/// A fresh salt and the password salted with it.
-fn salt(mechanism: Mechanism, iterations: u32, password: &Password) -> Result<(Bytes, Bytes), ClientError> {
-    let refused = |error: CredentialError| ClientError::Usage(error.to_string());
-    let rounds = NonZeroU32::new(iterations)
-        .filter(|rounds| (MIN_ITERATIONS..=MAX_ITERATIONS).contains(&rounds.get()))
-        .ok_or_else(|| refused(CredentialError::Iterations(iterations)))?;
-    match password.expose().len() {
-        0 => return Err(refused(CredentialError::EmptyPassword)),
-        1..=MAX_PASSWORD_BYTES => {}
-        _ => return Err(refused(CredentialError::PasswordTooLong)),
-    }
-    let algorithm = match mechanism {
-        Mechanism::ScramSha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-        Mechanism::ScramSha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-    };
-    let mut salt = [0; SALT_BYTES];
-    rand::fill(&mut salt).map_err(|_| ClientError::Usage("the system has no random bytes".to_owned()))?;
-    let mut salted = vec![0; mechanism.key_bytes()];
-    pbkdf2::derive(algorithm, rounds, &salt, password.expose().as_bytes(), &mut salted);
-    Ok((Bytes::copy_from_slice(&salt), Bytes::from(salted)))
 }

@@ -20,6 +20,9 @@ pub const MAX_CLIENT_ITERATIONS: u32 = 200_000;
 /// `n,,`: no channel binding, no other user to act as.
 const GS2_HEADER: &str = "n,,";
 
+/// Kafka's extension by which the user name is a delegation token's id.
+const TOKEN_EXTENSION: &str = ",tokenauth=true";
+
 /// One exchange with a server that is not trusted yet: [`first`](Self::first), [`reply`](Self::reply),
 /// [`finish`](Self::finish). Only after `finish` has the server proved that it knows the credential.
 pub struct ScramClient {
@@ -76,6 +79,13 @@ impl ScramClient {
         let nonce = nonce.nonce();
         let first_bare = format!("n={},r={nonce}", escape(user));
         Self { mechanism, password, first_bare, nonce, state: State::Start }
+    }
+
+    /// The same for a delegation token (KIP-48): the user is the token's id, the password its HMAC in base64.
+    #[must_use]
+    pub fn with_token_auth(mut self) -> Self {
+        self.first_bare.push_str(TOKEN_EXTENSION);
+        self
     }
 
     /// The first token to send.

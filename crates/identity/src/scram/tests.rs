@@ -124,6 +124,29 @@ fn follows_vector(mechanism: Mechanism, nonce: &'static str, salt: [&str; 2], la
 }
 
 #[test]
+fn a_tokens_extension_is_in_the_first_message_and_under_both_proofs() {
+    let client = |token: bool| {
+        let client = ScramClient::new(Mechanism::ScramSha256, "id", password("aG1hYw=="), &Fixed("mine"));
+        if token { client.with_token_auth() } else { client }
+    };
+    assert_eq!(client(true).first(), b"n,,n=id,r=mine,tokenauth=true");
+    let challenge = b"r=mineandyours,s=QSXCR+Q6sek8bf92,i=4096";
+    let reply = client(true).reply(challenge).unwrap();
+    assert!(reply.starts_with(b"c=biws,r=mineandyours,p="));
+    assert_ne!(reply, client(false).reply(challenge).unwrap());
+    // What Kafka has to compute it from: the credential of the base64 text, and the message as it came.
+    let mechanism = Mechanism::ScramSha256;
+    let salt = b"\x41\x25\xc2\x47\xe4\x3a\xb1\xe9\x3c\x6d\xff\x76".to_vec();
+    let stored = ScramCredential::derive_with_salt(mechanism, &password("aG1hYw=="), 4096, salt).unwrap();
+    let last = messages::ClientFinal::read(str::from_utf8(&reply).unwrap()).unwrap();
+    let signed = "n=id,r=mine,tokenauth=true,r=mineandyours,s=QSXCR+Q6sek8bf92,i=4096,c=biws,r=mineandyours";
+    let mut key = last.proof.clone();
+    let signature = crate::credential::hmac_of(mechanism, stored.stored_key(), signed.as_bytes());
+    key.iter_mut().zip(&signature).for_each(|(byte, mask)| *byte ^= mask);
+    assert_eq!(crate::credential::stored_key(mechanism, &key), stored.stored_key());
+}
+
+#[test]
 fn both_sides_follow_the_vector_of_rfc_7677() {
     follows_vector(
         Mechanism::ScramSha256,
