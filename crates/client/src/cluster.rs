@@ -43,7 +43,7 @@ impl Cluster {
     /// Connects to the first bootstrap address that answers and learns the brokers.
     ///
     /// # Errors
-    /// The last address' error. A refused authentication ends the search at once, since more attempts could
+    /// Every address failed: the error of the first that trying again would not help, else of the last. A refused authentication ends the search at once, since more attempts could
     /// lock the user out.
     pub async fn connect(config: ClientConfig) -> Result<Self, ClientError> {
         let mut cluster =
@@ -75,6 +75,12 @@ impl Cluster {
         self.view.brokers()
     }
 
+    /// The controller as last seen. Clusters of KRaft name a broker that forwards to it.
+    #[must_use]
+    pub fn controller(&self) -> Option<i32> {
+        self.view.controller
+    }
+
     pub(crate) fn user(&self) -> Option<&str> {
         self.config.user()
     }
@@ -95,15 +101,17 @@ impl Cluster {
     }
 
     async fn bootstrap(&self) -> Result<Connection, ClientError> {
-        let mut last = ClientError::Usage("there is no bootstrap address".to_owned());
+        let mut told: Option<ClientError> = None;
         for address in &self.config.bootstrap {
             match Connection::connect(&self.config, address).await {
                 Ok(connection) => return Ok(connection),
                 Err(error @ ClientError::Authentication { .. }) => return Err(error),
-                Err(error) => last = error,
+                // A wrong CA says more than another broker that happens to be down.
+                Err(error) if told.as_ref().is_none_or(ClientError::is_retriable) => told = Some(error),
+                Err(_) => {}
             }
         }
-        Err(last)
+        Err(told.unwrap_or_else(|| ClientError::Usage("there is no bootstrap address".to_owned())))
     }
 
     /// A connection to a broker, kept for the next call.
@@ -124,8 +132,12 @@ impl Cluster {
         Connection::connect(&self.config, address).await
     }
 
-    /// Calls one broker. A kept connection that turns out to be closed is replaced once.
-    pub(crate) async fn call_node<R: RequestResponsePair>(
+    /// Calls one broker, at the highest version in common and at most `ceiling`. A kept connection that turns out
+    /// to be closed is replaced once, so the request may arrive twice.
+    ///
+    /// # Errors
+    /// The broker is unknown or can't be reached. Error codes in the response are the caller's to look at.
+    pub async fn call_node<R: RequestResponsePair>(
         &mut self,
         node: i32,
         request: &R,
@@ -149,8 +161,12 @@ impl Cluster {
         connection.call_at(request, version).await
     }
 
-    /// Calls whichever broker answers: one that is connected, any other, a bootstrap address at last.
-    pub(crate) async fn call_any<R: RequestResponsePair>(
+    /// Calls whichever broker answers: one that is connected, any other, a bootstrap address at last. The request
+    /// may arrive more than once.
+    ///
+    /// # Errors
+    /// None can be reached. Error codes in the response are the caller's to look at.
+    pub async fn call_any<R: RequestResponsePair>(
         &mut self,
         request: &R,
     ) -> Result<R::Response, ClientError> {
@@ -176,7 +192,10 @@ impl Cluster {
 
     /// Calls the controller, looking it up again while the answer says that it moved. `code` takes the first
     /// error out of a response. KRaft brokers forward; ZooKeeper clusters insist on the controller.
-    pub(crate) async fn call_controller<R: RequestResponsePair>(
+    ///
+    /// # Errors
+    /// It can't be reached. Other error codes in the response are the caller's to look at.
+    pub async fn call_controller<R: RequestResponsePair>(
         &mut self,
         request: &R,
         code: impl Fn(&R::Response) -> i16,

@@ -6,6 +6,7 @@ mod librdkafka;
 mod properties;
 mod settings;
 mod source;
+mod tls_settings;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +15,7 @@ use std::time::Duration;
 use schloss_identity::{Mechanism, Password};
 
 use crate::error::{ClientError, ConfigError};
-use crate::tls::Trust;
-
-pub(crate) use source::MAX_FILE_BYTES;
+use crate::tls::Tls;
 
 /// Largest response that is read, in bytes; a larger announcement closes the connection.
 pub const DEFAULT_MAX_RESPONSE_BYTES: usize = 100 * 1024 * 1024;
@@ -49,8 +48,8 @@ pub struct ClientConfig {
 /// Whether the wire is encrypted.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// TLS with these CAs trusted.
-    Tls(Trust),
+    /// TLS by these settings; the server is always verified.
+    Tls(Tls),
     /// No TLS: everything, data included, is readable on the way.
     Plaintext,
 }
@@ -60,10 +59,12 @@ pub enum Security {
 pub struct Sasl {
     /// SCRAM or PLAIN.
     pub mechanism: SaslMechanism,
-    /// The user name.
+    /// The user name, or the id of a delegation token.
     pub user: String,
-    /// The password.
+    /// The password, or the HMAC of a delegation token in base64.
     pub password: Arc<Password>,
+    /// Whether it is a delegation token (KIP-48), which logs in by SCRAM.
+    pub token: bool,
 }
 
 /// The SASL mechanisms of the client.
@@ -127,15 +128,39 @@ impl ClientConfig {
             mechanism: SaslMechanism::Scram(mechanism),
             user: user.into(),
             password: Arc::new(password),
+            token: false,
         });
         self
+    }
+
+    /// The same cluster, TLS and limits as a delegation token (KIP-48): its owner is who the broker sees. Any
+    /// SCRAM mechanism that the listener offers will do.
+    #[must_use]
+    pub fn with_token(&self, token_id: &str, hmac_base64: Password, mechanism: Mechanism) -> Self {
+        let mut config = self.clone().with_scram(mechanism, token_id, hmac_base64);
+        if let Some(sasl) = &mut config.sasl {
+            sasl.token = true;
+        }
+        config
+    }
+
+    /// The same with other addresses (`host:port`).
+    #[must_use]
+    pub fn with_bootstrap(&self, bootstrap: Vec<String>) -> Self {
+        Self { bootstrap, ..self.clone() }
+    }
+
+    /// The same under another name in the broker's logs and audit.
+    #[must_use]
+    pub fn with_client_id(&self, client_id: &str) -> Self {
+        Self { client_id: client_id.to_owned(), ..self.clone() }
     }
 
     /// Reads a client file: `.json`, `.conf` (librdkafka) or, for any other name, Java properties.
     ///
     /// # Errors
-    /// The file is unreadable, is readable by others while it holds a password, or holds a setting that can't
-    /// be followed; the text names file, line and key.
+    /// The file is unreadable, it or a file that it names holds a secret and is readable by others, or it holds a
+    /// setting that can't be followed; the text names file, line and key.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::from_file_with(path, Insecure::Refuse)
     }
@@ -163,15 +188,15 @@ fn read(path: &Path, insecure: Insecure) -> Result<ClientConfig, ConfigError> {
     let source = source::Source::read(path)?;
     let config = match source.dialect {
         source::Dialect::Json => {
-            json::parse(&source.text).and_then(|file| file.into_config(source.directory()))
+            json::parse(source.text()?).and_then(|file| file.into_config(source.directory()))
         }
-        source::Dialect::Java => properties::parse(&source.text)
+        source::Dialect::Java => properties::parse(source.text()?)
             .and_then(|entries| settings::interpret(&entries, &source, insecure)),
-        source::Dialect::Librdkafka => librdkafka::parse(&source.text)
+        source::Dialect::Librdkafka => librdkafka::parse(source.text()?)
             .and_then(|entries| settings::interpret(&entries, &source, insecure)),
     }?;
     if config.sasl.is_some() {
-        source.require_private()?;
+        source.require_private("a password")?;
     }
     Ok(config)
 }

@@ -2,26 +2,33 @@
 
 mod address;
 mod negotiate;
+mod raw;
 mod sasl;
 mod stream;
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use schloss_wire::messages::{OutboundFrameLimits, encode_request, response_header_version_for};
+use schloss_wire::messages::{
+    ApiVersionsResponse, OutboundFrameLimits, encode_request, response_header_version_for,
+};
 use schloss_wire::{
     ApiVersion, DecodeBudget, DecodeError, DecodeLimits, Decoder, KafkaDecode, LENGTH_PREFIX_BYTES,
     RequestResponsePair, StrBytes, split_frame,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Security};
 use crate::error::ClientError;
+use crate::tls::{self, Tls, TlsProblem};
 
 pub(crate) use address::{join_address, split_address};
 use negotiate::Versions;
-use stream::Stream;
+pub use raw::RawConnection;
+pub use stream::Stream;
 
 /// Largest response before authentication, in bytes: version tables and tokens, nothing larger.
 const MAX_UNAUTHENTICATED_BYTES: usize = 512 * 1024;
@@ -36,6 +43,7 @@ const SESSION_USE_PERCENT: u32 = 85;
 /// are the two halves of a call for those who pipeline.
 pub struct Connection {
     stream: Stream,
+    tls: Option<Tls>,
     address: String,
     client_id: StrBytes,
     user: Option<String>,
@@ -47,6 +55,8 @@ pub struct Connection {
     limits: DecodeLimits,
     /// True while a request is half written: a connection abandoned there can't be used again.
     torn: bool,
+    /// True once a request beyond the agreement on versions was answered.
+    served: bool,
     expires: Option<Instant>,
 }
 
@@ -64,15 +74,25 @@ impl Connection {
     /// Every way in which this fails has its own [`ClientError`], with what to check.
     pub async fn connect(config: &ClientConfig, address: &str) -> Result<Self, ClientError> {
         let after = config.connect_timeout;
-        timeout(after, Self::establish(config, address)).await.unwrap_or_else(|_| {
-            Err(ClientError::Timeout { address: address.to_owned(), doing: "connecting".to_owned(), after })
+        let mut stage = "connecting";
+        let outcome = timeout(after, Self::establish(config, address, &mut stage)).await;
+        outcome.unwrap_or_else(|_| {
+            Err(ClientError::Timeout { address: address.to_owned(), doing: stage.to_owned(), after })
         })
     }
 
-    async fn establish(config: &ClientConfig, address: &str) -> Result<Self, ClientError> {
-        let stream = Stream::connect(config, address).await?;
+    async fn establish(
+        config: &ClientConfig,
+        address: &str,
+        stage: &mut &'static str,
+    ) -> Result<Self, ClientError> {
+        let stream = Stream::connect(config, address, stage).await?;
         let mut connection = Self {
             stream,
+            tls: match &config.security {
+                Security::Tls(tls) => Some(tls.clone()),
+                Security::Plaintext => None,
+            },
             address: address.to_owned(),
             client_id: StrBytes::from(config.client_id.as_str()),
             user: config.user().map(str::to_owned),
@@ -83,15 +103,19 @@ impl Connection {
             request_timeout: config.request_timeout,
             limits: limits(MAX_UNAUTHENTICATED_BYTES),
             torn: false,
+            served: false,
             expires: None,
         };
-        connection.versions = negotiate::ask(&mut connection).await?;
+        *stage = "agreeing on versions";
+        connection.versions = negotiate::first(&mut connection).await?;
         if let Some(sasl) = &config.sasl {
+            *stage = "authenticating";
             let lifetime = sasl::authenticate(&mut connection, sasl).await?;
             connection.expires =
                 lifetime.map(|lifetime| Instant::now() + lifetime * SESSION_USE_PERCENT / 100);
-            connection.versions = negotiate::ask(&mut connection).await?;
         }
+        *stage = "agreeing on versions";
+        connection.versions = negotiate::whole(&mut connection).await?;
         connection.limits = limits(config.max_response_bytes);
         Ok(connection)
     }
@@ -118,6 +142,13 @@ impl Connection {
     #[must_use]
     pub fn is_spent(&self) -> bool {
         self.torn || self.expires.is_some_and(|end| end <= Instant::now())
+    }
+
+    /// What the broker said after authentication that it serves: version ranges, supported and finalized features
+    /// and their epoch. Feature levels that begin at 0 are in it from brokers of Kafka 3.9 or later.
+    #[must_use]
+    pub fn api_versions(&self) -> &ApiVersionsResponse {
+        self.versions.answer()
     }
 
     /// Whether the broker and we have a version of this API in common.
@@ -225,7 +256,8 @@ impl Connection {
             self.stream.flush().await
         };
         if let Err(error) = written.await {
-            return Err(self.closed(&format!("sending ({error})")));
+            let error = self.last_words(error).await;
+            return Err(self.broken("sending", &error));
         }
         self.torn = false;
         self.awaited.push_back(Awaited { correlation_id, version: api_version, header_version });
@@ -238,6 +270,7 @@ impl Connection {
     /// No response is due, the connection broke, or the bytes are no response to that request.
     pub async fn receive<R: RequestResponsePair>(&mut self) -> Result<R::Response, ClientError> {
         let (version, body) = self.next_body().await?;
+        self.served = true;
         R::Response::decode_from_bytes(body, version, self.limits).map_err(|error| self.malformed(&error))
     }
 
@@ -274,10 +307,10 @@ impl Connection {
                     return Err(self.bad_frame(&error));
                 }
             }
-            match self.stream.read(&mut self.incoming).await {
+            match self.stream.fill(&mut self.incoming).await {
                 Ok(0) => return Err(self.closed("waiting for a response")),
                 Ok(_) => {}
-                Err(error) => return Err(self.closed(&format!("waiting for a response ({error})"))),
+                Err(error) => return Err(self.broken("waiting for a response", &error)),
             }
         }
     }
@@ -305,14 +338,46 @@ impl Connection {
         }
     }
 
+    /// A server that refuses our certificate closes behind its alert, which a failed write does not show. The
+    /// connection is cut, so that this read waits for nothing.
+    async fn last_words(&mut self, error: io::Error) -> io::Error {
+        if self.stream.is_tls() && tls::is_cut(error.kind()) {
+            return self.stream.fill(&mut self.incoming).await.err().unwrap_or(error);
+        }
+        error
+    }
+
+    fn broken(&mut self, doing: &str, error: &io::Error) -> ClientError {
+        match (&self.tls, tls::cause(error), split_address(&self.address)) {
+            (Some(tls), Some(cause), Ok((host, _))) => {
+                self.torn = true;
+                let problem = TlsProblem::from_tls(cause, host, tls);
+                ClientError::Tls { address: self.address.clone(), problem }
+            }
+            _ => self.closed(&format!("{doing} ({error})")),
+        }
+    }
+
     fn closed(&mut self, doing: &str) -> ClientError {
         self.torn = true;
-        let hint = if !self.stream.is_tls() && self.versions.is_empty() {
-            "; if the listener requires TLS, set security.protocol=SASL_SSL"
-        } else {
-            ""
-        };
+        let hint = self.hint().unwrap_or_default();
         ClientError::Closed { address: self.address.clone(), doing: format!("{doing}{hint}") }
+    }
+
+    /// What a listener may want that closes at its first request.
+    fn hint(&self) -> Option<&'static str> {
+        let first = self.versions.is_empty();
+        match &self.tls {
+            None if first => Some("; if the listener requires TLS, set security.protocol=SASL_SSL"),
+            Some(tls) if first && !tls.has_identity() => Some(
+                "; if the listener requires a client certificate, set ssl.keystore.location (Java), or \
+                      ssl.certificate.location and ssl.key.location (librdkafka)",
+            ),
+            _ if !first && !self.served && self.user.is_none() => {
+                Some("; if the listener requires SASL, set security.protocol=SASL_SSL and sasl.mechanism")
+            }
+            _ => None,
+        }
     }
 
     fn malformed(&self, error: &DecodeError) -> ClientError {

@@ -26,6 +26,17 @@ pub enum ClientError {
     /// The caller asked for something impossible.
     #[error("{0}")]
     Usage(String),
+    /// The host name has no address.
+    #[error(
+        "cannot resolve the host name of {address}: {detail}; check its spelling, in bootstrap.servers or as the \
+         broker advertises it (advertised.listeners), and the name server"
+    )]
+    Resolve {
+        /// `host:port` that was tried.
+        address: String,
+        /// What the resolver said.
+        detail: String,
+    },
     /// No TCP connection.
     #[error("cannot connect to {address}: {detail}; {}", connect_hint(*kind))]
     Connect {
@@ -181,6 +192,7 @@ impl ClientError {
         match self {
             Self::Config(_) | Self::Usage(_) => ErrorClass::Usage,
             Self::Connect { .. }
+            | Self::Resolve { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Tls { .. }
@@ -208,7 +220,7 @@ impl ClientError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Closed { .. } => true,
+            Self::Connect { .. } | Self::Resolve { .. } | Self::Timeout { .. } | Self::Closed { .. } => true,
             Self::Broker { code, .. } => ErrorCode::from_code(*code).is_some_and(is_retriable_code),
             _ => false,
         }
@@ -259,8 +271,7 @@ fn connect_hint(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::ConnectionRefused => "check that a broker listens on this host and port",
         io::ErrorKind::TimedOut => "check the address and the firewall between",
-        // A name that does not resolve has no error kind of its own.
-        _ => "check the host name, in bootstrap.servers or as the broker advertises it, and the network",
+        _ => "check the address, in bootstrap.servers or as the broker advertises it, and the network",
     }
 }
 

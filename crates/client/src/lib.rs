@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+mod files;
 mod producer;
 mod tls;
 
@@ -20,9 +21,10 @@ pub use config::{
     ClientConfig, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_REQUEST_TIMEOUT, Insecure,
     Sasl, SaslMechanism, Security,
 };
-pub use connection::{Connection, MAX_PIPELINED};
+pub use connection::{Connection, MAX_PIPELINED, RawConnection, Stream};
 pub use consumer::{ConsumedRecord, Consumer, ConsumerOptions, StartAt};
 pub use error::{ClientError, ConfigError, Denial, ErrorClass, Need};
 pub use producer::{Delivered, DeliveryReport, Producer, ProducerOptions, ProducerRecord};
+pub use schloss_pki::{TlsIdentity, TlsVersions};
 pub use schloss_wire::records::Compression;
-pub use tls::{TlsProblem, Trust};
+pub use tls::{Tls, TlsProblem, Trust};

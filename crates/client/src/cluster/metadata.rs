@@ -26,6 +26,8 @@ pub struct BrokerInfo {
     pub id: i32,
     /// The `host:port` it advertises.
     pub address: String,
+    /// The rack it stands in (`broker.rack`), if it says so.
+    pub rack: Option<String>,
 }
 
 /// A topic.
@@ -61,27 +63,25 @@ pub struct PartitionInfo {
 pub(super) struct View {
     pub(super) cluster_id: Option<String>,
     pub(super) controller: Option<i32>,
-    brokers: HashMap<i32, String>,
+    brokers: HashMap<i32, BrokerInfo>,
     topics: HashMap<String, TopicInfo>,
 }
 
 impl View {
     pub(super) fn brokers(&self) -> Vec<BrokerInfo> {
-        let mut brokers: Vec<BrokerInfo> = self
-            .brokers
-            .iter()
-            .map(|(id, address)| BrokerInfo { id: *id, address: address.clone() })
-            .collect();
+        let mut brokers: Vec<BrokerInfo> = self.brokers.values().cloned().collect();
         brokers.sort_by_key(|broker| broker.id);
         brokers
     }
 
     pub(super) fn address(&self, node: i32) -> Option<&str> {
-        self.brokers.get(&node).map(String::as_str)
+        self.brokers.get(&node).map(|broker| broker.address.as_str())
     }
 
-    pub(super) fn add_broker(&mut self, node: i32, host: &str, port: i32) {
-        self.brokers.insert(node, join_address(host, port));
+    /// Takes over a broker's address; its rack stays what it was.
+    pub(super) fn add_broker(&mut self, id: i32, host: &str, port: i32) {
+        let rack = self.brokers.remove(&id).and_then(|known| known.rack);
+        self.brokers.insert(id, BrokerInfo { id, address: join_address(host, port), rack });
     }
 
     pub(super) fn forget_topic(&mut self, name: &str) {
@@ -111,7 +111,9 @@ impl View {
             self.brokers.clear();
         }
         for broker in &response.brokers {
-            self.add_broker(broker.node_id, &broker.host, broker.port);
+            let (id, address) = (broker.node_id, join_address(&broker.host, broker.port));
+            let rack = broker.rack.as_ref().filter(|rack| !rack.is_empty()).map(ToString::to_string);
+            self.brokers.insert(id, BrokerInfo { id, address, rack });
         }
         for topic in &response.topics {
             let Some(name) = &topic.name else { continue };
@@ -146,6 +148,16 @@ impl Cluster {
             Ok(mut connection) => self.view.update_all(&mut connection, topics).await,
             Err(error) => Err(last.unwrap_or(error)),
         }
+    }
+
+    /// Asks who is in the cluster now; brokers that left are gone from the answer, and from
+    /// [`Cluster::brokers`].
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub async fn refresh_brokers(&mut self) -> Result<Vec<BrokerInfo>, ClientError> {
+        self.refresh(Some(&[])).await?;
+        Ok(self.brokers())
     }
 
     /// A topic with its partitions, from the cache if it was asked for before.

@@ -17,6 +17,8 @@ pub(super) struct Login {
     pub(super) module: LoginModule,
     pub(super) user: String,
     pub(super) password: Zeroizing<String>,
+    /// Whether they are a delegation token's id and HMAC (`tokenauth="true"`).
+    pub(super) token: bool,
 }
 
 const EXPECTED: &str = "expected: org.apache.kafka.common.security.scram.ScramLoginModule required \
@@ -35,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Login, String> {
     if !["required", "requisite", "sufficient", "optional"].contains(&flag.to_ascii_lowercase().as_str()) {
         return Err(format!("the control flag (required) is missing after the login module; {EXPECTED}"));
     }
-    let (mut user, mut password) = (None, None);
+    let (mut user, mut password, mut token) = (None, None, false);
     loop {
         skip_blanks(&mut chars);
         match chars.peek() {
@@ -55,11 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Login, String> {
         match option.as_str() {
             "username" => user = Some(value.to_string()),
             "password" => password = Some(value),
-            "tokenauth" if value.eq_ignore_ascii_case("true") => {
-                return Err(
-                    "delegation tokens (tokenauth) are not supported yet; use a user's password".into()
-                );
-            }
+            "tokenauth" => token = value.eq_ignore_ascii_case("true"),
             _ => {}
         }
     }
@@ -67,8 +65,11 @@ pub(super) fn parse(text: &str) -> Result<Login, String> {
     if chars.next().is_some() {
         return Err("more than one login module; keep one".to_owned());
     }
+    if token && module != LoginModule::Scram {
+        return Err(format!("delegation tokens (tokenauth) log in by SCRAM alone; {EXPECTED}"));
+    }
     match (user, password) {
-        (Some(user), Some(password)) => Ok(Login { module, user, password }),
+        (Some(user), Some(password)) => Ok(Login { module, user, password, token }),
         (None, _) => Err(format!("username is missing; {EXPECTED}")),
         (_, None) => Err(format!("password is missing; {EXPECTED}")),
     }
@@ -154,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn a_delegation_token_is_told_from_a_user() {
+        for (option, token) in [("", false), ("tokenauth=\"true\"", true), ("tokenauth=false", false)] {
+            let text = format!("{SCRAM} required username=\"id\" password=\"aG1hYw==\" {option};");
+            assert_eq!(parse(&text).map(|login| login.token), Ok(token), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_without_the_password() {
         for (options, says) in [
             ("", "control flag"),
@@ -162,13 +171,15 @@ mod tests {
             (r#"required password="hunter2";"#, "username is missing"),
             (r#"required username="a" password="hunter2;"#, "not closed"),
             (r#"required username "hunter2";"#, "name="),
-            (r#"required username="a" password="hunter2" tokenauth="true";"#, "delegation tokens"),
             (r#"required username="a" password="hunter2"; other required;"#, "more than one"),
         ] {
             let error = login(options).unwrap_err();
             assert!(error.contains(says), "{options}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
+        let token = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"id\" \
+                     password=\"aG1hYw==\" tokenauth=\"true\";";
+        assert!(parse(token).err().unwrap().contains("SCRAM alone"));
         assert!(parse("com.sun.Krb5LoginModule required;").err().unwrap().contains("not supported"));
     }
 }

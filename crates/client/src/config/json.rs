@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use schloss_identity::{Mechanism, Password};
+use schloss_pki::TlsVersions;
 use serde::Deserialize;
 use zeroize::Zeroize;
 
+use super::tls_settings::{Blame, identity, versions};
 use super::{ClientConfig, SaslMechanism, Security, settings};
 use crate::error::ConfigError;
-use crate::tls::{Trust, read_ca};
+use crate::files::NamedFile;
+use crate::tls::{Tls, Trust};
 
-/// `{"bootstrap": "host:port", "user": "..", "password": "..", "ca": "path"}`; `mechanism` is optional.
+/// `{"bootstrap": "host:port", "user": "..", "password": "..", "ca": "path"}`. `mechanism` is optional, and so are
+/// `certificate` and `key` (paths of PEM files, for TLS client authentication) and `tls_versions`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JsonFile {
@@ -19,6 +23,9 @@ pub(super) struct JsonFile {
     password: Option<String>,
     ca: Option<String>,
     mechanism: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+    tls_versions: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -28,11 +35,14 @@ enum Addresses {
     Many(Vec<String>),
 }
 
+const EXPECTED: &str =
+    "expected the keys bootstrap, user, password, ca, mechanism, certificate, key and tls_versions";
+
 pub(super) fn parse(text: &str) -> Result<JsonFile, ConfigError> {
     serde_json::from_str(text).map_err(|error| ConfigError {
         line: Some(error.line()),
         // serde_json quotes keys and types, not the values of strings.
-        problem: format!("{error}; expected the keys bootstrap, user, password, ca and mechanism"),
+        problem: format!("{error}; {EXPECTED}"),
         ..ConfigError::default()
     })
 }
@@ -44,13 +54,7 @@ impl JsonFile {
             Addresses::Many(list) => settings::addresses(&list.join(",")),
         }
         .map_err(|problem| keyed("bootstrap", problem))?;
-        let trust = match &self.ca {
-            Some(path) => read_ca(Path::new(path), directory).map_err(|problem| keyed("ca", problem))?,
-            None => Trust::system()
-                .ok_or_else(|| keyed("ca", "missing; give the path of the cluster's CA (PEM)".to_owned()))?,
-        };
-        trust.client_config().map_err(|problem| keyed("ca", problem))?;
-        let config = ClientConfig::new(bootstrap, Security::Tls(trust));
+        let config = ClientConfig::new(bootstrap, Security::Tls(self.tls(directory)?));
         let mechanism = match self.mechanism.as_deref().map(SaslMechanism::from_name) {
             None => SaslMechanism::Scram(Mechanism::ScramSha512),
             Some(Some(known)) => known,
@@ -68,12 +72,43 @@ impl JsonFile {
             _ => Err(keyed("user", "user and password go together; give both or none".to_owned())),
         }
     }
+
+    fn tls(&self, directory: Option<&Path>) -> Result<Tls, ConfigError> {
+        let trust = match &self.ca {
+            Some(path) => Trust::from(file("ca", path, directory)?),
+            None => Trust::system()
+                .ok_or_else(|| keyed("ca", "missing; give the path of the cluster's CA (PEM)".to_owned()))?,
+        };
+        let versions = match &self.tls_versions {
+            Some(names) => versions(names.iter().map(String::as_str))
+                .map_err(|problem| keyed("tls_versions", problem))?,
+            None => TlsVersions::default(),
+        };
+        let identity = match (&self.certificate, &self.key) {
+            (Some(chain), Some(key)) => {
+                let chain = file("certificate", chain, directory)?;
+                let key = file("key", key, directory)?;
+                key.require_private("a private key").map_err(|problem| keyed("key", problem))?;
+                Some(identity(&chain.bytes, &key.bytes).map_err(|blame| match blame {
+                    Blame::Certificate(problem) => keyed("certificate", problem),
+                    Blame::Key(problem) => keyed("key", problem),
+                })?)
+            }
+            (None, None) => None,
+            _ => return Err(keyed("certificate", "certificate and key go together".to_owned())),
+        };
+        Tls::new(&trust, identity.as_ref(), versions).map_err(|error| keyed("ca", error.problem))
+    }
 }
 
 impl Drop for JsonFile {
     fn drop(&mut self) {
         self.password.zeroize();
     }
+}
+
+fn file(key: &str, path: &str, directory: Option<&Path>) -> Result<NamedFile, ConfigError> {
+    NamedFile::find(Path::new(path), directory).map_err(|problem| keyed(key, problem))
 }
 
 fn keyed(key: &str, problem: String) -> ConfigError {

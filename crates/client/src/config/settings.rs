@@ -3,14 +3,15 @@
 //! A key that would change security and that we can't follow is an error, never ignored: everything under
 //! `security.`, `ssl.` and `sasl.` that is not listed here. Other unknown keys are tuning and are ignored.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use schloss_identity::{Password, check_user_name};
+use schloss_pki::PkiError;
 
 use super::source::{Dialect, Entry, Source};
+use super::tls_settings::TlsSettings;
 use super::{ClientConfig, Insecure, MAX_BOOTSTRAP, Sasl, SaslMechanism, Security, jaas};
 use crate::error::ConfigError;
-use crate::tls::{Trust, read_ca};
 
 /// Keys under a guarded prefix that change no protection here: they time or tune what we do our own way, or
 /// belong to mechanisms that are refused by name.
@@ -26,11 +27,8 @@ struct Settings<'a> {
     jaas: Option<&'a Entry>,
     user: Option<&'a Entry>,
     password: Option<&'a Entry>,
-    store_type: Option<&'a Entry>,
-    ca_location: Option<&'a Entry>,
-    ca_inline: Option<&'a Entry>,
-    tls_versions: Option<&'a Entry>,
     client_id: Option<&'a Entry>,
+    tls: TlsSettings<'a>,
 }
 
 /// Turns the entries of a file into a configuration.
@@ -47,7 +45,7 @@ pub(super) fn interpret(
     })?;
     let servers = addresses(&bootstrap.value).map_err(|problem| wrong(bootstrap, problem))?;
     let (tls, with_sasl) = protocol(settings.protocol, insecure)?;
-    let security = if tls { Security::Tls(settings.trust(source)?) } else { Security::Plaintext };
+    let security = if tls { Security::Tls(settings.tls.build(source)?) } else { Security::Plaintext };
     let mut config = ClientConfig::new(servers, security);
     if let Some(id) = settings.client_id {
         config.client_id.clone_from(&id.value);
@@ -82,15 +80,14 @@ fn sort(entries: &[Entry], dialect: Dialect, insecure: Insecure) -> Result<Setti
                     "is a key of librdkafka; name the file .conf, or use sasl.jaas.config".to_owned(),
                 ));
             }
-            "ssl.truststore.type" => &mut settings.store_type,
-            "ssl.truststore.location" | "ssl.ca.location" => &mut settings.ca_location,
-            "ssl.truststore.certificates" | "ssl.ca.pem" => &mut settings.ca_inline,
-            "ssl.enabled.protocols" => &mut settings.tls_versions,
             "client.id" => &mut settings.client_id,
-            _ => {
-                check_other(entry, insecure)?;
-                continue;
-            }
+            key => match settings.tls.place(key, dialect) {
+                Some(place) => place,
+                None => {
+                    check_other(entry, dialect, insecure)?;
+                    continue;
+                }
+            },
         };
         *place = Some(entry);
     }
@@ -98,7 +95,7 @@ fn sort(entries: &[Entry], dialect: Dialect, insecure: Insecure) -> Result<Setti
 }
 
 /// A key without a place: harmless, switching a protection off, or one that we can't follow.
-fn check_other(entry: &Entry, insecure: Insecure) -> Result<(), ConfigError> {
+fn check_other(entry: &Entry, dialect: Dialect, insecure: Insecure) -> Result<(), ConfigError> {
     let value = entry.value.trim();
     match entry.key.as_str() {
         "ssl.endpoint.identification.algorithm" if value.eq_ignore_ascii_case("https") => Ok(()),
@@ -118,12 +115,17 @@ fn check_other(entry: &Entry, insecure: Insecure) -> Result<(), ConfigError> {
         "sasl.jaas.config" => {
             Err(wrong(entry, "is a key of Java clients; use sasl.username and sasl.password".to_owned()))
         }
-        key if key.starts_with("ssl.keystore.")
-            || key.starts_with("ssl.key.")
-            || key.starts_with("ssl.certificate.") =>
-        {
-            Err(wrong(entry, "client certificates are not supported yet; authenticate by SASL".to_owned()))
+        "ssl.key.password" | "ssl.keystore.password" | "ssl.keystore.key.password" => {
+            Err(wrong(entry, PkiError::EncryptedKey.to_string()))
         }
+        key if key.starts_with("ssl.keystore.") && dialect == Dialect::Librdkafka => Err(wrong(
+            entry,
+            "names no PEM file here; set ssl.certificate.location and ssl.key.location".to_owned(),
+        )),
+        key if key.starts_with("ssl.certificate.") || key.starts_with("ssl.key.") => Err(wrong(
+            entry,
+            "is a key of librdkafka; name the file .conf, or use ssl.keystore.location".to_owned(),
+        )),
         key if HARMLESS.iter().any(|prefix| key.starts_with(prefix)) => Ok(()),
         key if GUARDED.iter().any(|prefix| key.starts_with(prefix)) => {
             Err(wrong(entry, "can't be followed by this client; remove it if you can do without it".to_owned()))
@@ -158,39 +160,6 @@ fn protocol(entry: Option<&Entry>, insecure: Insecure) -> Result<(bool, bool), C
 }
 
 impl Settings<'_> {
-    fn trust(&self, source: &Source) -> Result<Trust, ConfigError> {
-        if let Some(entry) = self.store_type
-            && !entry.value.trim().eq_ignore_ascii_case("PEM")
-        {
-            return Err(wrong(
-                entry,
-                "only PEM is supported; export the CA: keytool -exportcert -rfc -alias <alias> -keystore <store> \
-                 > ca.pem, then set ssl.truststore.type=PEM and ssl.truststore.location=ca.pem"
-                    .to_owned(),
-            ));
-        }
-        let place = self.ca_inline.or(self.ca_location);
-        let mut trust = match (self.ca_inline, self.ca_location) {
-            (Some(inline), _) => Trust::from_pem(pem_lines(&inline.value), inline.key.as_str()),
-            (None, Some(location)) => read_ca(Path::new(location.value.trim()), source.directory())
-                .map_err(|problem| wrong(location, problem))?,
-            (None, None) => Trust::system().ok_or_else(|| ConfigError {
-                key: Some("ssl.truststore.location".to_owned()),
-                problem: "missing, and this system has no CA bundle; name the CA of the cluster (PEM)"
-                    .to_owned(),
-                ..ConfigError::default()
-            })?,
-        };
-        if let Some(entry) = self.tls_versions {
-            trust.only_tls13 = only_tls13(entry)?;
-        }
-        trust.client_config().map_err(|problem| match place {
-            Some(entry) => wrong(entry, problem),
-            None => ConfigError { problem, ..ConfigError::default() },
-        })?;
-        Ok(trust)
-    }
-
     fn sasl(&self, dialect: Dialect) -> Result<Sasl, ConfigError> {
         // Java's default is GSSAPI, which is not here: the mechanism has to be named.
         let Some(entry) = self.mechanism else {
@@ -213,8 +182,9 @@ impl Settings<'_> {
                         format!("the login module is not that of sasl.mechanism {}", mechanism.name());
                     return Err(wrong(entry, problem));
                 }
-                sasl(mechanism, login.user, Password::new(login.password.to_string()))
-                    .map_err(|problem| wrong(entry, problem))
+                let sasl = sasl(mechanism, login.user, Password::new(login.password.to_string()))
+                    .map_err(|problem| wrong(entry, problem))?;
+                Ok(Sasl { token: login.token, ..sasl })
             }
             Dialect::Librdkafka | Dialect::Json => {
                 let user = self.user.ok_or_else(|| missing("sasl.username", "add the user name"))?;
@@ -224,15 +194,6 @@ impl Settings<'_> {
             }
         }
     }
-}
-
-/// PEM that stood in one line, with blanks (Java) or the letters `\n` (librdkafka) for ends of lines.
-fn pem_lines(value: &str) -> String {
-    value
-        .replace("\\n", "\n")
-        .replace(' ', "\n")
-        .replace("BEGIN\nCERTIFICATE", "BEGIN CERTIFICATE")
-        .replace("END\nCERTIFICATE", "END CERTIFICATE")
 }
 
 /// `host:port` addresses separated by commas.
@@ -258,23 +219,11 @@ pub(super) fn sasl(mechanism: SaslMechanism, user: String, password: Password) -
     if password.expose().is_empty() {
         return Err("the password is empty".to_owned());
     }
-    Ok(Sasl { mechanism, user, password: std::sync::Arc::new(password) })
+    Ok(Sasl { mechanism, user, password: Arc::new(password), token: false })
 }
 
 pub(super) fn unknown_mechanism() -> String {
     "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN".to_owned()
-}
-
-fn only_tls13(entry: &Entry) -> Result<bool, ConfigError> {
-    let mut only = true;
-    for version in entry.value.split(',').map(str::trim) {
-        match version {
-            "TLSv1.3" => {}
-            "TLSv1.2" => only = false,
-            _ => return Err(wrong(entry, format!("{version} is not offered; use TLSv1.3,TLSv1.2"))),
-        }
-    }
-    Ok(only)
 }
 
 fn missing(key: &str, what: &str) -> ConfigError {
@@ -285,6 +234,6 @@ fn missing(key: &str, what: &str) -> ConfigError {
     }
 }
 
-fn wrong(entry: &Entry, problem: String) -> ConfigError {
+pub(super) fn wrong(entry: &Entry, problem: String) -> ConfigError {
     ConfigError { file: None, line: Some(entry.line), key: Some(entry.key.clone()), problem }
 }

@@ -11,6 +11,7 @@ use crate::error::ClientError;
 /// What the broker serves.
 #[derive(Default)]
 pub(super) struct Versions {
+    answer: ApiVersionsResponse,
     served: HashMap<i16, (i16, i16)>,
 }
 
@@ -21,6 +22,10 @@ impl Versions {
         let (our_min, our_max) = ours::<R>();
         let highest = server_max.min(our_max).min(ceiling);
         (highest >= server_min.max(our_min)).then_some(highest)
+    }
+
+    pub(super) fn answer(&self) -> &ApiVersionsResponse {
+        &self.answer
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,12 +51,14 @@ fn ours<R: RequestResponsePair>() -> (i16, i16) {
     (min, descriptor.latest_stable_version().map_or(min, ApiVersion::value))
 }
 
-/// The version that is asked at first: every broker since 2.4 knows it, and later ones add nothing used here.
+/// The version that is asked at first: every broker since 2.4 knows it.
 const FIRST_VERSION: i16 = 3;
+/// The version whose answer leaves nothing out: before it, features that begin at level 0 are missing.
+const WHOLE_VERSION: i16 = 4;
 
-/// Asks the broker what it serves. A broker that does not know that version
+/// Asks the broker what it serves before anything else is known of it. A broker that does not know that version
 /// answers with error 35 in a version 0 body that holds its range.
-pub(super) async fn ask(connection: &mut Connection) -> Result<Versions, ClientError> {
+pub(super) async fn first(connection: &mut Connection) -> Result<Versions, ClientError> {
     let mut response = exchange(connection, FIRST_VERSION).await?;
     if response.error_code == ErrorCode::UnsupportedVersion.code() {
         let theirs = response.api_keys.iter().find(|range| range.api_key == Api::ApiVersions.key());
@@ -59,19 +66,32 @@ pub(super) async fn ask(connection: &mut Connection) -> Result<Versions, ClientE
         let version = theirs.map_or(0, |range| range.max_version.clamp(0, FIRST_VERSION));
         response = exchange(connection, version).await?;
     }
-    if response.error_code != 0 {
-        return Err(ClientError::Broker {
-            code: response.error_code,
-            doing: format!("agreeing on versions with {}", connection.address),
-            message: None,
-        });
+    Versions::from(connection, response)
+}
+
+/// Asks again if there may be more to learn: after authentication, or at a version that says more.
+pub(super) async fn whole(connection: &mut Connection) -> Result<Versions, ClientError> {
+    let version = connection.version::<ApiVersionsRequest>(WHOLE_VERSION)?;
+    if connection.user.is_none() && version < WHOLE_VERSION {
+        return Ok(std::mem::take(&mut connection.versions));
     }
-    let served = response
-        .api_keys
-        .iter()
-        .map(|range| (range.api_key, (range.min_version, range.max_version)))
-        .collect();
-    Ok(Versions { served })
+    let response = exchange(connection, version).await?;
+    Versions::from(connection, response)
+}
+
+impl Versions {
+    fn from(connection: &Connection, answer: ApiVersionsResponse) -> Result<Self, ClientError> {
+        if answer.error_code != 0 {
+            return Err(ClientError::Broker {
+                code: answer.error_code,
+                doing: format!("agreeing on versions with {}", connection.address),
+                message: None,
+            });
+        }
+        let ranges = answer.api_keys.iter();
+        let served = ranges.map(|range| (range.api_key, (range.min_version, range.max_version))).collect();
+        Ok(Self { answer, served })
+    }
 }
 
 async fn exchange(connection: &mut Connection, version: i16) -> Result<ApiVersionsResponse, ClientError> {

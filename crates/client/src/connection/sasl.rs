@@ -57,7 +57,7 @@ impl Exchange<'_> {
                 )))
             }
             Some(ErrorCode::IllegalSaslState) => Err(self.failed(
-                "this listener does not authenticate by SASL; set security.protocol to SSL or use another port",
+                "this listener does not authenticate by SASL; set security.protocol to SSL (or PLAINTEXT), or use another port",
             )),
             _ => Err(self.failed(&ErrorCode::describe(response.error_code))),
         }
@@ -66,6 +66,9 @@ impl Exchange<'_> {
     async fn scram(&mut self, mechanism: Mechanism) -> Result<i64, ClientError> {
         let mut client =
             ScramClient::new(mechanism, &self.sasl.user, (*self.sasl.password).clone(), &OsNonce);
+        if self.sasl.token {
+            client = client.with_token_auth();
+        }
         let (server_first, _) = self.token(client.first().into()).await?;
         // PBKDF2 takes milliseconds: not on the threads that serve sockets.
         let replied = tokio::task::spawn_blocking(move || {
@@ -96,17 +99,32 @@ impl Exchange<'_> {
         }
         let said = response.error_message.as_ref().map_or("", |message| message.as_str());
         Err(self.failed(&format!(
-            "{}{}{}; check user, password and mechanism",
+            "{}{}{}; {}",
             ErrorCode::describe(response.error_code),
             if said.is_empty() { "" } else { ": " },
-            printable(said)
+            printable(said),
+            self.advice()
         )))
+    }
+
+    /// What to check when the broker refuses. It says the same of a wrong password and of an unknown user.
+    fn advice(&self) -> &'static str {
+        match self.sasl.mechanism {
+            _ if self.sasl.token => {
+                "the delegation token may have expired or been removed, not have reached this broker yet, or its \
+                 HMAC is wrong: create a new one"
+            }
+            SaslMechanism::Scram(_) => {
+                "check user and password, and that the user has a credential for this mechanism"
+            }
+            SaslMechanism::Plain => "check user and password",
+        }
     }
 
     fn scram_failed(&self, error: &ScramClientError) -> ClientError {
         match error {
             ScramClientError::ServerError(_) => {
-                self.failed(&format!("{}; check user, password and mechanism", printable(&error.to_string())))
+                self.failed(&format!("{}; {}", printable(&error.to_string()), self.advice()))
             }
             _ => self.failed(&format!(
                 "{}; the server has not proved that it knows the password: check that the address is your broker's",
