@@ -41,6 +41,10 @@ pub struct Entrance {
 
 /// How an engine ends a request.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each request, moved twice: a box costs more than the bytes"
+)]
 pub enum Outcome {
     /// The answer, of the same API as the request.
     Reply(Response),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use schloss_audit::Audit;
 use schloss_metadata::Metadata;
 use thiserror::Error;
@@ -11,15 +12,20 @@ use tokio::task::JoinSet;
 
 use crate::house::House;
 use crate::listener::Listener;
-use crate::{Engine, GateConfig};
+use crate::{Engine, GateConfig, ListenerConfig};
 
 /// A gate that is listening. Dropping it closes the ports and every connection at once; see
 /// [`Gate::shutdown`] for the orderly way.
 pub struct Gate {
+    house: Arc<House>,
+    listening: Mutex<Listening>,
+    closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Listening {
     addresses: Vec<(String, SocketAddr)>,
     listeners: JoinSet<()>,
-    closing: watch::Sender<bool>,
-    audit: Audit,
 }
 
 /// Why a gate can't be opened.
@@ -58,30 +64,47 @@ impl Gate {
         let bound = std::mem::take(&mut config.listeners);
         let bound = bound.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
         let (closing, hears_closing) = watch::channel(false);
-        let house = Arc::new(House::new(config, engine, metadata, audit.clone(), hears_closing));
-        let addresses =
-            bound.iter().map(|listener| (listener.name().to_owned(), listener.address())).collect();
-        let mut listeners = JoinSet::new();
+        let house = Arc::new(House::new(config, engine, metadata, audit, hears_closing));
+        let gate = Self { house, listening: Mutex::default(), closing };
         for listener in bound {
-            tracing::info!(listener = listener.name(), address = %listener.address(), "listening");
-            listeners.spawn(listener.run(Arc::clone(&house)));
+            gate.spawn(listener);
         }
-        Ok(Self { addresses, listeners, closing, audit })
+        Ok(gate)
     }
 
-    /// Name and bound address of every listener, in the order of the configuration.
+    /// Listens on one more port. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The port can't be bound, or the listener has no mechanism.
+    pub fn listen(&self, config: &ListenerConfig) -> Result<SocketAddr, GateError> {
+        check_listener(config)?;
+        let listener = Listener::bind(config)?;
+        let address = listener.address();
+        self.spawn(listener);
+        Ok(address)
+    }
+
+    fn spawn(&self, listener: Listener) {
+        tracing::info!(listener = listener.name(), address = %listener.address(), "listening");
+        let mut listening = self.listening.lock();
+        listening.addresses.push((listener.name().to_owned(), listener.address()));
+        listening.listeners.spawn(listener.run(Arc::clone(&self.house)));
+    }
+
+    /// Name and bound address of every listener, in the order in which they were bound.
     #[must_use]
-    pub fn addresses(&self) -> &[(String, SocketAddr)] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.listening.lock().addresses.clone()
     }
 
     /// Stops accepting, lets requests in flight end within `shutdown_timeout`, writes the traffic sums to the
     /// audit trail, closes every connection and flushes the trail.
-    pub async fn shutdown(mut self) {
+    pub async fn shutdown(self) {
         // Nobody listens any more if every listener has ended already.
         let _ = self.closing.send(true);
-        while self.listeners.join_next().await.is_some() {}
-        self.audit.flush().await;
+        let mut listeners = self.listening.into_inner().listeners;
+        while listeners.join_next().await.is_some() {}
+        self.house.audit.flush().await;
     }
 }
 
@@ -108,8 +131,12 @@ fn check(config: &GateConfig) -> Result<(), GateError> {
     if let Some(name) = zero_bound.or(zero_time) {
         return Err(GateError::Zero(name));
     }
-    match config.listeners.iter().find(|listener| listener.mechanisms.is_empty()) {
-        Some(listener) => Err(GateError::NoMechanism(listener.name.clone())),
-        None => Ok(()),
+    config.listeners.iter().try_for_each(check_listener)
+}
+
+fn check_listener(listener: &ListenerConfig) -> Result<(), GateError> {
+    if listener.mechanisms.is_empty() {
+        return Err(GateError::NoMechanism(listener.name.clone()));
     }
+    Ok(())
 }

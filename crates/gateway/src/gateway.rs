@@ -16,7 +16,7 @@ use crate::GatewayConfig;
 use crate::follow;
 use crate::identity::Credentials;
 use crate::link::{Link, Opened};
-use crate::session::{Session, Surroundings};
+use crate::session::{Nowhere, Session, Surroundings};
 use crate::view::View;
 
 /// Why a gateway can't be opened.
@@ -109,7 +109,7 @@ impl Engine for Gateway {
         let link = Link::new(Box::new(connect), self.max_answer_bytes);
         match self.surroundings.get(&*entrance.listener) {
             Some(surroundings) => Box::new(Session::new(link, Arc::clone(surroundings))),
-            None => Box::new(Nowhere(Arc::clone(&entrance.listener))),
+            None => Box::new(Nowhere),
         }
     }
 
@@ -125,10 +125,12 @@ async fn connect(view: &View, node: Option<i32>, config: &ClientConfig) -> io::R
         None => "no upstream broker is known".to_owned(),
     };
     for (id, address) in view.addresses(node) {
-        match Connection::connect(config, &address).await {
-            Ok(connection) => {
-                view.introduce(id, connection.api_versions());
-                let raw = connection.into_raw();
+        let connected = Connection::connect(config, &address).await.and_then(|connection| {
+            view.introduce(id, connection.api_versions());
+            connection.into_raw()
+        });
+        match connected {
+            Ok(raw) => {
                 return Ok(Opened {
                     stream: Box::new(raw.stream),
                     unread: raw.unread,

@@ -1,13 +1,8 @@
 //! What can be offered at a broker: what it says it can do, as far as we understand it.
 
-use schloss_gate::{Features, Offer};
+use schloss_gate::Features;
 use schloss_wire::messages::ApiVersionsResponse;
 use schloss_wire::{Api, ApiRange, ErrorCode};
-
-/// The offer at the broker `node` of the cluster, after its own ApiVersions answer.
-pub(crate) fn at_broker(answer: &ApiVersionsResponse, cluster_id: &str, node: Option<i32>) -> Offer {
-    Offer::new(common(answer), features(answer), cluster_id, node)
-}
 
 /// The versions that the broker and we understand.
 pub(crate) fn common(answer: &ApiVersionsResponse) -> Vec<ApiRange> {

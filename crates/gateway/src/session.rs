@@ -20,6 +20,10 @@ use crate::view::View;
 /// versions change nothing else in the answer: it can be read as one of the version that the client asked for.
 const FETCH_WITHOUT_ADDRESSES: i16 = 15;
 
+/// First version of Metadata that can ask for topics without creating them. Answers of any version can be read as
+/// those of an older one.
+const METADATA_CREATES_ON_DEMAND: i16 = 4;
+
 /// What the sessions of a listener share.
 pub(crate) struct Surroundings {
     pub(crate) view: Arc<View>,
@@ -38,8 +42,9 @@ impl Session {
     }
 
     fn start(&self, caller: &Caller, admitted: &Admitted) -> io::Result<BoxFuture<'static, Outcome>> {
-        let (api, version) = (admitted.request().api(), caller.api_version);
-        let frame = frame(caller, admitted)?;
+        let api = admitted.request().api();
+        let version = upstream_version(caller.api_version, admitted.request());
+        let frame = frame(caller, admitted, version)?;
         let address = caller.address;
         if matches!(admitted.request(), Request::Produce(produce) if produce.acks == 0) {
             let sent = self.link.send_unanswered(frame)?;
@@ -70,12 +75,30 @@ impl EngineSession for Session {
     }
 }
 
+/// A connection through a listener that nobody gave addresses: none of its requests goes anywhere.
+pub(crate) struct Nowhere;
+
+impl EngineSession for Nowhere {
+    fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        let error = io::Error::other(format!("no addresses are set for listener {}", caller.listener));
+        let outcome = ended(request.request().api(), caller.address, Err(error));
+        std::future::ready(outcome).boxed()
+    }
+}
+
+/// The version that the broker is asked in, which is the client's wherever its answer or the request allows it.
+fn upstream_version(version: i16, request: &Request) -> i16 {
+    match request {
+        Request::Fetch(_) => version.min(FETCH_WITHOUT_ADDRESSES),
+        Request::Metadata(metadata) if !metadata.allow_auto_topic_creation => {
+            version.max(METADATA_CREATES_ON_DEMAND)
+        }
+        _ => version,
+    }
+}
+
 /// What is sent: the client's own bytes if that is possible.
-fn frame(caller: &Caller, admitted: &Admitted) -> io::Result<Bytes> {
-    let version = match admitted.request().api() {
-        Api::Fetch => caller.api_version.min(FETCH_WITHOUT_ADDRESSES),
-        _ => caller.api_version,
-    };
+fn frame(caller: &Caller, admitted: &Admitted, version: i16) -> io::Result<Bytes> {
     match admitted.frame() {
         Some(frame) if version == caller.api_version => Ok(frame.clone()),
         _ => {

@@ -161,7 +161,7 @@ impl Node {
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.gate.addresses().iter().map(|(_, address)| *address)
+        self.gate.addresses().into_iter().map(|(_, address)| address)
     }
 
     /// Where audit records go.
