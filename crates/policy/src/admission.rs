@@ -162,6 +162,9 @@ pub const fn is_administrative(api: Api) -> bool {
         Api::CreateTopics
             | Api::DeleteTopics
             | Api::CreatePartitions
+            | Api::DeleteRecords
+            | Api::WriteTxnMarkers
+            | Api::OffsetDelete
             | Api::IncrementalAlterConfigs
             | Api::CreateAcls
             | Api::DeleteAcls

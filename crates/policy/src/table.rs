@@ -81,10 +81,17 @@ const fn or_else(need: Need) -> Need {
 }
 
 const fn transactional_id(operation: Operation) -> Need {
-    need(operation, R::TransactionalId, Scope::Conditional, E::TransactionalIdAuthorizationFailed)
+    need(operation, R::TransactionalId, Scope::Whole, E::TransactionalIdAuthorizationFailed)
 }
 
-pub(crate) const PRODUCE: [Need; 2] = [transactional_id(O::Write), topic(O::Write)];
+const fn each_transactional_id(operation: Operation) -> Need {
+    need(operation, R::TransactionalId, Scope::Each, E::TransactionalIdAuthorizationFailed)
+}
+
+/// Nobody meets it on a reserved topic: the refusal of one where an API needs nothing but the cluster.
+pub(crate) const RESERVED: Need = topic(O::Describe);
+
+pub(crate) const PRODUCE: [Need; 2] = [conditional(transactional_id(O::Write)), topic(O::Write)];
 /// The second is that of followers. Kafka answers them with the topic's error.
 pub(crate) const FETCH: [Need; 2] =
     [topic(O::Read), need(O::ClusterAction, R::Cluster, Scope::Conditional, E::TopicAuthorizationFailed)];
@@ -101,7 +108,7 @@ pub(crate) const OFFSET_FETCH: [Need; 2] = [each_group(O::Describe), topic(O::De
 /// By the type of the key: group, transaction, share group.
 pub(crate) const FIND_COORDINATOR: [Need; 3] = [
     conditional(each_group(O::Describe)),
-    transactional_id(O::Describe),
+    conditional(transactional_id(O::Describe)),
     conditional(cluster(O::ClusterAction)),
 ];
 pub(crate) const JOIN_GROUP: [Need; 1] = [group(O::Read)];
@@ -118,8 +125,8 @@ pub(crate) const DELETE_TOPICS: [Need; 3] =
     [or_else(cluster(O::Delete)), topic(O::Delete), topic(O::Describe)];
 /// Transactional, with two-phase commit, or else idempotent: on the cluster or through any topic.
 pub(crate) const INIT_PRODUCER_ID: [Need; 4] = [
-    transactional_id(O::Write),
-    transactional_id(O::TwoPhaseCommit),
+    conditional(transactional_id(O::Write)),
+    conditional(transactional_id(O::TwoPhaseCommit)),
     or_else(conditional(cluster(O::IdempotentWrite))),
     need(O::Write, R::Topic, Scope::Any, E::ClusterAuthorizationFailed),
 ];
@@ -138,27 +145,34 @@ pub(crate) const DESCRIBE_CLIENT_QUOTAS: [Need; 1] = [cluster(O::DescribeConfigs
 pub(crate) const DESCRIBE_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Describe)];
 pub(crate) const ALTER_USER_SCRAM_CREDENTIALS: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_CLUSTER: [Need; 1] = [or_else(conditional(cluster(O::Describe)))];
-pub(crate) const DELETE_RECORDS: [Need; 0] = [];
-pub(crate) const OFFSET_FOR_LEADER_EPOCH: [Need; 0] = [];
-pub(crate) const ADD_PARTITIONS_TO_TXN: [Need; 0] = [];
-pub(crate) const ADD_OFFSETS_TO_TXN: [Need; 0] = [];
-pub(crate) const END_TXN: [Need; 0] = [];
-pub(crate) const WRITE_TXN_MARKERS: [Need; 0] = [];
-pub(crate) const TXN_OFFSET_COMMIT: [Need; 0] = [];
+pub(crate) const DELETE_RECORDS: [Need; 1] = [topic(O::Delete)];
+/// Of followers any topic; of consumers those that they may describe.
+pub(crate) const OFFSET_FOR_LEADER_EPOCH: [Need; 2] =
+    [or_else(cluster(O::ClusterAction)), topic(O::Describe)];
+/// The first two are those of clients, the last that of brokers.
+pub(crate) const ADD_PARTITIONS_TO_TXN: [Need; 3] =
+    [transactional_id(O::Write), topic(O::Write), conditional(cluster(O::ClusterAction))];
+pub(crate) const ADD_OFFSETS_TO_TXN: [Need; 2] = [transactional_id(O::Write), group(O::Read)];
+pub(crate) const END_TXN: [Need; 1] = [transactional_id(O::Write)];
+/// An administrator's that ends a hanging transaction, or else a broker's.
+pub(crate) const WRITE_TXN_MARKERS: [Need; 2] = [or_else(cluster(O::Alter)), cluster(O::ClusterAction)];
+pub(crate) const TXN_OFFSET_COMMIT: [Need; 3] = [transactional_id(O::Write), group(O::Read), topic(O::Read)];
 pub(crate) const ALTER_CONFIGS: [Need; 0] = [];
 pub(crate) const ALTER_REPLICA_LOG_DIRS: [Need; 0] = [];
 pub(crate) const DESCRIBE_LOG_DIRS: [Need; 0] = [];
 pub(crate) const ELECT_LEADERS: [Need; 0] = [];
 pub(crate) const ALTER_PARTITION_REASSIGNMENTS: [Need; 0] = [];
 pub(crate) const LIST_PARTITION_REASSIGNMENTS: [Need; 0] = [];
-pub(crate) const OFFSET_DELETE: [Need; 0] = [];
+pub(crate) const OFFSET_DELETE: [Need; 2] = [group(O::Delete), topic(O::Read)];
 pub(crate) const ALTER_CLIENT_QUOTAS: [Need; 0] = [];
 pub(crate) const DESCRIBE_QUORUM: [Need; 0] = [];
 pub(crate) const UPDATE_FEATURES: [Need; 0] = [];
-pub(crate) const DESCRIBE_PRODUCERS: [Need; 0] = [];
+pub(crate) const DESCRIBE_PRODUCERS: [Need; 1] = [topic(O::Read)];
 pub(crate) const UNREGISTER_BROKER: [Need; 0] = [];
-pub(crate) const DESCRIBE_TRANSACTIONS: [Need; 0] = [];
-pub(crate) const LIST_TRANSACTIONS: [Need; 0] = [];
+/// Describe a transaction; see a topic that takes part in it.
+pub(crate) const DESCRIBE_TRANSACTIONS: [Need; 2] =
+    [each_transactional_id(O::Describe), or_else(conditional(topic(O::Describe)))];
+pub(crate) const LIST_TRANSACTIONS: [Need; 1] = [or_else(each_transactional_id(O::Describe))];
 pub(crate) const CONSUMER_GROUP_HEARTBEAT: [Need; 0] = [];
 pub(crate) const CONSUMER_GROUP_DESCRIBE: [Need; 0] = [];
 pub(crate) const GET_TELEMETRY_SUBSCRIPTIONS: [Need; 0] = [];

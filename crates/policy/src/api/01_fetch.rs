@@ -6,7 +6,7 @@ use schloss_wire::messages::fetch_response::{FetchableTopicResponse, PartitionDa
 use schloss_wire::messages::{FetchRequest, FetchResponse};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, take_denied, topic_refusal};
+use super::split::{Left, conclude, reserved_refusal, take_denied, topic_error};
 use crate::admission::{Admitted, Repair, TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
@@ -38,31 +38,27 @@ pub(super) fn admit(
     let opens_session = request.session_epoch == FIRST_EPOCH;
     request.session_epoch = NO_SESSION_EPOCH;
     request.session_id = NO_SESSION;
-    if is_follower(&request) {
-        if let Some(code) = replicate.refusal_on_cluster(judge) {
-            let responses = request.topics.iter().map(|topic| refuse_topic(topic, code)).collect();
-            return Verdict::Refused(build!(FetchResponse { responses }).into());
-        }
-        return admit_all(request, opens_session);
+    let follower = is_follower(&request);
+    if follower && let Some(code) = replicate.refusal_on_cluster(judge) {
+        let responses = request.topics.iter().map(|topic| refuse_topic(topic, code)).collect();
+        return Verdict::Refused(build!(FetchResponse { responses }).into());
     }
     let by_id = version >= TOPIC_IDS;
     let denied: Vec<FetchableTopicResponse> = take_denied(&mut request.topics, |topic| {
-        topic_refusal(&read, judge, topics, by_id, &topic.topic, topic.topic_id)
+        topic_error(topics, by_id, &topic.topic, topic.topic_id, |name| {
+            if follower { reserved_refusal(judge, name) } else { read.refusal(judge, name) }
+        })
     })
     .into_iter()
     .map(|(topic, code)| refuse_topic(&topic, code))
     .collect();
     if denied.is_empty() {
-        return admit_all(request, opens_session);
+        return Verdict::Admitted(Admitted::new(request.into(), !opens_session), Repair::NOTHING);
     }
     let left = Left::after(&request.topics, &denied);
     conclude(request, left, judge, move |response: &mut FetchResponse, _| {
         response.responses.extend(denied);
     })
-}
-
-fn admit_all(request: FetchRequest, opens_session: bool) -> Verdict {
-    Verdict::Admitted(Admitted::new(request.into(), !opens_session), Repair::NOTHING)
 }
 
 /// In version 15 the replica's id moved; the field that a version lacks keeps -1.

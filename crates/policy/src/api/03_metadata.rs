@@ -9,7 +9,7 @@ use super::OPERATIONS_NOT_ASKED;
 use super::split::{Left, conclude, take_denied, topic_refusal};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
-use crate::kind::ResourceType;
+use crate::kind::{CLUSTER_NAME, ResourceType};
 use crate::table::{self, Need};
 
 /// First version in which a topic may be asked for by its id. Versions 10 and 11 carry the field, but Kafka
@@ -51,7 +51,7 @@ pub(super) fn admit(
             // The id was authorized, so an engine must not go by a name that came with it.
             topic.name = None;
         }
-        if request.allow_auto_topic_creation && !topics.creates_missing_topics() {
+        if request.allow_auto_topic_creation && !may_create_all(&create_any, &create, named, judge, topics) {
             request.allow_auto_topic_creation = false;
             left = Left::Part;
         }
@@ -90,6 +90,19 @@ fn take_uncreatable(
         let name = topic.name.as_ref().filter(|name| topic.topic_id.is_zero() && topics.is_missing(name))?;
         if create_any.suffices_on_cluster(judge) { None } else { create.refusal(judge, name) }
     })
+}
+
+/// Whether the engine may create whatever it finds missing of these. One that seems to exist may be gone by
+/// the time that it looks.
+fn may_create_all(
+    create_any: &Need,
+    create: &Need,
+    named: &[MetadataRequestTopic],
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+) -> bool {
+    let may_create = |name: &str| create_any.shows(judge, CLUSTER_NAME) || create.shows(judge, name);
+    topics.creates_missing_topics() && named.iter().filter_map(|topic| topic.name.as_deref()).all(may_create)
 }
 
 /// What a request asked to be told of operations.

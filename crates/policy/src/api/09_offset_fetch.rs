@@ -12,7 +12,9 @@ use schloss_wire::messages::offset_fetch_response::{
 use schloss_wire::messages::{OffsetFetchRequest, OffsetFetchResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::split::{Left, conclude, take_denied, topic_refusal};
+use super::split::{
+    Left, allow, conclude, conclude_by_id, conclude_split, take_denied, topic_refusal, topic_shows,
+};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
@@ -51,7 +53,7 @@ fn admit_one(mut request: OffsetFetchRequest, version: i16, judge: &mut Judge<'_
     };
     let denied = take_denied(topics, |topic| describe_topic.refusal(judge, &topic.name));
     let left = Left::after(topics, &denied);
-    conclude(request, left, judge, move |response: &mut OffsetFetchResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut OffsetFetchResponse, _| {
         response.topics.extend(denied.iter().map(|(topic, code)| refuse_old_topic(topic, *code)));
     })
 }
@@ -96,9 +98,14 @@ fn admit_groups(
         (false, false) => Left::Part,
         (false, true) => Left::Nothing,
     };
-    conclude(request, left, judge, move |response: &mut OffsetFetchResponse, judge| {
+    if left == Left::Whole && all_topics.is_empty() {
+        return allow(request);
+    }
+    conclude_by_id(request, left, judge, topics, move |response: &mut OffsetFetchResponse, judge, topics| {
         for group in response.groups.iter_mut().filter(|group| all_topics.contains(&group.group_id)) {
-            group.topics.retain(|topic| describe_topic.shows(judge, &topic.name));
+            group.topics.retain(|topic| {
+                topic_shows(&describe_topic, judge, topics, by_id, &topic.name, topic.topic_id)
+            });
         }
         for (group_id, topics) in denied_topics {
             let answered = response.groups.iter_mut().find(|group| group.group_id == group_id);

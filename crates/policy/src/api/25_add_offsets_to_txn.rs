@@ -1,25 +1,24 @@
-//! AddOffsetsToTxn: not served yet.
+//! AddOffsetsToTxn: WRITE on the transactional id, then READ on the group.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::allow;
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: AddOffsetsToTxnRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: AddOffsetsToTxnRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [write, read_group] = table::ADD_OFFSETS_TO_TXN;
+    let refusal = write
+        .refusal(judge, &request.transactional_id)
+        .or_else(|| read_group.refusal(judge, &request.group_id));
+    match refusal {
+        Some(code) => Verdict::Refused(refuse(code).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &AddOffsetsToTxnRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> AddOffsetsToTxnResponse {
-    AddOffsetsToTxnResponse::default()
+pub(super) fn refuse(code: ErrorCode) -> AddOffsetsToTxnResponse {
+    build!(AddOffsetsToTxnResponse { error_code: code.code() })
 }

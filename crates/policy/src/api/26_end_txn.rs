@@ -1,25 +1,21 @@
-//! EndTxn: not served yet.
+//! EndTxn: WRITE on the transactional id.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{EndTxnRequest, EndTxnResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::allow;
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: EndTxnRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: EndTxnRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [write] = table::END_TXN;
+    match write.refusal(judge, &request.transactional_id) {
+        Some(code) => Verdict::Refused(refuse(code).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &EndTxnRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> EndTxnResponse {
-    EndTxnResponse::default()
+pub(super) fn refuse(code: ErrorCode) -> EndTxnResponse {
+    build!(EndTxnResponse { error_code: code.code() })
 }

@@ -1,25 +1,19 @@
-//! ListTransactions: not served yet.
+//! ListTransactions: everybody sees the transactional ids that they may DESCRIBE.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
-use crate::judge::Judge;
+use super::split::allow_with;
+use crate::admission::Verdict;
+use crate::table;
 
-pub(super) fn admit(
-    request: ListTransactionsRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: ListTransactionsRequest) -> Verdict {
+    let [see] = table::LIST_TRANSACTIONS;
+    allow_with(request, move |response: &mut ListTransactionsResponse, judge| {
+        response.transaction_states.retain(|transaction| see.shows(judge, &transaction.transactional_id));
+    })
 }
 
-pub(super) fn refuse(
-    _request: &ListTransactionsRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> ListTransactionsResponse {
-    ListTransactionsResponse::default()
+pub(super) fn refuse(code: ErrorCode) -> ListTransactionsResponse {
+    build!(ListTransactionsResponse { error_code: code.code() })
 }

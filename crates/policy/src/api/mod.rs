@@ -189,14 +189,12 @@ pub(crate) fn admit(
         }
         Request::AlterUserScramCredentials(request) => alter_user_scram_credentials::admit(request, judge),
         Request::DescribeCluster(request) => describe_cluster::admit(request),
-        Request::DeleteRecords(request) => delete_records::admit(request, version, judge, topics),
-        Request::OffsetForLeaderEpoch(request) => {
-            offset_for_leader_epoch::admit(request, version, judge, topics)
-        }
-        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::admit(request, version, judge, topics),
-        Request::AddOffsetsToTxn(request) => add_offsets_to_txn::admit(request, version, judge, topics),
-        Request::EndTxn(request) => end_txn::admit(request, version, judge, topics),
-        Request::WriteTxnMarkers(request) => write_txn_markers::admit(request, version, judge, topics),
+        Request::DeleteRecords(request) => delete_records::admit(request, judge),
+        Request::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::admit(request, judge),
+        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::admit(request, version, judge),
+        Request::AddOffsetsToTxn(request) => add_offsets_to_txn::admit(request, judge),
+        Request::EndTxn(request) => end_txn::admit(request, judge),
+        Request::WriteTxnMarkers(request) => write_txn_markers::admit(request, judge),
         Request::TxnOffsetCommit(request) => txn_offset_commit::admit(request, version, judge, topics),
         Request::AlterConfigs(request) => alter_configs::admit(request, version, judge, topics),
         Request::AlterReplicaLogDirs(request) => {
@@ -210,16 +208,14 @@ pub(crate) fn admit(
         Request::ListPartitionReassignments(request) => {
             list_partition_reassignments::admit(request, version, judge, topics)
         }
-        Request::OffsetDelete(request) => offset_delete::admit(request, version, judge, topics),
+        Request::OffsetDelete(request) => offset_delete::admit(request, judge),
         Request::AlterClientQuotas(request) => alter_client_quotas::admit(request, version, judge, topics),
         Request::DescribeQuorum(request) => describe_quorum::admit(request, version, judge, topics),
         Request::UpdateFeatures(request) => update_features::admit(request, version, judge, topics),
-        Request::DescribeProducers(request) => describe_producers::admit(request, version, judge, topics),
+        Request::DescribeProducers(request) => describe_producers::admit(request, judge),
         Request::UnregisterBroker(request) => unregister_broker::admit(request, version, judge, topics),
-        Request::DescribeTransactions(request) => {
-            describe_transactions::admit(request, version, judge, topics)
-        }
-        Request::ListTransactions(request) => list_transactions::admit(request, version, judge, topics),
+        Request::DescribeTransactions(request) => describe_transactions::admit(request, judge),
+        Request::ListTransactions(request) => list_transactions::admit(request),
         Request::ConsumerGroupHeartbeat(request) => {
             consumer_group_heartbeat::admit(request, version, judge, topics)
         }
@@ -301,23 +297,13 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
             alter_user_scram_credentials::refuse(request, code, message).into()
         }
         Request::DescribeCluster(_) => describe_cluster::refuse(code, message).into(),
-        Request::DeleteRecords(request) => delete_records::refuse(request, version, code, message).into(),
-        Request::OffsetForLeaderEpoch(request) => {
-            offset_for_leader_epoch::refuse(request, version, code, message).into()
-        }
-        Request::AddPartitionsToTxn(request) => {
-            add_partitions_to_txn::refuse(request, version, code, message).into()
-        }
-        Request::AddOffsetsToTxn(request) => {
-            add_offsets_to_txn::refuse(request, version, code, message).into()
-        }
-        Request::EndTxn(request) => end_txn::refuse(request, version, code, message).into(),
-        Request::WriteTxnMarkers(request) => {
-            write_txn_markers::refuse(request, version, code, message).into()
-        }
-        Request::TxnOffsetCommit(request) => {
-            txn_offset_commit::refuse(request, version, code, message).into()
-        }
+        Request::DeleteRecords(request) => delete_records::refuse(request, code).into(),
+        Request::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::refuse(request, code).into(),
+        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::refuse(request, version, code).into(),
+        Request::AddOffsetsToTxn(_) => add_offsets_to_txn::refuse(code).into(),
+        Request::EndTxn(_) => end_txn::refuse(code).into(),
+        Request::WriteTxnMarkers(request) => write_txn_markers::refuse(request, code).into(),
+        Request::TxnOffsetCommit(request) => txn_offset_commit::refuse(request, code).into(),
         Request::AlterConfigs(request) => alter_configs::refuse(request, version, code, message).into(),
         Request::AlterReplicaLogDirs(request) => {
             alter_replica_log_dirs::refuse(request, version, code, message).into()
@@ -332,24 +318,18 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::ListPartitionReassignments(request) => {
             list_partition_reassignments::refuse(request, version, code, message).into()
         }
-        Request::OffsetDelete(request) => offset_delete::refuse(request, version, code, message).into(),
+        Request::OffsetDelete(_) => offset_delete::refuse(code).into(),
         Request::AlterClientQuotas(request) => {
             alter_client_quotas::refuse(request, version, code, message).into()
         }
         Request::DescribeQuorum(request) => describe_quorum::refuse(request, version, code, message).into(),
         Request::UpdateFeatures(request) => update_features::refuse(request, version, code, message).into(),
-        Request::DescribeProducers(request) => {
-            describe_producers::refuse(request, version, code, message).into()
-        }
+        Request::DescribeProducers(request) => describe_producers::refuse(request, code, message).into(),
         Request::UnregisterBroker(request) => {
             unregister_broker::refuse(request, version, code, message).into()
         }
-        Request::DescribeTransactions(request) => {
-            describe_transactions::refuse(request, version, code, message).into()
-        }
-        Request::ListTransactions(request) => {
-            list_transactions::refuse(request, version, code, message).into()
-        }
+        Request::DescribeTransactions(request) => describe_transactions::refuse(request, code).into(),
+        Request::ListTransactions(_) => list_transactions::refuse(code).into(),
         Request::ConsumerGroupHeartbeat(request) => {
             consumer_group_heartbeat::refuse(request, version, code, message).into()
         }

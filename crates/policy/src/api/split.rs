@@ -7,6 +7,7 @@ use schloss_wire::{Api, ErrorCode, Request, Response, StrBytes, Uuid};
 
 use crate::admission::{Admitted, Repair, TopicNames, Verdict};
 use crate::judge::Judge;
+use crate::kind::{ResourceType, is_reserved};
 use crate::table::{self, Need};
 
 /// Takes the entries out of `items` to which `error_of` gives an error.
@@ -40,13 +41,46 @@ pub(super) fn topic_refusal(
     name: &StrBytes,
     id: Uuid,
 ) -> Option<ErrorCode> {
+    topic_error(topics, by_id, name, id, |name| need.refusal(judge, name))
+}
+
+/// As [`topic_refusal`], by any judgement on the topic's name.
+pub(super) fn topic_error(
+    topics: &dyn TopicNames,
+    by_id: bool,
+    name: &StrBytes,
+    id: Uuid,
+    error_of: impl FnOnce(&str) -> Option<ErrorCode>,
+) -> Option<ErrorCode> {
     if !by_id {
-        return need.refusal(judge, name);
+        return error_of(name);
     }
     match name_of(topics, id) {
-        Ok(name) => need.refusal(judge, &name),
+        Ok(name) => error_of(&name),
         Err(error) => Some(error),
     }
+}
+
+/// Whether an entry of an answer may be shown, by its topic, which some versions name by id. Not recorded.
+pub(super) fn topic_shows(
+    need: &Need,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+    by_id: bool,
+    name: &StrBytes,
+    id: Uuid,
+) -> bool {
+    if by_id {
+        name_of(topics, id).is_ok_and(|name| need.shows(judge, &name))
+    } else {
+        need.shows(judge, name)
+    }
+}
+
+/// The error of an entry about a topic that the cluster's ACLs have allowed already: only what is reserved
+/// stays out of reach. The decision is recorded.
+pub(super) fn reserved_refusal(judge: &mut Judge<'_>, name: &str) -> Option<ErrorCode> {
+    if is_reserved(ResourceType::Topic, name) { table::RESERVED.refusal(judge, name) } else { None }
 }
 
 /// How much of a request is left.
@@ -155,9 +189,22 @@ pub(super) fn conclude<R: Body>(
     repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static,
 ) -> Verdict {
     if left == Left::Nothing {
-        let mut body = R::default();
-        repair(&mut body, judge);
-        return Verdict::Refused(body.into());
+        return answer(|body| repair(body, judge));
+    }
+    let repair = repairing(move |body, judge, _| repair(body, judge));
+    Verdict::Admitted(Admitted::new(request.into(), left == Left::Whole), repair)
+}
+
+/// As [`conclude`], for answers that name topics by id.
+pub(super) fn conclude_by_id<R: Body>(
+    request: impl Into<Request>,
+    left: Left,
+    judge: &mut Judge<'_>,
+    topics: &dyn TopicNames,
+    repair: impl FnOnce(&mut R, &mut Judge<'_>, &dyn TopicNames) + Send + 'static,
+) -> Verdict {
+    if left == Left::Nothing {
+        return answer(|body| repair(body, judge, topics));
     }
     Verdict::Admitted(Admitted::new(request.into(), left == Left::Whole), repairing(repair))
 }
@@ -172,12 +219,19 @@ pub(super) fn conclude_split<R: Body>(
     if left == Left::Whole { allow(request) } else { conclude(request, left, judge, repair) }
 }
 
+fn answer<R: Body>(fill: impl FnOnce(&mut R)) -> Verdict {
+    let mut body = R::default();
+    fill(&mut body);
+    Verdict::Refused(body.into())
+}
+
 /// The verdict on a request that is allowed as it is and whose answer needs `repair`.
 pub(super) fn allow_with<R: Body>(
     request: impl Into<Request>,
     repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static,
 ) -> Verdict {
-    Verdict::Admitted(Admitted::new(request.into(), true), repairing(repair))
+    let repair = repairing(move |body, judge, _| repair(body, judge));
+    Verdict::Admitted(Admitted::new(request.into(), true), repair)
 }
 
 /// The verdict on a request that is allowed as it is and whose answer needs nothing.
@@ -185,13 +239,15 @@ pub(super) fn allow(request: impl Into<Request>) -> Verdict {
     Verdict::Admitted(Admitted::new(request.into(), true), Repair::NOTHING)
 }
 
-fn repairing<R: Body>(repair: impl FnOnce(&mut R, &mut Judge<'_>) + Send + 'static) -> Repair {
-    Repair::new(move |response, judge, _| match R::of(response) {
-        Some(body) => repair(body, judge),
+fn repairing<R: Body>(
+    repair: impl FnOnce(&mut R, &mut Judge<'_>, &dyn TopicNames) + Send + 'static,
+) -> Repair {
+    Repair::new(move |response, judge, topics| match R::of(response) {
+        Some(body) => repair(body, judge, topics),
         None => {
             // An engine that answers another API than it was asked: none of that may go out.
             let mut body = R::default();
-            repair(&mut body, judge);
+            repair(&mut body, judge, topics);
             *response = body.into();
         }
     })
