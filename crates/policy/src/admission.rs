@@ -79,6 +79,7 @@ impl Admitted {
 
 /// What policy makes of a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every verdict is the large one, and none is kept")]
 pub enum Verdict {
     /// Nothing of it may be done; this is the answer.
     Refused(Response),
@@ -162,14 +163,14 @@ pub const fn is_administrative(api: Api) -> bool {
         Api::CreateTopics
             | Api::DeleteTopics
             | Api::CreatePartitions
-            | Api::DeleteRecords
-            | Api::WriteTxnMarkers
-            | Api::OffsetDelete
             | Api::IncrementalAlterConfigs
             | Api::CreateAcls
             | Api::DeleteAcls
             | Api::AlterUserScramCredentials
             | Api::DeleteGroups
+            | Api::DeleteRecords
+            | Api::WriteTxnMarkers
+            | Api::OffsetDelete
     )
 }
 

@@ -312,8 +312,28 @@ fn a_follower_without_cluster_action_gets_the_topic_error_on_every_partition() {
         assert!(outcome.is_refused(), "reading topics does not make a follower");
         assert_eq!(outcome.decided(), ["deny cluster-action cluster kafka-cluster"]);
         assert!(fetched(&outcome).iter().all(|part| part.2 == 29) && fetched(&outcome).len() == 2);
-        assert!(House::new().allow("cluster-action cluster kafka-cluster").ask(request, version).is_whole());
+        let follower = House::new().allow("cluster-action cluster kafka-cluster").topic(1, "t").topic(9, "u");
+        assert!(follower.ask(request, version).is_whole());
     }
+}
+
+#[test]
+fn a_follower_does_not_fetch_reserved_topics() {
+    let house = House::new().super_user().topic(1, "t").topic(2, "__schloss_keys");
+    let mut old = fetch(&[("t", Uuid::ZERO), ("__schloss_keys", Uuid::ZERO)]);
+    old.replica_id = 0;
+    let outcome = house.ask(old, 12);
+    assert!(outcome.is_part());
+    assert_eq!(fetched(&outcome), [("t", Uuid::ZERO, 0), ("__schloss_keys", Uuid::ZERO, 29)]);
+    let mut new = fetch(&[("", id(2)), ("", id(3))]);
+    new.replica_state = build!(ReplicaState { replica_id: 5 });
+    let outcome = house.ask(new, 17);
+    assert!(outcome.is_refused());
+    assert_eq!(
+        fetched(&outcome),
+        [("", id(2), 29), ("", id(3), 100)],
+        "an unknown id could be a reserved one"
+    );
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) struct House {
 pub(crate) struct Outcome {
     /// What reached the engine, and whether as it came.
     pub(crate) admitted: Option<(Request, bool)>,
+    /// Whether the answer could be forwarded as it is.
+    pub(crate) unrepaired: bool,
     /// What the caller gets.
     pub(crate) response: Response,
     /// What was recorded while admitting.
@@ -116,19 +118,20 @@ impl House {
         let mut judge = Judge::new(&set, &subject, &mut cache);
         let verdict = admit(request.into(), version, &mut judge, self);
         let decisions = judge.into_decisions();
-        let (admitted, response) = match verdict {
-            Verdict::Refused(response) => (None, response),
+        let (admitted, unrepaired, response) = match verdict {
+            Verdict::Refused(response) => (None, false, response),
             Verdict::Admitted(admitted, repair) => {
+                let unrepaired = repair.is_nothing();
                 let mut response = engine(admitted.request());
                 let mut judge = Judge::new(&set, &subject, &mut cache);
                 repair.apply(&mut response, &mut judge, self);
                 assert!(judge.into_decisions().is_empty(), "a repair decides nothing that is worth a record");
                 let whole = admitted.whole();
-                (Some((admitted.into_request(), whole)), response)
+                (Some((admitted.into_request(), whole)), unrepaired, response)
             }
         };
         assert_sendable(&response, version);
-        Outcome { admitted, response, decisions }
+        Outcome { admitted, unrepaired, response, decisions }
     }
 }
 

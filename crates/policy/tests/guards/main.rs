@@ -8,3 +8,5 @@ mod every_api;
 mod groups;
 mod house;
 mod metadata;
+mod offsets;
+mod transactions;

@@ -160,12 +160,37 @@ fn a_topic_is_created_by_asking_only_with_create_on_the_cluster_or_on_it() {
         assert!(outcome.is_whole());
         assert!(body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation);
     }
-    let existing = House::new().allow("describe topic new").creating();
-    assert!(ask(&existing, request.clone(), 9).is_whole(), "a topic that exists needs no CREATE");
-
     request.allow_auto_topic_creation = false;
     let outcome = ask(&house(), request, 9);
     assert!(outcome.is_whole() && told(&outcome).is_empty());
+}
+
+#[test]
+fn nothing_is_created_by_asking_while_a_topic_that_may_not_be_is_among_those_asked_for() {
+    let mut request = by_name(&["old", "new"]);
+    request.allow_auto_topic_creation = true;
+    let may_create = |outcome: &Outcome| {
+        body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation
+    };
+    let house = || House::new().allow("describe topic *").allow("create topic new").missing("new").creating();
+    for version in 0..=13 {
+        // It is not known to be missing, but may be by now.
+        let outcome = ask(&house(), request.clone(), version);
+        assert!(outcome.is_part() && !may_create(&outcome), "v{version}");
+        assert_eq!(body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).topics, request.topics);
+        let asked = ["allow describe topic old", "allow describe topic new", "allow create topic new"];
+        assert_eq!(outcome.decided(), asked, "that it may not create the other is no event");
+    }
+    for create in ["create topic old", "create cluster kafka-cluster"] {
+        let outcome = ask(&house().allow(create), request.clone(), 9);
+        assert!(outcome.is_whole() && may_create(&outcome));
+    }
+    // What is taken out of the request, or asked for by its id, is not created.
+    let denied = House::new().allow("describe topic new").allow("create topic new").creating();
+    assert!(may_create(&ask(&denied, request.clone(), 9)));
+    request.topics.as_mut().unwrap()[0] = build!(MetadataRequestTopic { name: None, topic_id: id(1) });
+    let outcome = ask(&house().topic(1, "old"), request, 12);
+    assert!(outcome.is_whole() && may_create(&outcome));
 }
 
 #[test]
