@@ -49,7 +49,9 @@ pub(super) fn admit(
         }
         for topic in named.iter_mut().filter(|topic| !topic.topic_id.is_zero()) {
             // The id was authorized, so an engine must not go by a name that came with it.
-            topic.name = None;
+            if topic.name.take().is_some() {
+                left = Left::Part;
+            }
         }
         if request.allow_auto_topic_creation && !may_create_all(&create_any, &create, named, judge, topics) {
             request.allow_auto_topic_creation = false;
