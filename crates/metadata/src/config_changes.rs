@@ -34,10 +34,10 @@ impl Metadata {
         self.change(|snapshot| {
             let mut records = Vec::new();
             let mut outcomes = Vec::new();
-            for change in changes {
-                let outcome = check(snapshot, &change);
+            for change in &changes {
+                let outcome = check(snapshot, change);
                 if outcome.is_ok() && !validate_only && !change.changes.is_empty() {
-                    let ConfigChange { resource, changes } = change;
+                    let ConfigChange { resource, changes } = change.clone();
                     records.push(Record::Configs { resource, changes });
                 }
                 outcomes.push(outcome);

@@ -73,6 +73,17 @@ impl Draft {
         }
     }
 
+    /// An empty state in place of a snapshot: versions go on, and so does the generation, unless the ACLs turn
+    /// out the same.
+    pub(crate) fn instead_of(snapshot: &Snapshot) -> Self {
+        Self {
+            version: snapshot.version,
+            compiled: Arc::clone(&snapshot.acls),
+            acls: Some(BTreeSet::new()),
+            ..Self::empty(snapshot.super_users.to_vec())
+        }
+    }
+
     /// Applies one record.
     ///
     /// # Errors

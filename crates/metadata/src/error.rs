@@ -41,6 +41,23 @@ pub enum MetadataError {
         /// How large it may be.
         limit: usize,
     },
+    /// Others who share the ledger came between again and again.
+    #[error(
+        "others changed the metadata all the time for {seconds} s, so this change was not made: try again"
+    )]
+    Contended {
+        /// How long it was tried.
+        seconds: u64,
+    },
+    /// The ledger can't be reached or written; nothing was changed.
+    #[error("the metadata can't be changed now: {0}")]
+    Unavailable(String),
+    /// The change may have been made.
+    #[error("it is not known whether the change was made: {0}; look before making it again")]
+    Undecided(String),
+    /// The ledger keeps no such records.
+    #[error("{0} can't be kept by this ledger")]
+    Unsupported(&'static str),
     /// The server is being stopped.
     #[error("the change was interrupted by the end of the server; whether it happened shows after a restart")]
     Interrupted,
@@ -57,6 +74,8 @@ impl MetadataError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::TooLarge { .. } => ErrorCode::PolicyViolation,
+            Self::Contended { .. } | Self::Unavailable(_) | Self::Undecided(_) => ErrorCode::RequestTimedOut,
+            Self::Unsupported(_) => ErrorCode::InvalidRequest,
             Self::Io { .. } | Self::Log(_) => ErrorCode::KafkaStorageError,
             _ => ErrorCode::UnknownServerError,
         }

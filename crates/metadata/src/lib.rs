@@ -1,7 +1,8 @@
 //! Users, ACLs, topics and settings as a log of records and a state machine.
 //!
-//! [`Metadata`] holds the journal and the newest [`Snapshot`]. A change is a list of [`Record`]s that is in the
-//! journal as a whole or not at all. Everything that changes is built on [`Metadata::change`]: topics
+//! [`Metadata`] holds the newest [`Snapshot`] and the [`Ledger`] that keeps what leads to it: a journal on this
+//! machine, or one that others share. A change is a list of [`Record`]s that is kept as a whole or not at all.
+//! Everything that changes is built on [`Metadata::change`]: topics
 //! ([`Metadata::create_topics`], [`Metadata::delete_topics`], [`Metadata::create_partitions`]), ACLs
 //! ([`Metadata::add_acls`], [`Metadata::delete_acls`]), credentials ([`Metadata::alter_scram`]), settings
 //! ([`Metadata::alter_configs`]) and producer ids ([`Metadata::allocate_producer_id`]).
@@ -11,11 +12,14 @@ mod config_changes;
 mod draft;
 mod entry;
 mod error;
+mod journal;
+mod ledger;
 mod limits;
 mod metadata;
 mod random;
 mod record;
 mod snapshot;
+mod state;
 mod topic_changes;
 mod topics;
 mod user_changes;
@@ -24,6 +28,7 @@ mod users;
 pub use config_changes::ConfigChange;
 pub use entry::MAX_CHANGE_BYTES;
 pub use error::{MetadataError, Refusal};
+pub use ledger::{Commit, Ledger, LedgerFuture, Turn};
 pub use limits::{
     MAX_ACLS, MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE,
     MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS, MAX_TOPICS, MAX_USERS,
@@ -31,6 +36,7 @@ pub use limits::{
 pub use metadata::Metadata;
 pub use record::{ConfigResource, Record, SaltKeyRecord, uuid_text};
 pub use snapshot::Snapshot;
+pub use state::State;
 pub use topic_changes::{NewTopic, TopicRef};
 pub use topics::{MAX_TOPIC_NAME_LENGTH, TopicMeta, check_topic_name};
 pub use user_changes::{ChangeError, ScramChange, UserOutcome};

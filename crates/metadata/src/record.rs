@@ -97,6 +97,14 @@ pub enum ConfigResource {
 #[derive(Clone)]
 pub struct SaltKeyRecord(pub(crate) Arc<FakeSaltKey>);
 
+impl SaltKeyRecord {
+    /// A new key.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Arc::new(FakeSaltKey::generate()))
+    }
+}
+
 impl PartialEq for SaltKeyRecord {
     fn eq(&self, other: &Self) -> bool {
         // Compared by tests and by nothing that a peer can time.

@@ -101,8 +101,8 @@ impl Snapshot {
         }
     }
 
-    /// The fewest records that lead to this state, one by one: a journal is rewritten with them.
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+    /// The fewest records that lead to this state, one by one: a ledger is rewritten with them.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         let made_once = [
             Record::ClusterId { id: self.cluster_id.to_string() },
             Record::FakeSaltKey(SaltKeyRecord(Arc::clone(&self.fake_salt_key))),

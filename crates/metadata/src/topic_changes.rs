@@ -47,7 +47,7 @@ impl Metadata {
     ) -> Result<Vec<Result<Arc<TopicMeta>, Refusal>>, MetadataError> {
         self.change(|snapshot| {
             let mut plan = Plan::new(snapshot);
-            let outcomes = topics.into_iter().map(|topic| plan.create(topic)).collect();
+            let outcomes = topics.iter().map(|topic| plan.create(topic)).collect();
             Ok((plan.records(validate_only), outcomes))
         })
         .await
@@ -124,8 +124,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn create(&mut self, topic: NewTopic) -> Result<Arc<TopicMeta>, Refusal> {
-        let NewTopic { name, partitions, configs } = topic;
+    fn create(&mut self, topic: &NewTopic) -> Result<Arc<TopicMeta>, Refusal> {
+        let NewTopic { name, partitions, configs } = topic.clone();
         self.draft.check_new_topic(&name)?;
         if partitions < 1 {
             return Err(Refusal::new(

@@ -69,7 +69,7 @@ impl Metadata {
         self: &Arc<Self>,
         changes: Vec<ScramChange>,
     ) -> Result<Vec<UserOutcome>, MetadataError> {
-        self.change(|snapshot| Ok(plan(snapshot, changes))).await
+        self.change(|snapshot| Ok(plan(snapshot, &changes))).await
     }
 
     /// Gives a user a credential, instead of the one for the same mechanism if there is one.
@@ -108,12 +108,12 @@ fn one(outcomes: Vec<UserOutcome>) -> Result<(), ChangeError> {
     outcomes.into_iter().try_for_each(|outcome| outcome.result).map_err(ChangeError::Refused)
 }
 
-fn plan(snapshot: &Snapshot, changes: Vec<ScramChange>) -> (Vec<Record>, Vec<UserOutcome>) {
-    let mut users: Vec<(String, Vec<ScramChange>)> = Vec::new();
+fn plan(snapshot: &Snapshot, changes: &[ScramChange]) -> (Vec<Record>, Vec<UserOutcome>) {
+    let mut users: Vec<(&str, Vec<&ScramChange>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for change in changes {
-        let place = *places.entry(change.user().to_owned()).or_insert_with_key(|user| {
-            users.push((user.clone(), Vec::new()));
+        let place = *places.entry(change.user()).or_insert_with_key(|user| {
+            users.push((user, Vec::new()));
             users.len() - 1
         });
         users[place].1.push(change);
@@ -122,20 +122,25 @@ fn plan(snapshot: &Snapshot, changes: Vec<ScramChange>) -> (Vec<Record>, Vec<Use
     let mut outcomes = Vec::new();
     let mut total = snapshot.users().len();
     for (user, changes) in users {
-        let result = check(snapshot, &user, &changes, &mut total);
+        let result = check(snapshot, user, &changes, &mut total);
         if result.is_ok() {
-            records.extend(changes.into_iter().map(|change| match change {
+            records.extend(changes.into_iter().map(|change| match change.clone() {
                 ScramChange::Set { user, credential } => Record::Scram { user, credential },
                 ScramChange::Remove { user, mechanism } => Record::ScramDeleted { user, mechanism },
             }));
         }
-        outcomes.push(UserOutcome { user, result });
+        outcomes.push(UserOutcome { user: user.to_owned(), result });
     }
     (records, outcomes)
 }
 
 /// Checks all wishes about one user.
-fn check(snapshot: &Snapshot, user: &str, changes: &[ScramChange], total: &mut usize) -> Result<(), Refusal> {
+fn check(
+    snapshot: &Snapshot,
+    user: &str,
+    changes: &[&ScramChange],
+    total: &mut usize,
+) -> Result<(), Refusal> {
     let known = snapshot.user(user);
     let mut mechanisms = HashSet::new();
     if !changes.iter().all(|change| mechanisms.insert(change.mechanism())) {

@@ -245,7 +245,7 @@ async fn a_change_that_is_refused_or_empty_leaves_no_trace() {
         Record::Topic { name: "a".to_owned(), id, partitions: 1, configs: BTreeMap::new() },
         Record::Partitions { id, partitions: 1 },
     ];
-    let unfit = metadata.change(|_| Ok::<_, MetadataError>((records, ()))).await;
+    let unfit = metadata.change(|_| Ok::<_, MetadataError>((records.clone(), ()))).await;
     assert!(matches!(unfit, Err(MetadataError::Inapplicable(_))));
     let huge =
         ScramChange::Set { user: "x".repeat(300), credential: credential(Mechanism::ScramSha256, 4096) };
