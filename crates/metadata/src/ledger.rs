@@ -37,10 +37,13 @@ pub trait Turn: Send {
 }
 
 /// What became of a turn.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Commit {
     /// The change is made.
     Made,
-    /// Another writer came between and the change was not made: it must be decided again.
-    Superseded,
+    /// The change was not made, and another may have been: it must be decided again.
+    Superseded {
+        /// What came between.
+        why: String,
+    },
 }

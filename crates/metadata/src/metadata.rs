@@ -89,7 +89,8 @@ impl Metadata {
     {
         let mut turn = self.ledger.begin(0).await?;
         let begun = Instant::now();
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let (records, answer) = decide(&self.state.snapshot())?;
             if records.is_empty() {
                 return Ok(answer);
@@ -97,15 +98,16 @@ impl Metadata {
             // A task of its own: a caller that goes away between the write and the swap would leave the
             // ledger ahead of the state that the next change decides on.
             let done = tokio::spawn(turn.commit(records));
-            if done.await.map_err(|_| MetadataError::Interrupted)?? == Commit::Made {
-                return Ok(answer);
-            }
-            if begun.elapsed() > PATIENCE {
-                break;
+            match done.await.map_err(|_| MetadataError::Interrupted)?? {
+                Commit::Made => return Ok(answer),
+                Commit::Superseded { why } if begun.elapsed() > PATIENCE => {
+                    return Err(MetadataError::Contended { seconds: PATIENCE.as_secs(), why }.into());
+                }
+                Commit::Superseded { why } => tracing::debug!(attempt, why, "a change is decided again"),
             }
             turn = self.ledger.begin(attempt).await?;
+            attempt += 1;
         }
-        Err(MetadataError::Contended { seconds: PATIENCE.as_secs() }.into())
     }
 
     /// A producer id that was never given out before, also not by an earlier run.

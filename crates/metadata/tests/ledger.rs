@@ -52,7 +52,7 @@ impl Turn for Place {
         Box::pin(async move {
             let mut changes = self.log.changes.lock();
             if changes.len() != self.at {
-                return Ok(Commit::Superseded);
+                return Ok(Commit::Superseded { why: "another".to_owned() });
             }
             for state in self.log.members.lock().iter().filter_map(Weak::upgrade) {
                 state.publish(state.after(records.clone())?);
@@ -131,7 +131,7 @@ impl Ledger for Crowded {
 
 impl Turn for Crowded {
     fn commit(self: Box<Self>, _records: Vec<Record>) -> LedgerFuture<'static, Commit> {
-        Box::pin(async { Ok(Commit::Superseded) })
+        Box::pin(async { Ok(Commit::Superseded { why: "a crowd".to_owned() }) })
     }
 }
 
@@ -141,7 +141,7 @@ async fn a_change_that_never_gets_its_turn_ends_with_an_error() {
     let metadata = Metadata::on(Arc::clone(&state), Crowded);
     let begun = tokio::time::Instant::now();
     let error = metadata.add_acls(vec![acl("alice", "a")]).await.unwrap_err();
-    assert!(matches!(error, MetadataError::Contended { seconds: 10 }), "{error}");
+    assert!(matches!(error, MetadataError::Contended { seconds: 10, .. }), "{error}");
     assert_eq!(error.code(), ErrorCode::RequestTimedOut);
     assert!((10..13).contains(&begun.elapsed().as_secs()));
     assert_eq!(state.snapshot().version(), 1);

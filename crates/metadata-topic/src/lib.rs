@@ -1,0 +1,1 @@
+//! The metadata log in a compacted topic.
