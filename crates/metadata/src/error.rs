@@ -41,13 +41,13 @@ pub enum MetadataError {
         /// How large it may be.
         limit: usize,
     },
-    /// Others who share the ledger came between again and again.
-    #[error(
-        "others changed the metadata all the time for {seconds} s, so this change was not made: try again"
-    )]
+    /// A shared ledger gave the change no turn that lasted to its end.
+    #[error("the change was not made in {seconds} s, something came between each time: {why}; try again")]
     Contended {
         /// How long it was tried.
         seconds: u64,
+        /// What came between at last.
+        why: String,
     },
     /// The ledger can't be reached or written; nothing was changed.
     #[error("the metadata can't be changed now: {0}")]

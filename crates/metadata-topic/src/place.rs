@@ -1,0 +1,102 @@
+//! What a record is about: the key that compaction goes by.
+
+use schloss_identity::Mechanism;
+use schloss_metadata::Record;
+use schloss_policy::Acl;
+use serde::{Deserialize, Serialize};
+
+/// The thing that a record says the last word on. Its JSON is the key of the record, byte for byte: no version
+/// may write another one for the same thing, or compaction would keep both.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Place {
+    /// The number and the digest of the last change.
+    Head,
+    /// The key behind the salts of users that don't exist.
+    FakeSaltKey,
+    /// One ACL, there or not.
+    Acl(Acl),
+    /// One credential.
+    Scram {
+        user: String,
+        mechanism: Mechanism,
+    },
+}
+
+impl Place {
+    /// What a record is about; `None` for those that only a broker has.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        match record {
+            Record::FakeSaltKey(_) => Some(Self::FakeSaltKey),
+            Record::Acl(acl) | Record::AclDeleted(acl) => Some(Self::Acl(acl.clone())),
+            Record::Scram { user, credential } => {
+                Some(Self::Scram { user: user.clone(), mechanism: credential.mechanism() })
+            }
+            Record::ScramDeleted { user, mechanism } => {
+                Some(Self::Scram { user: user.clone(), mechanism: *mechanism })
+            }
+            _ => None,
+        }
+    }
+
+    /// The record that says that the thing is gone, for things that can go.
+    pub(crate) fn gone(self) -> Option<Record> {
+        match self {
+            Self::Head | Self::FakeSaltKey => None,
+            Self::Acl(acl) => Some(Record::AclDeleted(acl)),
+            Self::Scram { user, mechanism } => Some(Record::ScramDeleted { user, mechanism }),
+        }
+    }
+
+    /// Whether what is said about it is kept from those who may read the topic.
+    pub(crate) const fn is_secret(&self) -> bool {
+        !matches!(self, Self::Acl(_))
+    }
+
+    pub(crate) fn key(&self) -> Result<Box<[u8]>, serde_json::Error> {
+        serde_json::to_vec(self).map(Vec::into_boxed_slice)
+    }
+
+    pub(crate) fn parse(key: &[u8]) -> Option<Self> {
+        serde_json::from_slice(key).ok()
+    }
+}
+
+/// Whether a record takes its thing away.
+pub(crate) const fn is_deletion(record: &Record) -> bool {
+    matches!(record, Record::AclDeleted(_) | Record::ScramDeleted { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use schloss_policy::{Operation, PatternType, Permission, ResourceType};
+
+    use super::*;
+
+    #[test]
+    fn keys_are_what_older_versions_wrote() {
+        let acl = Acl {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Prefixed,
+            resource_name: "orders".to_owned(),
+            principal: "User:alice".to_owned(),
+            host: "*".to_owned(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        let scram = Place::Scram { user: "älice\"".to_owned(), mechanism: Mechanism::ScramSha512 };
+        for (place, key) in [
+            (Place::Head, r#""head""#),
+            (Place::FakeSaltKey, r#""fake_salt_key""#),
+            (
+                Place::Acl(acl),
+                r#"{"acl":{"resource_type":"TOPIC","pattern_type":"PREFIXED","resource_name":"orders","principal":"User:alice","host":"*","operation":"READ","permission":"ALLOW"}}"#,
+            ),
+            (scram, r#"{"scram":{"user":"älice\"","mechanism":"SCRAM-SHA-512"}}"#),
+        ] {
+            assert_eq!(String::from_utf8(place.key().unwrap().into()).unwrap(), key);
+            assert_eq!(Place::parse(key.as_bytes()), Some(place));
+        }
+        assert_eq!(Place::parse(b"\"head\"x"), None);
+    }
+}
