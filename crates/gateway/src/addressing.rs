@@ -9,12 +9,14 @@ const ID: &str = "{id}";
 /// How the brokers behind one listener are told apart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Addressing {
-    /// A port for each broker, `base + node id`; any other port of the listener is for whichever broker.
+    /// A port for each broker, `base + node id`, besides those for whichever broker.
     Ports {
         /// The host that clients are told.
         host: String,
         /// The port of the broker with the id 0.
         base: u16,
+        /// The ports that clients begin at.
+        bootstrap: Vec<u16>,
     },
     /// A host name for each broker, told by SNI, all on one port. Any other name is for whichever broker.
     Names {
@@ -49,6 +51,7 @@ impl Addressing {
     #[must_use]
     pub fn node(&self, entrance: &Entrance) -> Option<i32> {
         match self {
+            Self::Ports { bootstrap, .. } if bootstrap.contains(&entrance.port) => None,
             Self::Ports { base, .. } => entrance.port.checked_sub(*base).map(i32::from),
             Self::Names { pattern: (before, after), .. } => {
                 let name = entrance.server_name.as_deref()?;
@@ -61,9 +64,9 @@ impl Addressing {
     #[must_use]
     pub fn address(&self, node: i32) -> Option<(String, u16)> {
         match self {
-            Self::Ports { host, base } => {
+            Self::Ports { host, base, bootstrap } => {
                 let port = u16::try_from(node).ok().and_then(|node| base.checked_add(node))?;
-                Some((host.clone(), port))
+                (!bootstrap.contains(&port)).then(|| (host.clone(), port))
             }
             Self::Names { pattern: (before, after), port } => Some((format!("{before}{node}{after}"), *port)),
         }
@@ -80,8 +83,12 @@ mod tests {
 
     #[test]
     fn a_port_is_a_broker() {
-        let ports = Addressing::Ports { host: "kafka.example.com".to_owned(), base: 9093 };
-        assert_eq!(ports.node(&entrance(9092, None)), None, "the bootstrap port");
+        let bootstrap = vec![9092, 9099];
+        let ports = Addressing::Ports { host: "kafka.example.com".to_owned(), base: 9093, bootstrap };
+        for bootstrap in [9092, 9099] {
+            assert_eq!(ports.node(&entrance(bootstrap, None)), None);
+        }
+        assert_eq!(ports.address(6), None, "that port is taken");
         assert_eq!(ports.node(&entrance(9093, None)), Some(0));
         assert_eq!(ports.node(&entrance(9100, Some("kafka.example.com"))), Some(7));
         assert_eq!(ports.address(7), Some(("kafka.example.com".to_owned(), 9100)));

@@ -1,0 +1,95 @@
+//! The gateway before a real Apache Kafka cluster. Ignored unless asked for:
+//!
+//! `SCHLOSS_TEST_UPSTREAM=gateway.properties cargo test -p schloss-gateway -- --ignored`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{House, unique};
+use schloss_client::{
+    Cluster, Connection, Consumer, ConsumerOptions, Producer, ProducerOptions, ProducerRecord, StartAt,
+};
+use schloss_policy::{Operation, ResourceType};
+use schloss_wire::build;
+use schloss_wire::messages::{DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn records_go_through_and_come_back() {
+    let house = House::open().await;
+    let topic = house.topic(3).await;
+    house.add_user("alice").await;
+    house.allow("alice", Operation::Write, ResourceType::Topic, &topic).await;
+    house.allow("alice", Operation::Read, ResourceType::Topic, &topic).await;
+    house.allow("alice", Operation::Read, ResourceType::Group, "readers").await;
+    let cluster = Cluster::connect(house.client("alice")).await.unwrap();
+    let mut producer = Producer::new(cluster, ProducerOptions::default()).await.unwrap();
+    for index in 0..2000 {
+        let value = format!("{index}-{}", "x".repeat(1000));
+        producer
+            .send(ProducerRecord {
+                topic: topic.clone(),
+                value: Some(value.into()),
+                ..ProducerRecord::default()
+            })
+            .await
+            .unwrap();
+    }
+    let report = producer.close().await;
+    assert_eq!(report.delivered, 2000, "{report:?}");
+    let cluster = Cluster::connect(house.client("alice")).await.unwrap();
+    let options = ConsumerOptions { start: StartAt::Beginning, ..ConsumerOptions::default() };
+    let mut consumer = Consumer::subscribe(cluster, "readers", &[topic], options).await.unwrap();
+    let mut seen = 0;
+    while seen < 2000 {
+        seen += consumer.poll(Duration::from_secs(10), 500).await.unwrap().len();
+    }
+    consumer.close().await.unwrap();
+    assert_eq!(seen, 2000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn clients_see_addresses_of_the_gateway_in_every_version() {
+    let house = House::open().await;
+    let ours = |host: &str, port: i32| {
+        assert_eq!(host, "localhost");
+        assert!((i32::from(house.base)..i32::from(house.base) + 10).contains(&port), "{port}");
+    };
+    let address = format!("localhost:{}", house.bootstrap.port());
+    let mut connection = Connection::connect(&house.client("admin"), &address).await.unwrap();
+    for version in 0..=connection.version::<MetadataRequest>(i16::MAX).unwrap() {
+        let request = build!(MetadataRequest { topics: if version == 0 { Some(Vec::new()) } else { None } });
+        let response = connection.call_at(&request, version).await.unwrap();
+        assert_eq!(response.brokers.len(), 3, "v{version}");
+        response.brokers.iter().for_each(|broker| ours(&broker.host, broker.port));
+    }
+    for version in 0..=connection.version::<FindCoordinatorRequest>(i16::MAX).unwrap() {
+        let key = unique("group");
+        let request = build!(FindCoordinatorRequest {
+            key: if version < 4 { key.as_str().into() } else { "".into() },
+            coordinator_keys: if version < 4 { Vec::new() } else { vec![key.as_str().into()] },
+        });
+        let mut response = connection.call_at(&request, version).await.unwrap();
+        // The first question makes the topic that coordinators need.
+        while response.error_code == 15 || response.coordinators.iter().any(|found| found.error_code == 15) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            response = connection.call_at(&request, version).await.unwrap();
+        }
+        if version < 4 {
+            assert_eq!(response.error_code, 0, "v{version}");
+            ours(&response.host, response.port);
+        } else {
+            assert_eq!(response.coordinators.len(), 1);
+            response.coordinators.iter().for_each(|found| ours(&found.host, found.port));
+        }
+    }
+    for version in 0..=connection.version::<DescribeClusterRequest>(i16::MAX).unwrap() {
+        let response = connection.call_at(&DescribeClusterRequest::default(), version).await.unwrap();
+        assert_eq!((response.error_code, response.brokers.len()), (0, 3), "v{version}");
+        response.brokers.iter().for_each(|broker| ours(&broker.host, broker.port));
+    }
+}
