@@ -10,7 +10,8 @@ use std::time::Duration;
 use fake::scram::{PASSWORD, Sasl, Twist, as_alice};
 use fake::{Act, Fake, after_versions, versions};
 use schloss_client::{
-    ClientConfig, ClientError, Connection, ErrorClass, SaslMechanism, Security, TlsProblem, Trust,
+    ClientConfig, ClientError, Connection, ErrorClass, SaslMechanism, Security, TlsProblem, TlsVersions,
+    Trust,
 };
 use schloss_identity::{Mechanism, Password};
 use schloss_wire::messages::api_versions_response::ApiVersion;
@@ -262,7 +263,7 @@ async fn a_plain_text_server_is_recognised_by_a_client_with_tls() {
             let _read = socket.read(&mut hello).await;
             let _written = socket.write_all(answer).await;
         });
-        let error = refused(&ClientConfig::new(vec![address], Security::Tls(tls.trust.clone()))).await;
+        let error = refused(&ClientConfig::new(vec![address], security(&tls.trust))).await;
         assert!(matches!(error, ClientError::Tls { problem: TlsProblem::PlainText, .. }), "{error}");
         assert_eq!(error.class(), ErrorClass::Connect);
     }
@@ -273,7 +274,7 @@ async fn tls_works_and_its_failures_say_what_to_do() {
     let tls = Tls::new(&["127.0.0.1"]);
     let script = || -> fake::Script { Box::new(|_| Act::Answer(versions(|_| Some(i16::MAX)))) };
     let server = Fake::tls(Arc::clone(&tls.server), script).await;
-    let with = |trust: Trust| ClientConfig::new(vec![server.address.clone()], Security::Tls(trust));
+    let with = |trust: Trust| ClientConfig::new(vec![server.address.clone()], security(&trust));
     connect(&with(tls.trust.clone())).await.unwrap();
 
     let stranger = Tls::new(&["127.0.0.1"]);
@@ -283,10 +284,14 @@ async fn tls_works_and_its_failures_say_what_to_do() {
 
     let elsewhere = Tls::new(&["kafka.example.org"]);
     let server = Fake::tls(elsewhere.server, script).await;
-    let config = ClientConfig::new(vec![server.address.clone()], Security::Tls(elsewhere.trust));
+    let config = ClientConfig::new(vec![server.address.clone()], security(&elsewhere.trust));
     let error = refused(&config).await;
     assert!(matches!(error, ClientError::Tls { problem: TlsProblem::NameMismatch { .. }, .. }), "{error}");
     assert!(error.to_string().contains("kafka.example.org"), "{error}");
+}
+
+fn security(trust: &Trust) -> Security {
+    Security::Tls(schloss_client::Tls::new(trust, None, TlsVersions::Both).unwrap())
 }
 
 /// A CA and a server that it vouches for.

@@ -140,6 +140,19 @@ fn a_client_with_a_certificate_is_known_by_its_name() {
 }
 
 #[test]
+fn a_later_connection_of_the_same_configuration_resumes() {
+    let (ca, of_clients) = (authority(), authority());
+    let alice = identity_of(&of_clients.issue_client("alice", DAY).unwrap());
+    let server = strict_server(&issued(&ca), &of_clients);
+    let client = client_config_with(ca.cert_pem().as_bytes(), Some(&alice), TlsVersions::default()).unwrap();
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let (server, _) = handshake(Arc::clone(&server), Arc::clone(&client), "localhost").unwrap();
+        assert_eq!(server.handshake_kind(), Some(kind));
+        assert!(server.peer_certificates().is_some());
+    }
+}
+
+#[test]
 fn a_strict_server_refuses_no_certificate_a_strangers_and_a_servers() {
     let (ca, of_clients) = (authority(), authority());
     let strict = || strict_server(&issued(&ca), &of_clients);

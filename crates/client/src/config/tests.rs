@@ -1,6 +1,9 @@
+mod identity;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use schloss_pki::TlsVersions;
 use tempfile::TempDir;
 
 use super::*;
@@ -47,7 +50,7 @@ ssl.truststore.location=ca.pem
 
 fn assert_alice(config: &ClientConfig) {
     assert_eq!(config.bootstrap, ["localhost:9092"]);
-    assert!(matches!(&config.security, Security::Tls(trust) if trust.origin.ends_with("ca.pem")));
+    assert!(matches!(&config.security, Security::Tls(tls) if tls.trusted().ends_with("ca.pem")));
     let sasl = config.sasl.as_ref().unwrap();
     assert_eq!((sasl.mechanism.name(), sasl.user.as_str()), ("SCRAM-SHA-512", "alice"));
     assert_eq!(sasl.password.expose(), "s3cret");
@@ -102,7 +105,7 @@ fn settings_that_would_weaken_security_are_errors_with_file_line_and_key() {
         ("enable.ssl.certificate.verification=false", "certificate off"),
         ("ssl.truststore.type=JKS", "keytool"),
         ("ssl.truststore.type=PKCS12", "keytool"),
-        ("ssl.keystore.location=/x", "client certificates"),
+        ("ssl.keystore.location=/x", "no file at /x"),
         ("ssl.cipher.suites=TLS_RSA_WITH_NULL_MD5", "can't be followed"),
         ("ssl.enabled.protocols=TLSv1.1,TLSv1.2", "TLSv1.1 is not offered"),
         ("ssl.engine.factory.class=x.Y", "can't be followed"),
@@ -114,7 +117,7 @@ fn settings_that_would_weaken_security_are_errors_with_file_line_and_key() {
         ("security.providers=x.Y", "can't be followed"),
         ("config.providers=file", "can't be followed"),
         ("sasl.username=bob", "librdkafka"),
-        ("ssl.truststore.location=gone.pem", "no CA file"),
+        ("ssl.truststore.location=gone.pem", "no file at gone.pem"),
         ("bootstrap.servers=localhost", "host:port"),
         ("sasl.jaas.config=x.Y required;", "login module"),
     ] {
@@ -137,7 +140,7 @@ fn tuning_keys_of_other_clients_are_ignored() {
                  ssl.enabled.protocols=TLSv1.3\nssl.protocol=TLSv1.3\n";
     let config = home.read("a.properties", &format!("{JAVA}{extra}")).unwrap();
     assert_eq!(config.client_id, "me");
-    assert!(matches!(config.security, Security::Tls(Trust { only_tls13: true, .. })));
+    assert!(matches!(config.security, Security::Tls(tls) if tls.versions() == TlsVersions::Only13));
 }
 
 #[test]
