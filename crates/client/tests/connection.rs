@@ -14,12 +14,12 @@ use schloss_client::{
     Trust,
 };
 use schloss_identity::{Mechanism, Password};
-use schloss_wire::messages::api_versions_response::ApiVersion;
+use schloss_wire::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use schloss_wire::messages::{
     ApiVersionsResponse, DescribeClusterRequest, ListGroupsRequest, ListGroupsResponse, MetadataRequest,
     MetadataResponse, SaslAuthenticateResponse, SaslHandshakeResponse,
 };
-use schloss_wire::{Api, Request, Response, build};
+use schloss_wire::{Api, Request, Response, StrBytes, build};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -137,6 +137,143 @@ async fn a_mechanism_that_is_not_offered_is_answered_with_those_that_are() {
     assert!(error.to_string().contains("it offers SCRAM-SHA-256"), "{error}");
 }
 
+/// A listener of PLAIN or SCRAM-SHA-256 that accepts `token` alone, and otherwise says what Kafka says.
+fn token_server(token: &'static [u8]) -> impl Fn() -> fake::Script + Send + 'static {
+    move || {
+        after_versions(move |asked| match asked.request() {
+            Request::SaslHandshake(_) => Act::Answer(SaslHandshakeResponse::default().into()),
+            Request::SaslAuthenticate(request) if request.auth_bytes == token => {
+                Act::Answer(SaslAuthenticateResponse::default().into())
+            }
+            Request::SaslAuthenticate(request) => Act::Answer(
+                build!(SaslAuthenticateResponse {
+                    error_code: 58,
+                    error_message: Some(StrBytes::from(format!(
+                        "Authentication failed, {}",
+                        request.auth_bytes.ends_with(b",tokenauth=true")
+                    ))),
+                })
+                .into(),
+            ),
+            _ => Act::Close,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_delegation_token_that_is_refused_is_said_to_be_one() {
+    let server = Fake::plain(token_server(b"")).await;
+    let hmac = || Password::new("aG1hYw==".to_owned());
+    let service = as_alice(server.config(), PASSWORD);
+    let error = refused(&service.with_token("token-id", hmac(), Mechanism::ScramSha256)).await;
+    assert_eq!(error.class(), ErrorClass::Auth);
+    let text = error.to_string();
+    assert!(text.contains("as 'token-id'") && text.contains("Authentication failed, true"), "{text}");
+    assert!(text.contains("the delegation token may have expired"), "{text}");
+    assert!(!text.contains("aG1hYw"), "{text}");
+    let text = refused(&service).await.to_string();
+    assert!(text.contains("Authentication failed, false; check user and password"), "{text}");
+}
+
+#[tokio::test]
+async fn a_plain_password_that_is_refused_says_what_to_check() {
+    let server = Fake::plain(token_server(b"\0alice\0correct horse")).await;
+    let mut config = as_alice(server.config(), PASSWORD);
+    config.sasl.as_mut().unwrap().mechanism = SaslMechanism::Plain;
+    connect(&config).await.unwrap();
+    let mut config = as_alice(server.config(), "hunter2");
+    config.sasl.as_mut().unwrap().mechanism = SaslMechanism::Plain;
+    let text = refused(&config).await.to_string();
+    assert!(text.contains("PLAIN as 'alice'") && text.ends_with("check user and password"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_listener_without_sasl_and_one_that_requires_it_are_told_apart() {
+    let without = Fake::plain(|| {
+        after_versions(|_| Act::Answer(build!(SaslHandshakeResponse { error_code: 34 }).into()))
+    })
+    .await;
+    let text = refused(&as_alice(without.config(), PASSWORD)).await.to_string();
+    assert!(text.contains("does not authenticate by SASL; set security.protocol to SSL"), "{text}");
+    // Kafka answers ApiVersions once before SASL and closes at anything else.
+    let requiring = Fake::plain(|| {
+        let mut asked_before = false;
+        Box::new(move |_| match std::mem::replace(&mut asked_before, true) {
+            false => Act::Answer(versions(|_| Some(i16::MAX))),
+            true => Act::Close,
+        })
+    })
+    .await;
+    let text = refused(&requiring.config()).await.to_string();
+    assert!(text.contains("if the listener requires SASL, set security.protocol=SASL_SSL"), "{text}");
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_no_matter_of_ports() {
+    let config = ClientConfig::new(vec!["no-such-host.invalid:9092".to_owned()], Security::Plaintext);
+    let error = refused(&config).await;
+    assert!(matches!(error, ClientError::Resolve { .. }), "{error}");
+    assert!(error.is_retriable() && error.class() == ErrorClass::Connect);
+    let text = error.to_string();
+    assert!(text.contains("cannot resolve the host name of no-such-host.invalid:9092"), "{text}");
+}
+
+#[tokio::test]
+async fn the_whole_answer_about_versions_is_kept_with_features_that_begin_at_0() {
+    let server = Fake::plain(|| {
+        Box::new(|asked| {
+            let feature = build!(SupportedFeatureKey {
+                name: StrBytes::from("share.version"),
+                min_version: 0,
+                max_version: 1,
+            });
+            let finalized = build!(FinalizedFeatureKey {
+                name: StrBytes::from("metadata.version"),
+                max_version_level: 27,
+                min_version_level: 27,
+            });
+            let Response::ApiVersions(ranges) = versions(|_| Some(i16::MAX)) else { return Act::Close };
+            Act::Answer(
+                build!(ApiVersionsResponse {
+                    api_keys: ranges.api_keys,
+                    supported_features: if asked.head.api_version >= 4 { vec![feature] } else { vec![] },
+                    finalized_features: vec![finalized],
+                    finalized_features_epoch: 42,
+                })
+                .into(),
+            )
+        })
+    })
+    .await;
+    let connection = connect(&server.config()).await.unwrap();
+    assert_eq!(server.asked(), [(18, 3), (18, 4)]);
+    let answer = connection.api_versions();
+    assert_eq!(answer.finalized_features_epoch, 42);
+    assert_eq!(answer.supported_features[0].name.as_str(), "share.version");
+    assert_eq!(answer.finalized_features[0].max_version_level, 27);
+    assert_eq!(answer.api_keys.len(), Api::ALL.len());
+}
+
+#[tokio::test]
+async fn a_connection_is_handed_over_only_when_nothing_is_due_and_with_what_was_read() {
+    let server = Fake::plain(|| {
+        after_versions(|asked| match asked.api() {
+            Api::Metadata => Act::Answer(MetadataResponse::default().into()),
+            // Two frames at once: the answer, and four bytes that nobody asked for.
+            _ => Act::Raw([&[0, 0, 0, 10][..], &2_i32.to_be_bytes(), &[0; 6], b"more"].concat()),
+        })
+    })
+    .await;
+    let mut connection = connect(&server.config()).await.unwrap();
+    connection.send(&MetadataRequest::default(), 9).await.unwrap();
+    assert!(matches!(connection.into_raw().err(), Some(ClientError::Usage(_))));
+
+    let mut connection = connect(&server.config()).await.unwrap();
+    connection.call_at(&ListGroupsRequest::default(), 0).await.unwrap();
+    assert_eq!(&connection.into_raw().unwrap().unread[..], b"more");
+}
+
 #[tokio::test]
 async fn plain_sends_user_and_password_and_a_session_with_a_lifetime_ends_before_it() {
     let server = Fake::plain(|| {
@@ -155,6 +292,7 @@ async fn plain_sends_user_and_password_and_a_session_with_a_lifetime_ends_before
     assert!(!connection.is_spent());
     tokio::time::sleep(Duration::from_millis(900)).await;
     assert!(connection.is_spent(), "85 % of 1 s have passed");
+    assert!(connection.into_raw().unwrap().expires.is_some_and(|end| end <= std::time::Instant::now()));
 }
 
 #[tokio::test]

@@ -117,6 +117,8 @@ impl TlsProblem {
                     Self::ClientCertificateRequired
                 }
             }
+            // A CA of the same name with another key, as above.
+            Alert::DecryptError if tls.has_identity() => Self::ClientCertificateRefused(format!("{alert:?}")),
             Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity => {
                 Self::NothingInCommon(format!("the server says {alert:?}"))
             }
