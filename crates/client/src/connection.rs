@@ -347,9 +347,10 @@ impl Connection {
         error
     }
 
+    /// Before the first answer an error of TLS is the end of a handshake that failed; later the connection broke.
     fn broken(&mut self, doing: &str, error: &io::Error) -> ClientError {
         match (&self.tls, tls::cause(error), split_address(&self.address)) {
-            (Some(tls), Some(cause), Ok((host, _))) => {
+            (Some(tls), Some(cause), Ok((host, _))) if self.versions.is_empty() => {
                 self.torn = true;
                 let problem = TlsProblem::from_tls(cause, host, tls);
                 ClientError::Tls { address: self.address.clone(), problem }
@@ -371,7 +372,7 @@ impl Connection {
             None if first => Some("; if the listener requires TLS, set security.protocol=SASL_SSL"),
             Some(tls) if first && !tls.has_identity() => Some(
                 "; if the listener requires a client certificate, set ssl.keystore.location (Java), or \
-                      ssl.certificate.location and ssl.key.location (librdkafka)",
+                 ssl.certificate.location and ssl.key.location (librdkafka)",
             ),
             _ if !first && !self.served && self.user.is_none() => {
                 Some("; if the listener requires SASL, set security.protocol=SASL_SSL and sasl.mechanism")

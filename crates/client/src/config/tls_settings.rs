@@ -63,7 +63,7 @@ impl<'a> TlsSettings<'a> {
             Some(Given::Inline(entry)) => {
                 Trust::from_pem(pem_lines(&entry.value).as_slice(), entry.key.as_str())
             }
-            Some(Given::File(entry)) => Trust::from(file(entry, source)?),
+            Some(Given::File(entry)) => Trust::from(file(entry, source, EXPORT_CA)?),
             None => Trust::system().ok_or_else(|| ConfigError {
                 key: Some("ssl.truststore.location".to_owned()),
                 problem: "missing, and this system has no CA bundle; name the CA of the cluster (PEM)"
@@ -155,7 +155,7 @@ impl<'a> Given<'a> {
     fn read(self, source: &Source) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         match self {
             Self::Inline(entry) => Ok(pem_lines(&entry.value)),
-            Self::File(entry) => Ok(file(entry, source)?.bytes),
+            Self::File(entry) => Ok(file(entry, source, EXPORT_KEY)?.bytes),
         }
     }
 
@@ -168,7 +168,7 @@ impl<'a> Given<'a> {
                 self.read(source)
             }
             Self::File(entry) => {
-                let file = file(entry, source)?;
+                let file = file(entry, source, EXPORT_KEY)?;
                 file.require_private(SECRET).map_err(|problem| wrong(entry, problem))?;
                 Ok(file.bytes)
             }
@@ -191,9 +191,15 @@ fn one_of<'a>(
     }
 }
 
-fn file(entry: &Entry, source: &Source) -> Result<NamedFile, ConfigError> {
-    NamedFile::find(Path::new(entry.value.trim()), source.directory())
-        .map_err(|problem| wrong(entry, problem))
+/// A PEM file. Java takes a store without a type for JKS, so that one may well be named without it.
+fn file(entry: &Entry, source: &Source, otherwise: &str) -> Result<NamedFile, ConfigError> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let file = NamedFile::find(Path::new(entry.value.trim()), source.directory())
+        .map_err(|problem| wrong(entry, problem))?;
+    if !file.bytes.windows(BEGIN.len()).any(|part| part == BEGIN) {
+        return Err(wrong(entry, otherwise.to_owned()));
+    }
+    Ok(file)
 }
 
 fn require_pem(store_type: Option<&Entry>, otherwise: &str) -> Result<(), ConfigError> {

@@ -120,6 +120,7 @@ fn what_is_wrong_with_a_client_certificate_is_said_at_its_place() {
     home.file("other-key.pem", &issued().key_pem);
     home.file("locked.pem", &client.key_pem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
     home.file("damaged.pem", "-----BEGIN PRIVATE KEY-----\nhunter2\n");
+    std::fs::write(home.directory.path().join("store.jks"), [0xfe, 0xed, 0xfe, 0xed]).unwrap();
     let encrypted = "openssl pkey";
     for (name, lines, says) in [
         ("a.conf", "ssl.certificate.location=client.pem", "no private key with it"),
@@ -145,6 +146,8 @@ fn what_is_wrong_with_a_client_certificate_is_said_at_its_place() {
         ("a.conf", "ssl.keystore.location=store.p12", "ssl.certificate.location"),
         ("a.properties", "ssl.keystore.password=hunter2", encrypted),
         ("a.properties", "ssl.keystore.type=JKS\nssl.keystore.location=both.pem", "openssl pkcs12"),
+        ("a.properties", "ssl.keystore.location=store.jks", "openssl pkcs12"),
+        ("a.properties", "ssl.truststore.location=store.jks", "keytool -exportcert"),
         ("a.properties", "ssl.keystore.location=client.pem", "no private key found"),
         ("a.properties", "ssl.certificate.location=client.pem", "name the file .conf"),
         ("a.properties", "ssl.key.location=key.pem", "name the file .conf"),
