@@ -11,13 +11,12 @@ use crate::error::ConfigError;
 use crate::files::NamedFile;
 use crate::tls::{Tls, Trust};
 
-const EXPORT_CA: &str = "only PEM is supported; export the CA: keytool -exportcert -rfc -alias <alias> -keystore <store> \
-                         > ca.pem, then set ssl.truststore.type=PEM and ssl.truststore.location=ca.pem";
-const EXPORT_KEY: &str = "only PEM is supported; export certificate and key: umask 077; openssl pkcs12 -nodes -in <store> \
-                          -out client.pem, then set, in a .properties file, ssl.keystore.type=PEM and \
-                          ssl.keystore.location=client.pem or, in a .conf file, ssl.certificate.location and \
-                          ssl.key.location (a JKS store becomes PKCS12 by: keytool -importkeystore -srckeystore <jks> \
-                          -destkeystore <store> -deststoretype PKCS12)";
+const EXPORT_CA: &str = "only PEM is supported; export the CA: keytool -exportcert -rfc -alias <alias> \
+    -keystore <store> > ca.pem, then set ssl.truststore.type=PEM and ssl.truststore.location=ca.pem";
+const EXPORT_KEY: &str = "only PEM is supported; export certificate and key: umask 077; openssl pkcs12 -nodes \
+    -in <store> -out client.pem, then set, in a .properties file, ssl.keystore.type=PEM and \
+    ssl.keystore.location=client.pem or, in a .conf file, ssl.certificate.location and ssl.key.location (a JKS \
+    store becomes PKCS12 by: keytool -importkeystore -srckeystore <jks> -destkeystore <store> -deststoretype PKCS12)";
 
 #[derive(Default)]
 pub(super) struct TlsSettings<'a> {
@@ -211,8 +210,8 @@ fn require_pem(store_type: Option<&Entry>, otherwise: &str) -> Result<(), Config
     }
 }
 
-/// PEM that stood in one line, with blanks (Java) or the letters `\n` (librdkafka) for ends of lines. The label
-/// between the dashes keeps its blanks.
+/// PEM that stood in one line, with blanks (Java) or the letters `\n` (librdkafka) for ends of lines. The
+/// label between the dashes keeps its blanks.
 fn pem_lines(value: &str) -> Zeroizing<Vec<u8>> {
     let mut lines = Zeroizing::new(Vec::with_capacity(value.len() * 2));
     for (index, part) in value.split("-----").enumerate() {

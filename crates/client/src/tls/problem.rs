@@ -97,8 +97,8 @@ impl TlsProblem {
         }
     }
 
-    /// What a server says about certificates can only be about ours (RFC 8446, section 6.2). Java has no word of
-    /// its own for a missing one and says that it is bad.
+    /// What a server says about certificates can only be about ours (RFC 8446, section 6.2). Java has no word
+    /// of its own for a missing one and says that it is bad.
     fn from_alert(alert: AlertDescription, tls: &Tls) -> Self {
         use AlertDescription as Alert;
         match alert {
