@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schloss_client::{ClientConfig, ClientError, Connection};
 use schloss_gate::{Engine, EngineSession, Entrance, Offer};
@@ -11,13 +12,14 @@ use schloss_wire::Principal;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
-use crate::GatewayConfig;
 use crate::follow;
 use crate::identity::Credentials;
 use crate::link::{Link, Opened};
 use crate::session::{Nowhere, Session, Surroundings};
 use crate::view::View;
+use crate::{GatewayConfig, Identity};
 
 /// Why a gateway can't be opened.
 #[derive(Debug, Error)]
@@ -28,6 +30,12 @@ pub enum GatewayError {
     /// The upstream cluster has no id: it is older than any that is supported.
     #[error("the upstream cluster tells no cluster id; Apache Kafka 2.1 or later is needed")]
     NoClusterId,
+    /// Tokens are presented by SASL.
+    #[error(
+        "impersonating clients needs SASL upstream, but the client file has none: name a SASL_SSL listener of the \
+         upstream cluster in it"
+    )]
+    ImpersonateWithoutSasl,
 }
 
 /// The upstream cluster as an engine.
@@ -46,6 +54,9 @@ impl Gateway {
     /// # Errors
     /// The cluster can't be reached or does not let us in.
     pub async fn open(config: GatewayConfig) -> Result<Self, GatewayError> {
+        if config.identity == Identity::Impersonate && config.upstream.sasl.is_none() {
+            return Err(GatewayError::ImpersonateWithoutSasl);
+        }
         let view = Arc::new(follow::first_look(&config.upstream).await?);
         let following = tokio::spawn(follow::follow(
             Arc::clone(&view),
@@ -101,10 +112,7 @@ impl Engine for Gateway {
         let connect = move || {
             let (view, credentials) = (Arc::clone(&view), Arc::clone(&credentials));
             let principal = principal.clone();
-            Box::pin(async move {
-                let config = credentials.of(&principal).await?;
-                connect(&view, node, &config).await
-            }) as _
+            Box::pin(async move { connect_as(&principal, &credentials, &view, node).await }) as _
         };
         let link = Link::new(Box::new(connect), self.max_answer_bytes);
         match self.surroundings.get(&*entrance.listener) {
@@ -118,12 +126,52 @@ impl Engine for Gateway {
     }
 }
 
+/// Attempts with credentials that a broker does not take, and the pause between them. A new token gets to all
+/// brokers a moment after it was given.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
+async fn connect_as(
+    principal: &Principal,
+    credentials: &Credentials,
+    view: &View,
+    node: Option<i32>,
+) -> io::Result<Opened> {
+    let mut attempt = 1;
+    loop {
+        let config = credentials.of(principal).await?;
+        let failed = match connect(view, node, &config).await {
+            Ok(opened) => return Ok(opened),
+            Err(failed) => failed,
+        };
+        let may_help = credentials.come_and_go()
+            && matches!(failed, Failed::Upstream(_, ClientError::Authentication { .. }));
+        if !may_help || attempt == ATTEMPTS {
+            return Err(io::Error::other(failed));
+        }
+        if attempt == ATTEMPTS / 2 {
+            // It may have ended before its time.
+            credentials.forget(principal, &config).await;
+        }
+        attempt += 1;
+        sleep(PAUSE).await;
+    }
+}
+
+/// Why a client's request could not be brought to its broker.
+#[derive(Debug, Error)]
+enum Failed {
+    #[error("broker {0} is not in the upstream cluster")]
+    Absent(i32),
+    #[error("no upstream broker is known")]
+    Unknown,
+    #[error("upstream broker {0}: {1}")]
+    Upstream(i32, ClientError),
+}
+
 /// Connects to the broker, or to the first of all that can be reached.
-async fn connect(view: &View, node: Option<i32>, config: &ClientConfig) -> io::Result<Opened> {
-    let mut failed = match node {
-        Some(node) => format!("broker {node} is not in the upstream cluster"),
-        None => "no upstream broker is known".to_owned(),
-    };
+async fn connect(view: &View, node: Option<i32>, config: &ClientConfig) -> Result<Opened, Failed> {
+    let mut failed = node.map_or(Failed::Unknown, Failed::Absent);
     for (id, address) in view.addresses(node) {
         let connected = Connection::connect(config, &address).await.and_then(|connection| {
             view.introduce(id, connection.api_versions());
@@ -137,9 +185,9 @@ async fn connect(view: &View, node: Option<i32>, config: &ClientConfig) -> io::R
                     expires: raw.expires.map(Into::into),
                 });
             }
-            Err(error) => failed = format!("upstream broker {id}: {error}"),
+            Err(error) => failed = Failed::Upstream(id, error),
         }
     }
     view.doubt();
-    Err(io::Error::other(failed))
+    Err(failed)
 }

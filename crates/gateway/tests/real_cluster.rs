@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use common::{House, unique};
 use schloss_client::{
-    Cluster, Connection, Consumer, ConsumerOptions, Producer, ProducerOptions, ProducerRecord, StartAt,
+    AclEntry, Cluster, Connection, Consumer, ConsumerOptions, NewTopic, Producer, ProducerOptions,
+    ProducerRecord, StartAt,
 };
-use schloss_policy::{Operation, ResourceType};
+use schloss_gateway::Identity;
+use schloss_policy::{Operation, PatternType, Permission, ResourceType};
 use schloss_wire::build;
 use schloss_wire::messages::{DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest};
 
@@ -49,6 +51,44 @@ async fn records_go_through_and_come_back() {
     }
     consumer.close().await.unwrap();
     assert_eq!(seen, 2000);
+}
+
+/// Upstream's own authorizer decides besides ours.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn an_impersonating_gateway_is_seen_upstream_as_the_client() {
+    let house = House::open_with(|config, _| config.identity = Identity::Impersonate).await;
+    let mut service = Cluster::connect(common::upstream()).await.unwrap();
+    let topic = unique("topic");
+    let new = NewTopic { name: topic.clone(), partitions: Some(1), ..NewTopic::default() };
+    service.create_topic(&new).await.unwrap();
+    let user = unique("bob");
+    house.add_user(&user).await;
+    house.allow(&user, Operation::Write, ResourceType::Topic, &topic).await;
+    let send = async || {
+        let cluster = Cluster::connect(house.client(&user)).await.unwrap();
+        let mut producer = Producer::new(cluster, ProducerOptions::default()).await?;
+        let record =
+            ProducerRecord { topic: topic.clone(), value: Some("x".into()), ..ProducerRecord::default() };
+        producer.send_and_wait(record).await
+    };
+    let refused = send().await.err().expect("upstream knows no ACL for the user").to_string();
+    assert!(refused.contains("authorized"), "{refused}");
+    let entry = AclEntry {
+        resource_type: ResourceType::Topic.code(),
+        resource_name: topic.clone(),
+        pattern_type: PatternType::Literal.code(),
+        principal: format!("User:{user}"),
+        host: "*".to_owned(),
+        operation: Operation::Write.code(),
+        permission: Permission::Allow.code(),
+    };
+    service.create_acls(&[entry]).await.unwrap();
+    let begun = std::time::Instant::now();
+    while let Err(error) = send().await {
+        // Brokers hear of the ACL a moment later.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,10 +31,8 @@ impl Sealer {
         // Large enough from the start: growing would leave plaintext behind.
         let mut body = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
         body.extend_from_slice(plaintext);
-        let nonce = self
-            .key
-            .seal_in_place_append_tag(Aad::from(aad), &mut body)
-            .map_err(|_| KeyError::Random)?;
+        let nonce =
+            self.key.seal_in_place_append_tag(Aad::from(aad), &mut body).map_err(|_| KeyError::Random)?;
         Ok([&[FORMAT], nonce.as_ref().as_slice(), &body].concat())
     }
 
@@ -47,11 +45,8 @@ impl Sealer {
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(OpenError)?;
         let mut body = Zeroizing::new(body.to_vec());
         let nonce = Nonce::from(nonce);
-        let length = self
-            .key
-            .open_in_place(nonce, Aad::from(aad), body.as_mut_slice())
-            .map_err(|_| OpenError)?
-            .len();
+        let length =
+            self.key.open_in_place(nonce, Aad::from(aad), body.as_mut_slice()).map_err(|_| OpenError)?.len();
         body.truncate(length);
         Ok(body)
     }

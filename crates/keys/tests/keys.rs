@@ -30,7 +30,10 @@ fn what_is_sealed_opens_at_its_place_only() {
 
     assert_eq!(sealer.open(b"elsewhere", &sealed).err(), Some(OpenError));
     assert_eq!(key.sealer("other").open(b"place", &sealed).err(), Some(OpenError));
-    assert_eq!(SealingKey::from_bytes(&[8; 32]).sealer("test").open(b"place", &sealed).err(), Some(OpenError));
+    assert_eq!(
+        SealingKey::from_bytes(&[8; 32]).sealer("test").open(b"place", &sealed).err(),
+        Some(OpenError)
+    );
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
         changed[at] ^= 1;
@@ -59,7 +62,19 @@ fn derived_keys_never_change() {
     assert_eq!(key.id(), "da63b03f6a5a505b");
     let tag = key.tagger("test").tag(&[b"ab", b"c"]);
     assert_eq!(tag[..8], [0xdd, 0x91, 0xd1, 0x90, 0x17, 0x6e, 0x16, 0xd3]);
-    assert_eq!(key.sealer("test").open(b"place", &[0x01, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e, 0x41, 0x07, 0xdf, 0x49, 0x8f, 0xa9, 0x02, 0xb3, 0x1b, 0xcb, 0xf4, 0x95, 0x83, 0x32, 0xd0, 0x7e]).unwrap().as_slice(), b"x");
+    assert_eq!(
+        key.sealer("test")
+            .open(
+                b"place",
+                &[
+                    0x01, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0e, 0x41,
+                    0x07, 0xdf, 0x49, 0x8f, 0xa9, 0x02, 0xb3, 0x1b, 0xcb, 0xf4, 0x95, 0x83, 0x32, 0xd0, 0x7e
+                ]
+            )
+            .unwrap()
+            .as_slice(),
+        b"x"
+    );
 }
 
 #[test]
@@ -96,7 +111,10 @@ fn a_file_that_is_no_key_or_open_to_others_is_refused_with_what_to_do() {
     for mode in [0o640, 0o604, 0o660, 0o601] {
         write(&path, [7; 32], mode);
         let why = why(&path);
-        assert!(why.contains(&format!("run chmod 600 {shown}")) && why.contains(&format!("{mode:o}")), "{why}");
+        assert!(
+            why.contains(&format!("run chmod 600 {shown}")) && why.contains(&format!("{mode:o}")),
+            "{why}"
+        );
     }
     for content in [&b""[..], b"BwcH", &[7; 31], &[7; 33], b"not base64 at all", &[b'B'; 300]] {
         write(&path, content, 0o600);

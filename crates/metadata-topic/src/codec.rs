@@ -113,7 +113,8 @@ impl Codec {
     /// # Errors
     /// [`MetadataError::Unsupported`] for records that only a broker has.
     pub(crate) fn write(&self, record: &Record, change: u64) -> Result<records::Record, MetadataError> {
-        let place = Place::of(record).ok_or(MetadataError::Unsupported("topics, settings and producer ids"))?;
+        let place =
+            Place::of(record).ok_or(MetadataError::Unsupported("topics, settings and producer ids"))?;
         let key = place.key().map_err(unwritable)?;
         if is_deletion(record) {
             return self.tombstone(&key, change);
@@ -142,19 +143,22 @@ impl Codec {
     fn sealed(&self, key: &[u8], record: &impl Serialize) -> Result<Vec<u8>, MetadataError> {
         let mut plain = Zeroizing::new(Vec::with_capacity(4096));
         serde_json::to_writer(&mut *plain, record).map_err(unwritable)?;
-        let sealed = self.sealer.seal(&self.aad(key), &plain).map_err(|error: KeyError| {
-            MetadataError::Unavailable(error.to_string())
-        })?;
+        let sealed = self
+            .sealer
+            .seal(&self.aad(key), &plain)
+            .map_err(|error: KeyError| MetadataError::Unavailable(error.to_string()))?;
         let sealed = Some(STANDARD_NO_PAD.encode(sealed));
         serde_json::to_vec(&Value::<()> { v: VERSION, record: None, sealed }).map_err(unwritable)
     }
 
-    fn marked(&self, key: &[u8], change: u64, value: Option<Vec<u8>>) -> Result<records::Record, MetadataError> {
-        let tag = STANDARD_NO_PAD.encode(self.marks.tag(&self.parts(
-            key,
-            &change.to_be_bytes(),
-            value.as_deref(),
-        )));
+    fn marked(
+        &self,
+        key: &[u8],
+        change: u64,
+        value: Option<Vec<u8>>,
+    ) -> Result<records::Record, MetadataError> {
+        let tag =
+            STANDARD_NO_PAD.encode(self.marks.tag(&self.parts(key, &change.to_be_bytes(), value.as_deref())));
         let mark = Mark { v: VERSION, key: &self.key_id, change, tag: &tag };
         Ok(records::Record {
             attributes: 0,
@@ -185,7 +189,9 @@ impl Codec {
             .and_then(|mark| serde_json::from_slice::<Mark<'_>>(mark).ok())
             .ok_or(Fault::Forged("it lacks our mark"))?;
         if mark.key != self.key_id {
-            return Err(Fault::OtherKey(mark.key.chars().filter(char::is_ascii_alphanumeric).take(32).collect()));
+            return Err(Fault::OtherKey(
+                mark.key.chars().filter(char::is_ascii_alphanumeric).take(32).collect(),
+            ));
         }
         let value = record.value.as_deref();
         let tag = STANDARD_NO_PAD.decode(mark.tag).unwrap_or_default();

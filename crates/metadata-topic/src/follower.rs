@@ -107,7 +107,8 @@ impl Follower {
         } else if is_held_up {
             let since = *self.held_up.get_or_insert_with(Instant::now);
             if since.elapsed() > HELD_UP_PATIENCE {
-                self.shared.is_behind(self.last, load::LoadError::HeldUp(self.shared.topic.clone()).to_string());
+                self.shared
+                    .is_behind(self.last, load::LoadError::HeldUp(self.shared.topic.clone()).to_string());
             }
         }
         Ok(())

@@ -70,9 +70,7 @@ impl Loaded {
                         return Err(LoadError::HeldUp(topic.to_owned()));
                     }
                 }
-                Err(TailError::Client(error))
-                    if error.is_retriable() && progress.elapsed() < PATIENCE =>
-                {
+                Err(TailError::Client(error)) if error.is_retriable() && progress.elapsed() < PATIENCE => {
                     sleep(RETRY_BACKOFF).await;
                 }
                 Err(error) => return Err(error.into()),

@@ -101,10 +101,7 @@ pub async fn open(config: TopicLedgerConfig) -> Result<SharedMetadata, OpenError
     shared.report(&absorbed.refused);
     let ledger = TopicLedger::new(Arc::clone(&shared), writer);
     let follower = Follower::new(Arc::clone(&shared), upstream, tail);
-    let tasks = vec![
-        tokio::spawn(follower.run()),
-        tokio::spawn(heal(Arc::clone(&shared), ledger.clone())),
-    ];
+    let tasks = vec![tokio::spawn(follower.run()), tokio::spawn(heal(Arc::clone(&shared), ledger.clone()))];
     let metadata = Metadata::on(state, ledger);
     Ok(SharedMetadata { metadata, founded, notices: Some(notices), shared, tasks })
 }
@@ -169,9 +166,10 @@ fn check(loaded: &Loaded, codec: &Codec, topic: &str, ignore_forged: bool) -> Re
         return Err(OpenError::Newer { topic, offset, detail: detail.to_owned() });
     }
     // What a gateway has said again since then does no harm any more.
-    let standing = absorbed.refused.iter().find(|refused| {
-        refused.more || refused.keys.iter().any(|key| book.disputed().contains(key))
-    });
+    let standing = absorbed
+        .refused
+        .iter()
+        .find(|refused| refused.more || refused.keys.iter().any(|key| book.disputed().contains(key)));
     if let (Some(refused), false) = (standing, ignore_forged) {
         let (why, keys) = describe(refused);
         return Err(OpenError::Forged { topic, offset: refused.offset, keys, why });
@@ -189,8 +187,7 @@ async fn found(
     codec: &Codec,
     topic: &str,
 ) -> Result<(), OpenError> {
-    let unwritable =
-        |detail: String| OpenError::Unwritable { topic: topic.to_owned(), detail };
+    let unwritable = |detail: String| OpenError::Unwritable { topic: topic.to_owned(), detail };
     let begun = Instant::now();
     while loaded.book.is_empty() {
         let failed = match writer.fence().await {

@@ -17,10 +17,7 @@ pub(crate) enum Place {
     /// One ACL, there or not.
     Acl(Acl),
     /// One credential.
-    Scram {
-        user: String,
-        mechanism: Mechanism,
-    },
+    Scram { user: String, mechanism: Mechanism },
 }
 
 impl Place {

@@ -52,7 +52,10 @@ impl Shared {
         for refused in refused {
             let (why, keys) = describe(refused);
             tracing::error!(
-                topic = self.topic, offset = refused.offset, why, ?keys,
+                topic = self.topic,
+                offset = refused.offset,
+                why,
+                ?keys,
                 "a record in the metadata topic is not taken: no gateway of this installation wrote it"
             );
             self.notify(Notice::Forged { offset: refused.offset, keys, why });

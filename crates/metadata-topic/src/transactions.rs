@@ -114,7 +114,9 @@ impl Assembler {
                 for record in &batch.records {
                     let offset = batch.base_offset.saturating_add(i64::from(record.offset_delta));
                     match codec.read(record) {
-                        Ok(word) if open.refused.is_none() && header.is_transactional() => open.words.push(word),
+                        Ok(word) if open.refused.is_none() && header.is_transactional() => {
+                            open.words.push(word)
+                        }
                         Ok(word) => open.refuse(
                             offset,
                             Fault::Forged("it is not part of a transaction of ours"),

@@ -41,7 +41,10 @@ impl Upstream {
         let leader = topic.partitions.first().and_then(|partition| partition.leader);
         let broker = cluster.brokers().into_iter().find(|broker| Some(broker.id) == leader);
         let broker = broker.ok_or_else(|| {
-            broker_error(ErrorCode::LeaderNotAvailable.code(), format!("looking for the leader of {}", self.topic))
+            broker_error(
+                ErrorCode::LeaderNotAvailable.code(),
+                format!("looking for the leader of {}", self.topic),
+            )
         })?;
         Connection::connect(&self.config, &broker.address).await
     }
@@ -77,8 +80,7 @@ impl Upstream {
             let doing = format!("finding the coordinator of the transactional id {}", self.topic);
             return Err(broker_error(code, doing));
         }
-        let address =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Connection::connect(&self.config, &address).await
     }
 }

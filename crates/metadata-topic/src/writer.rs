@@ -96,7 +96,8 @@ impl Writer {
     async fn offset(&mut self, isolation_level: i8) -> Result<i64, ClientError> {
         let partition =
             build!(ListOffsetsPartition { partition_index: 0, current_leader_epoch: -1, timestamp: LATEST });
-        let topic = build!(ListOffsetsTopic { name: self.upstream.wire_topic(), partitions: vec![partition] });
+        let topic =
+            build!(ListOffsetsTopic { name: self.upstream.wire_topic(), partitions: vec![partition] });
         let request = build!(ListOffsetsRequest { replica_id: -1, isolation_level, topics: vec![topic] });
         let response = self.ask_leader(&request, LIST_OFFSETS_CEILING).await?;
         let found = response.topics.first().and_then(|topic| topic.partitions.first());
@@ -276,7 +277,11 @@ fn batches(records: Vec<Record>) -> Vec<Vec<Record>> {
     batches
 }
 
-fn batch((producer_id, producer_epoch): Producer, base_sequence: i32, mut records: Vec<Record>) -> RecordBatch {
+fn batch(
+    (producer_id, producer_epoch): Producer,
+    base_sequence: i32,
+    mut records: Vec<Record>,
+) -> RecordBatch {
     for (delta, record) in (0..).zip(&mut records) {
         record.offset_delta = delta;
     }
