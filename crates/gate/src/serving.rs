@@ -152,7 +152,12 @@ impl Serving {
             if !self.events.is_empty() {
                 return Poll::Ready(Step::Record);
             }
+            let was_full = self.outbox.is_full();
             self.write(cx);
+            if was_full && !self.outbox.is_full() {
+                // What waited for room goes on, though nothing else has come.
+                continue;
+            }
             if let Some(ending) = self.ending
                 && (self.passing.is_none() || ending == Ending::Deaf)
                 && self.in_flight.is_empty()

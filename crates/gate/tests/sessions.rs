@@ -373,6 +373,10 @@ async fn requests_in_flight_have_a_bound() {
     for _ in 0..4 {
         client.send(9, produce(1, &["orders"])).await;
     }
+    while house.engine.calls().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Time for the third to overtake, should it be able to.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(house.engine.calls().len(), 2);
     for hold in holds {
@@ -652,6 +656,26 @@ async fn an_answer_in_pieces_is_passed_on_and_counted() {
     let summed = house.event("the sum", |event| event.kind() == Some(EventKind::Traffic)).await;
     let traffic = summed.data.traffic.unwrap();
     assert_eq!((traffic.requests, traffic.records, traffic.bytes), (3, 6, 3 * 61));
+}
+
+#[tokio::test]
+async fn requests_that_are_there_already_are_served_after_answers_that_filled_the_way_out() {
+    let house = House::open().await;
+    let mut client = house.login("admin").await;
+    for topic in ["large", "passing, large"] {
+        let ids = [client.next_id(), client.next_id(), client.next_id()];
+        let frames = ids.map(|id| common::client::frame(id, 12, &fetch(topic).into()));
+        client.send_bytes(&frames.concat()).await;
+        for id in ids {
+            let begun = std::time::Instant::now();
+            let (answered, response) = client.answer(Api::Fetch, 12).await.unwrap();
+            // Sooner than the clock that a connection looks at anyway.
+            assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{topic} {:?}", begun.elapsed());
+            let Response::Fetch(response) = response else { panic!() };
+            let records = response.responses[0].partitions[0].records.as_ref().unwrap();
+            assert_eq!((answered, records.len()), (id, 1 << 20), "{topic}");
+        }
+    }
 }
 
 #[tokio::test]

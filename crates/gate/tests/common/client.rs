@@ -44,6 +44,12 @@ impl Client {
         let _ = self.stream.flush().await;
     }
 
+    /// A correlation id that was not used yet.
+    pub fn next_id(&mut self) -> i32 {
+        self.correlation_id += 1;
+        self.correlation_id
+    }
+
     /// Sends one request and returns its correlation id.
     pub async fn send(&mut self, version: i16, request: impl Into<Request>) -> i32 {
         self.correlation_id += 1;

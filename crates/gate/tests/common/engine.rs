@@ -78,7 +78,8 @@ impl TestEngine {
         .boxed()
     }
 
-    /// Fetching from the topic `silence` waits for ever, from others it finds one batch of two records.
+    /// Fetching from the topic `silence` waits for ever, from `large` it finds a MiB, from others one batch of
+    /// two records. From names that begin with `passing` it comes as bytes in pieces.
     fn fetch(request: &FetchRequest, caller: &Caller) -> BoxFuture<'static, Outcome> {
         if request.topics.iter().any(|topic| topic.topic.as_str() == "silence") {
             return std::future::pending().boxed();
@@ -93,7 +94,11 @@ impl TestEngine {
                     .map(|partition| {
                         build!(PartitionData {
                             partition_index: partition.partition,
-                            records: Some(super::client::batch(2).into())
+                            records: Some(if topic.topic.as_str().ends_with("large") {
+                                vec![0; 1 << 20].into()
+                            } else {
+                                super::client::batch(2).into()
+                            })
                         })
                     })
                     .collect();
@@ -191,7 +196,7 @@ impl AnswerBytes for Pieces {
         if self.frame.is_empty() {
             return Poll::Ready(None);
         }
-        let piece = self.frame.split_to(self.frame.len().min(7));
+        let piece = self.frame.split_to(self.frame.len().min(if self.frame.len() > 4096 { 4096 } else { 7 }));
         if self.broken && piece[..4] == [0; 4] {
             return Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())));
         }
