@@ -36,7 +36,8 @@ impl Forward {
         poll_fn(|cx| collected.poll(cx, api, version, max_bytes)).await
     }
 
-    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    /// The next bytes; `None` when the answer is whole.
+    pub fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         self.source.poll_bytes(cx)
     }
 }

@@ -308,3 +308,7 @@ impl Drop for Answer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;
