@@ -83,7 +83,7 @@ impl Action {
             host: origin.caller.address.ip().to_canonical(),
         };
         let mut cache = DecisionCache::default();
-        let mut judge = house.judge(snapshot.acls(), &subject, &mut cache);
+        let mut judge = house.judge(origin.api, snapshot.acls(), &subject, &mut cache);
         repair.apply(&mut response, &mut judge, &*house.topics);
         Outcome::Reply(response)
     }

@@ -55,8 +55,8 @@ pub struct GateConfig {
     /// How long the answer to a failed authentication is held back
     /// (`connection.failed.authentication.delay.ms` of Kafka).
     pub failed_authentication_delay: Duration,
-    /// Denies nothing and records what would have been denied. Identities are proven all the same, and what
-    /// is reserved stays out of reach.
+    /// Denies nothing and records what would have been denied. Identities are proven all the same, users and
+    /// ACLs stay guarded, and what is reserved stays out of reach.
     pub insecure_observe_only: bool,
     /// How often the sums of allowed produce and fetch are written to the audit trail.
     pub audit_summary_interval: Duration,

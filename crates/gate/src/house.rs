@@ -8,12 +8,14 @@ use schloss_audit::Audit;
 use schloss_identity::{FakeSaltKey, OsNonce};
 use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, DecisionCache, Judge, Subject, TopicNames};
+use schloss_wire::Api;
 use tokio::sync::watch;
 
 use crate::api_versions::Offer;
 use crate::limits::Limits;
 use crate::memory::FrameMemory;
 use crate::sasl::Door;
+use crate::security_apis;
 use crate::session::Peer;
 use crate::{Engine, GateConfig};
 
@@ -71,14 +73,17 @@ impl House {
         }
     }
 
-    /// Judges for one request of `subject`, whose session keeps `cache`.
+    /// Judges for one request of `subject`, whose session keeps `cache`. Users and ACLs are guarded even where
+    /// everything else is only observed: what is planted there would be in force later.
     pub(crate) fn judge<'a>(
         &self,
+        api: Api,
         acls: &'a AclSet,
         subject: &'a Subject,
         cache: &'a mut DecisionCache,
     ) -> Judge<'a> {
-        Judge::new(acls, subject, cache).observing(self.config.insecure_observe_only)
+        let observes = self.config.insecure_observe_only && !security_apis::serves(api);
+        Judge::new(acls, subject, cache).observing(observes)
     }
 
     /// Ends when the gate closes; a gate that is dropped closes as well.

@@ -211,7 +211,9 @@ impl Pipeline<'_> {
         }
         if let Some(repair) = done.repair {
             let snapshot = self.house.metadata.snapshot();
-            let mut judge = self.house.judge(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+            let session = &mut *self.session;
+            let mut judge =
+                self.house.judge(done.origin.api, snapshot.acls(), &session.subject, &mut session.cache);
             repair.apply(&mut response, &mut judge, &*self.house.topics);
             let decisions = judge.into_decisions();
             self.record_denials(&done.origin, &decisions);
@@ -265,7 +267,8 @@ impl Pipeline<'_> {
         let api = request.api();
         let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
         let snapshot = self.house.metadata.snapshot();
-        let mut judge = self.house.judge(snapshot.acls(), &self.session.subject, &mut self.session.cache);
+        let session = &mut *self.session;
+        let mut judge = self.house.judge(api, snapshot.acls(), &session.subject, &mut session.cache);
         let verdict = admit(request, head.api_version, &mut judge, &*self.house.topics);
         let decisions = judge.into_decisions();
         let origin = self.origin(head, api);

@@ -289,3 +289,36 @@ async fn users_are_altered_with_one_result_per_user_and_kafkas_errors() {
     let text = house.records.text();
     assert!(!text.contains("saltedpassword") && !text.contains("salted_password"), "a secret is on record");
 }
+
+#[tokio::test]
+async fn an_observing_gate_lets_through_what_it_would_deny_but_guards_users_and_acls() {
+    let house = House::open_with(|config| config.insecure_observe_only = true).await;
+    house.allow("alice", Operation::Create, ResourceType::Topic, "mine").await;
+    let mut client = house.login("alice").await;
+    for topic in ["mine", "theirs"] {
+        let Response::CreateTopics(response) = client.call(7, create_topic(topic)).await else { panic!() };
+        assert_eq!(response.topics[0].error_code, 0, "{topic}");
+    }
+    let creations = vec![creation("User:alice", "theirs")];
+    let Response::CreateAcls(response) = client.call(3, build!(CreateAclsRequest { creations })).await else {
+        panic!()
+    };
+    assert_eq!(response.results[0].error_code, 31);
+    let events = house.events().await;
+    let denials: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind() == Some(EventKind::Authorization))
+        .map(|event| {
+            let granted = event.data.authorization_info.as_ref().unwrap().granted;
+            (event.data.resource_name.as_deref().unwrap(), event.data.result.status.as_str(), granted)
+        })
+        .collect();
+    // What was allowed anyhow is no denial.
+    assert_eq!(
+        denials,
+        [
+            ("topic=theirs", "SUCCESS", Some(false)),
+            ("cluster=kafka-cluster", "CLUSTER_AUTHORIZATION_FAILED", Some(false)),
+        ]
+    );
+}

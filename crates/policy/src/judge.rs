@@ -81,6 +81,15 @@ impl<'a> Judge<'a> {
         self.ask(Question { operation, resource_type, any: false }, name, false)
     }
 
+    /// As [`Judge::peek`], and no more when decisions are only observed: for needs after which another one is
+    /// tried, whose denial is what would happen.
+    pub fn holds(&mut self, operation: Operation, resource_type: ResourceType, name: &str) -> bool {
+        let observes = std::mem::replace(&mut self.observes, false);
+        let holds = self.peek(operation, resource_type, name);
+        self.observes = observes;
+        holds
+    }
+
     /// Whether the operation is allowed on at least one conceivable resource of the type; recorded. See
     /// [`AclSet::decide_any`].
     pub fn check_any(&mut self, operation: Operation, resource_type: ResourceType) -> bool {

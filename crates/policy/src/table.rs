@@ -297,7 +297,8 @@ impl Need {
 
     /// Whether it is met on the cluster; recorded only if so, because otherwise another need is tried next.
     pub(crate) fn suffices_on_cluster(&self, judge: &mut Judge<'_>) -> bool {
-        self.shows(judge, CLUSTER_NAME) && judge.check(self.operation, self.resource_type, CLUSTER_NAME)
+        judge.holds(self.operation, self.resource_type, CLUSTER_NAME)
+            && judge.check(self.operation, self.resource_type, CLUSTER_NAME)
     }
 
     /// Whether it is met on `name`; not recorded, because it only decides what is shown.
