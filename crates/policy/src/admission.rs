@@ -19,6 +19,12 @@ pub trait TopicNames: Send + Sync {
         false
     }
 
+    /// The name of every topic, in any order: what "all topics" means to DescribeTopicPartitions, which pages.
+    /// An engine that serves that API has to say; with none, "all" are none.
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
     /// Whether the engine creates a missing topic when a Metadata request that allows it names one. As long
     /// as this is false, no admitted request allows it.
     fn creates_missing_topics(&self) -> bool {
@@ -154,8 +160,8 @@ pub fn refuse(request: &Request, version: i16, code: ErrorCode, message: Option<
     api::refuse(request, version, code, message)
 }
 
-/// Whether an API changes topics, groups, rules or users: its audit record must be durable before the answer
-/// goes out.
+/// Whether an API changes the cluster, topics, groups, rules or users on an administrator's behalf: its audit
+/// record must be durable before the answer goes out. What producers and consumers do all day is none.
 #[must_use]
 pub const fn is_administrative(api: Api) -> bool {
     matches!(
@@ -171,6 +177,17 @@ pub const fn is_administrative(api: Api) -> bool {
             | Api::DeleteRecords
             | Api::WriteTxnMarkers
             | Api::OffsetDelete
+            | Api::AlterConfigs
+            | Api::AlterReplicaLogDirs
+            | Api::ElectLeaders
+            | Api::AlterPartitionReassignments
+            | Api::AlterClientQuotas
+            | Api::UpdateFeatures
+            | Api::UnregisterBroker
+            | Api::AddRaftVoter
+            | Api::RemoveRaftVoter
+            | Api::AlterShareGroupOffsets
+            | Api::DeleteShareGroupOffsets
     )
 }
 

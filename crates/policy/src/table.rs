@@ -157,34 +157,37 @@ pub(crate) const END_TXN: [Need; 1] = [transactional_id(O::Write)];
 /// An administrator's that ends a hanging transaction, or else a broker's.
 pub(crate) const WRITE_TXN_MARKERS: [Need; 2] = [or_else(cluster(O::Alter)), cluster(O::ClusterAction)];
 pub(crate) const TXN_OFFSET_COMMIT: [Need; 3] = [transactional_id(O::Write), group(O::Read), topic(O::Read)];
-pub(crate) const ALTER_CONFIGS: [Need; 0] = [];
-pub(crate) const ALTER_REPLICA_LOG_DIRS: [Need; 0] = [];
-pub(crate) const DESCRIBE_LOG_DIRS: [Need; 0] = [];
-pub(crate) const ELECT_LEADERS: [Need; 0] = [];
-pub(crate) const ALTER_PARTITION_REASSIGNMENTS: [Need; 0] = [];
-pub(crate) const LIST_PARTITION_REASSIGNMENTS: [Need; 0] = [];
+/// As [`DESCRIBE_CONFIGS`].
+pub(crate) const ALTER_CONFIGS: [Need; 3] =
+    [conditional(cluster(O::AlterConfigs)), topic(O::AlterConfigs), each_group(O::AlterConfigs)];
+pub(crate) const ALTER_REPLICA_LOG_DIRS: [Need; 1] = [cluster(O::Alter)];
+pub(crate) const DESCRIBE_LOG_DIRS: [Need; 1] = [cluster(O::Describe)];
+pub(crate) const ELECT_LEADERS: [Need; 1] = [cluster(O::Alter)];
+pub(crate) const ALTER_PARTITION_REASSIGNMENTS: [Need; 1] = [cluster(O::Alter)];
+pub(crate) const LIST_PARTITION_REASSIGNMENTS: [Need; 1] = [cluster(O::Describe)];
 pub(crate) const OFFSET_DELETE: [Need; 2] = [group(O::Delete), topic(O::Read)];
-pub(crate) const ALTER_CLIENT_QUOTAS: [Need; 0] = [];
-pub(crate) const DESCRIBE_QUORUM: [Need; 0] = [];
-pub(crate) const UPDATE_FEATURES: [Need; 0] = [];
+pub(crate) const ALTER_CLIENT_QUOTAS: [Need; 1] = [cluster(O::AlterConfigs)];
+pub(crate) const DESCRIBE_QUORUM: [Need; 1] = [cluster(O::Describe)];
+pub(crate) const UPDATE_FEATURES: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_PRODUCERS: [Need; 1] = [topic(O::Read)];
-pub(crate) const UNREGISTER_BROKER: [Need; 0] = [];
+pub(crate) const UNREGISTER_BROKER: [Need; 1] = [cluster(O::Alter)];
 /// Describe a transaction; see a topic that takes part in it.
 pub(crate) const DESCRIBE_TRANSACTIONS: [Need; 2] =
     [each_transactional_id(O::Describe), or_else(conditional(topic(O::Describe)))];
 pub(crate) const LIST_TRANSACTIONS: [Need; 1] = [or_else(each_transactional_id(O::Describe))];
 pub(crate) const CONSUMER_GROUP_HEARTBEAT: [Need; 0] = [];
 pub(crate) const CONSUMER_GROUP_DESCRIBE: [Need; 0] = [];
+/// Open to everybody who is authenticated, as the next one.
 pub(crate) const GET_TELEMETRY_SUBSCRIPTIONS: [Need; 0] = [];
 pub(crate) const PUSH_TELEMETRY: [Need; 0] = [];
-pub(crate) const LIST_CONFIG_RESOURCES: [Need; 0] = [];
-pub(crate) const DESCRIBE_TOPIC_PARTITIONS: [Need; 0] = [];
+pub(crate) const LIST_CONFIG_RESOURCES: [Need; 1] = [cluster(O::DescribeConfigs)];
+pub(crate) const DESCRIBE_TOPIC_PARTITIONS: [Need; 1] = [topic(O::Describe)];
 pub(crate) const SHARE_GROUP_HEARTBEAT: [Need; 0] = [];
 pub(crate) const SHARE_GROUP_DESCRIBE: [Need; 0] = [];
 pub(crate) const SHARE_FETCH: [Need; 0] = [];
 pub(crate) const SHARE_ACKNOWLEDGE: [Need; 0] = [];
-pub(crate) const ADD_RAFT_VOTER: [Need; 0] = [];
-pub(crate) const REMOVE_RAFT_VOTER: [Need; 0] = [];
+pub(crate) const ADD_RAFT_VOTER: [Need; 1] = [cluster(O::Alter)];
+pub(crate) const REMOVE_RAFT_VOTER: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const STREAMS_GROUP_HEARTBEAT: [Need; 0] = [];
 pub(crate) const STREAMS_GROUP_DESCRIBE: [Need; 0] = [];
 pub(crate) const DESCRIBE_SHARE_GROUP_OFFSETS: [Need; 0] = [];

@@ -26,17 +26,23 @@ struct Line {
 }
 
 fn lines() -> Vec<Line> {
-    let rows = DOCUMENT.lines().filter_map(|line| {
-        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
-        let [key, name, operations, denial, place, remark] = cells[..] else { return None };
-        Some(Line {
-            key: key.parse().ok()?,
-            name: name.to_owned(),
-            operations: operations.to_owned(),
-            denial: denial.to_owned(),
-            place: place.to_owned(),
-            remark: remark.to_owned(),
-        })
+    let rows = DOCUMENT.lines().flat_map(|line| {
+        let inner = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')).unwrap_or_default();
+        let cells: Vec<&str> = inner.split('|').map(str::trim).collect();
+        let [keys, names, operations, denial, place, remark] = cells[..] else { return Vec::new() };
+        // Some lines are about two APIs.
+        let apis = keys.split(',').zip(names.split(", "));
+        let lines = apis.filter_map(|(key, name)| {
+            Some(Line {
+                key: key.parse().ok()?,
+                name: name.to_owned(),
+                operations: operations.to_owned(),
+                denial: denial.to_owned(),
+                place: place.to_owned(),
+                remark: remark.to_owned(),
+            })
+        });
+        lines.collect()
     });
     rows.collect()
 }

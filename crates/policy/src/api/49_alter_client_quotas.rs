@@ -1,25 +1,39 @@
-//! AlterClientQuotas: not served yet.
+//! AlterClientQuotas: ALTER_CONFIGS on the cluster.
 
-use schloss_wire::ErrorCode;
+use schloss_wire::messages::alter_client_quotas_response::{EntityData, EntryData};
 use schloss_wire::messages::{AlterClientQuotasRequest, AlterClientQuotasResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::{allow, text, words};
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: AlterClientQuotasRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: AlterClientQuotasRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [alter] = table::ALTER_CLIENT_QUOTAS;
+    match alter.refusal_on_cluster(judge) {
+        Some(code) => Verdict::Refused(refuse(&request, code, None).into()),
+        None => allow(request),
+    }
 }
 
 pub(super) fn refuse(
-    _request: &AlterClientQuotasRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
+    request: &AlterClientQuotasRequest,
+    code: ErrorCode,
+    message: Option<&str>,
 ) -> AlterClientQuotasResponse {
-    AlterClientQuotasResponse::default()
+    let entries = request.entries.iter().map(|entry| {
+        let entity = entry.entity.iter().map(|part| {
+            build!(EntityData {
+                entity_type: part.entity_type.clone(),
+                entity_name: part.entity_name.clone()
+            })
+        });
+        build!(EntryData {
+            error_code: code.code(),
+            error_message: text(message).or_else(|| words(code)),
+            entity: entity.collect(),
+        })
+    });
+    build!(AlterClientQuotasResponse { entries: entries.collect() })
 }

@@ -1,25 +1,21 @@
-//! UpdateFeatures: not served yet.
+//! UpdateFeatures: ALTER on the cluster.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::{allow, text};
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: UpdateFeaturesRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: UpdateFeaturesRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [alter] = table::UPDATE_FEATURES;
+    match alter.refusal_on_cluster(judge) {
+        Some(code) => Verdict::Refused(refuse(code, None).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &UpdateFeaturesRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> UpdateFeaturesResponse {
-    UpdateFeaturesResponse::default()
+pub(super) fn refuse(code: ErrorCode, message: Option<&str>) -> UpdateFeaturesResponse {
+    build!(UpdateFeaturesResponse { error_code: code.code(), error_message: text(message) })
 }

@@ -1,25 +1,21 @@
-//! UnregisterBroker: not served yet.
+//! UnregisterBroker: ALTER on the cluster.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{UnregisterBrokerRequest, UnregisterBrokerResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::{allow, text};
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: UnregisterBrokerRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: UnregisterBrokerRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [alter] = table::UNREGISTER_BROKER;
+    match alter.refusal_on_cluster(judge) {
+        Some(code) => Verdict::Refused(refuse(code, None).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &UnregisterBrokerRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> UnregisterBrokerResponse {
-    UnregisterBrokerResponse::default()
+pub(super) fn refuse(code: ErrorCode, message: Option<&str>) -> UnregisterBrokerResponse {
+    build!(UnregisterBrokerResponse { error_code: code.code(), error_message: text(message) })
 }

@@ -1,25 +1,15 @@
-//! GetTelemetrySubscriptions: not served yet.
+//! GetTelemetrySubscriptions: open to everybody who is authenticated (KIP-714).
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
-use crate::judge::Judge;
+use super::split::allow;
+use crate::admission::Verdict;
 
-pub(super) fn admit(
-    request: GetTelemetrySubscriptionsRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: GetTelemetrySubscriptionsRequest) -> Verdict {
+    allow(request)
 }
 
-pub(super) fn refuse(
-    _request: &GetTelemetrySubscriptionsRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> GetTelemetrySubscriptionsResponse {
-    GetTelemetrySubscriptionsResponse::default()
+pub(super) fn refuse(code: ErrorCode) -> GetTelemetrySubscriptionsResponse {
+    build!(GetTelemetrySubscriptionsResponse { error_code: code.code() })
 }

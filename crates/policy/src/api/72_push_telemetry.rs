@@ -1,25 +1,15 @@
-//! PushTelemetry: not served yet.
+//! PushTelemetry: open to everybody who is authenticated (KIP-714).
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{PushTelemetryRequest, PushTelemetryResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
-use crate::judge::Judge;
+use super::split::allow;
+use crate::admission::Verdict;
 
-pub(super) fn admit(
-    request: PushTelemetryRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: PushTelemetryRequest) -> Verdict {
+    allow(request)
 }
 
-pub(super) fn refuse(
-    _request: &PushTelemetryRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> PushTelemetryResponse {
-    PushTelemetryResponse::default()
+pub(super) fn refuse(code: ErrorCode) -> PushTelemetryResponse {
+    build!(PushTelemetryResponse { error_code: code.code() })
 }

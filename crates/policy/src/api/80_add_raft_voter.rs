@@ -1,25 +1,24 @@
-//! AddRaftVoter: not served yet.
+//! AddRaftVoter: ALTER on the cluster.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{AddRaftVoterRequest, AddRaftVoterResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::{allow, text, words};
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: AddRaftVoterRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: AddRaftVoterRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [alter] = table::ADD_RAFT_VOTER;
+    match alter.refusal_on_cluster(judge) {
+        Some(code) => Verdict::Refused(refuse(code, None).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &AddRaftVoterRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> AddRaftVoterResponse {
-    AddRaftVoterResponse::default()
+pub(super) fn refuse(code: ErrorCode, message: Option<&str>) -> AddRaftVoterResponse {
+    build!(AddRaftVoterResponse {
+        error_code: code.code(),
+        error_message: text(message).or_else(|| words(code))
+    })
 }

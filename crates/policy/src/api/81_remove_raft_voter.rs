@@ -1,25 +1,24 @@
-//! RemoveRaftVoter: not served yet.
+//! RemoveRaftVoter: ALTER on the cluster.
 
-use schloss_wire::ErrorCode;
 use schloss_wire::messages::{RemoveRaftVoterRequest, RemoveRaftVoterResponse};
+use schloss_wire::{ErrorCode, build};
 
-use crate::admission::{TopicNames, Verdict};
+use super::split::{allow, text, words};
+use crate::admission::Verdict;
 use crate::judge::Judge;
+use crate::table;
 
-pub(super) fn admit(
-    request: RemoveRaftVoterRequest,
-    version: i16,
-    _judge: &mut Judge<'_>,
-    _topics: &dyn TopicNames,
-) -> Verdict {
-    Verdict::Refused(refuse(&request, version, ErrorCode::UnsupportedVersion, None).into())
+pub(super) fn admit(request: RemoveRaftVoterRequest, judge: &mut Judge<'_>) -> Verdict {
+    let [alter] = table::REMOVE_RAFT_VOTER;
+    match alter.refusal_on_cluster(judge) {
+        Some(code) => Verdict::Refused(refuse(code, None).into()),
+        None => allow(request),
+    }
 }
 
-pub(super) fn refuse(
-    _request: &RemoveRaftVoterRequest,
-    _version: i16,
-    _code: ErrorCode,
-    _message: Option<&str>,
-) -> RemoveRaftVoterResponse {
-    RemoveRaftVoterResponse::default()
+pub(super) fn refuse(code: ErrorCode, message: Option<&str>) -> RemoveRaftVoterResponse {
+    build!(RemoveRaftVoterResponse {
+        error_code: code.code(),
+        error_message: text(message).or_else(|| words(code))
+    })
 }

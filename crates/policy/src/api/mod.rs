@@ -196,24 +196,18 @@ pub(crate) fn admit(
         Request::EndTxn(request) => end_txn::admit(request, judge),
         Request::WriteTxnMarkers(request) => write_txn_markers::admit(request, judge),
         Request::TxnOffsetCommit(request) => txn_offset_commit::admit(request, version, judge, topics),
-        Request::AlterConfigs(request) => alter_configs::admit(request, version, judge, topics),
-        Request::AlterReplicaLogDirs(request) => {
-            alter_replica_log_dirs::admit(request, version, judge, topics)
-        }
-        Request::DescribeLogDirs(request) => describe_log_dirs::admit(request, version, judge, topics),
-        Request::ElectLeaders(request) => elect_leaders::admit(request, version, judge, topics),
-        Request::AlterPartitionReassignments(request) => {
-            alter_partition_reassignments::admit(request, version, judge, topics)
-        }
-        Request::ListPartitionReassignments(request) => {
-            list_partition_reassignments::admit(request, version, judge, topics)
-        }
+        Request::AlterConfigs(request) => alter_configs::admit(request, judge),
+        Request::AlterReplicaLogDirs(request) => alter_replica_log_dirs::admit(request, judge),
+        Request::DescribeLogDirs(request) => describe_log_dirs::admit(request, judge),
+        Request::ElectLeaders(request) => elect_leaders::admit(request, version, judge),
+        Request::AlterPartitionReassignments(request) => alter_partition_reassignments::admit(request, judge),
+        Request::ListPartitionReassignments(request) => list_partition_reassignments::admit(request, judge),
         Request::OffsetDelete(request) => offset_delete::admit(request, judge),
-        Request::AlterClientQuotas(request) => alter_client_quotas::admit(request, version, judge, topics),
-        Request::DescribeQuorum(request) => describe_quorum::admit(request, version, judge, topics),
-        Request::UpdateFeatures(request) => update_features::admit(request, version, judge, topics),
+        Request::AlterClientQuotas(request) => alter_client_quotas::admit(request, judge),
+        Request::DescribeQuorum(request) => describe_quorum::admit(request, judge),
+        Request::UpdateFeatures(request) => update_features::admit(request, judge),
         Request::DescribeProducers(request) => describe_producers::admit(request, judge),
-        Request::UnregisterBroker(request) => unregister_broker::admit(request, version, judge, topics),
+        Request::UnregisterBroker(request) => unregister_broker::admit(request, judge),
         Request::DescribeTransactions(request) => describe_transactions::admit(request, judge),
         Request::ListTransactions(request) => list_transactions::admit(request),
         Request::ConsumerGroupHeartbeat(request) => {
@@ -222,24 +216,18 @@ pub(crate) fn admit(
         Request::ConsumerGroupDescribe(request) => {
             consumer_group_describe::admit(request, version, judge, topics)
         }
-        Request::GetTelemetrySubscriptions(request) => {
-            get_telemetry_subscriptions::admit(request, version, judge, topics)
-        }
-        Request::PushTelemetry(request) => push_telemetry::admit(request, version, judge, topics),
-        Request::ListConfigResources(request) => {
-            list_config_resources::admit(request, version, judge, topics)
-        }
-        Request::DescribeTopicPartitions(request) => {
-            describe_topic_partitions::admit(request, version, judge, topics)
-        }
+        Request::GetTelemetrySubscriptions(request) => get_telemetry_subscriptions::admit(request),
+        Request::PushTelemetry(request) => push_telemetry::admit(request),
+        Request::ListConfigResources(request) => list_config_resources::admit(request, version, judge),
+        Request::DescribeTopicPartitions(request) => describe_topic_partitions::admit(request, judge, topics),
         Request::ShareGroupHeartbeat(request) => {
             share_group_heartbeat::admit(request, version, judge, topics)
         }
         Request::ShareGroupDescribe(request) => share_group_describe::admit(request, version, judge, topics),
         Request::ShareFetch(request) => share_fetch::admit(request, version, judge, topics),
         Request::ShareAcknowledge(request) => share_acknowledge::admit(request, version, judge, topics),
-        Request::AddRaftVoter(request) => add_raft_voter::admit(request, version, judge, topics),
-        Request::RemoveRaftVoter(request) => remove_raft_voter::admit(request, version, judge, topics),
+        Request::AddRaftVoter(request) => add_raft_voter::admit(request, judge),
+        Request::RemoveRaftVoter(request) => remove_raft_voter::admit(request, judge),
         Request::StreamsGroupHeartbeat(request) => {
             streams_group_heartbeat::admit(request, version, judge, topics)
         }
@@ -304,30 +292,22 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::EndTxn(_) => end_txn::refuse(code).into(),
         Request::WriteTxnMarkers(request) => write_txn_markers::refuse(request, code).into(),
         Request::TxnOffsetCommit(request) => txn_offset_commit::refuse(request, code).into(),
-        Request::AlterConfigs(request) => alter_configs::refuse(request, version, code, message).into(),
-        Request::AlterReplicaLogDirs(request) => {
-            alter_replica_log_dirs::refuse(request, version, code, message).into()
-        }
-        Request::DescribeLogDirs(request) => {
-            describe_log_dirs::refuse(request, version, code, message).into()
-        }
+        Request::AlterConfigs(request) => alter_configs::refuse(request, code, message).into(),
+        Request::AlterReplicaLogDirs(request) => alter_replica_log_dirs::refuse(request, code).into(),
+        Request::DescribeLogDirs(_) => describe_log_dirs::refuse(code).into(),
         Request::ElectLeaders(request) => elect_leaders::refuse(request, version, code, message).into(),
         Request::AlterPartitionReassignments(request) => {
-            alter_partition_reassignments::refuse(request, version, code, message).into()
+            alter_partition_reassignments::refuse(request, code, message).into()
         }
         Request::ListPartitionReassignments(request) => {
-            list_partition_reassignments::refuse(request, version, code, message).into()
+            list_partition_reassignments::refuse(request, code, message).into()
         }
         Request::OffsetDelete(_) => offset_delete::refuse(code).into(),
-        Request::AlterClientQuotas(request) => {
-            alter_client_quotas::refuse(request, version, code, message).into()
-        }
-        Request::DescribeQuorum(request) => describe_quorum::refuse(request, version, code, message).into(),
-        Request::UpdateFeatures(request) => update_features::refuse(request, version, code, message).into(),
+        Request::AlterClientQuotas(request) => alter_client_quotas::refuse(request, code, message).into(),
+        Request::DescribeQuorum(_) => describe_quorum::refuse(code, message).into(),
+        Request::UpdateFeatures(_) => update_features::refuse(code, message).into(),
         Request::DescribeProducers(request) => describe_producers::refuse(request, code, message).into(),
-        Request::UnregisterBroker(request) => {
-            unregister_broker::refuse(request, version, code, message).into()
-        }
+        Request::UnregisterBroker(_) => unregister_broker::refuse(code, message).into(),
         Request::DescribeTransactions(request) => describe_transactions::refuse(request, code).into(),
         Request::ListTransactions(_) => list_transactions::refuse(code).into(),
         Request::ConsumerGroupHeartbeat(request) => {
@@ -336,16 +316,10 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::ConsumerGroupDescribe(request) => {
             consumer_group_describe::refuse(request, version, code, message).into()
         }
-        Request::GetTelemetrySubscriptions(request) => {
-            get_telemetry_subscriptions::refuse(request, version, code, message).into()
-        }
-        Request::PushTelemetry(request) => push_telemetry::refuse(request, version, code, message).into(),
-        Request::ListConfigResources(request) => {
-            list_config_resources::refuse(request, version, code, message).into()
-        }
-        Request::DescribeTopicPartitions(request) => {
-            describe_topic_partitions::refuse(request, version, code, message).into()
-        }
+        Request::GetTelemetrySubscriptions(_) => get_telemetry_subscriptions::refuse(code).into(),
+        Request::PushTelemetry(_) => push_telemetry::refuse(code).into(),
+        Request::ListConfigResources(_) => list_config_resources::refuse(code).into(),
+        Request::DescribeTopicPartitions(request) => describe_topic_partitions::refuse(request, code).into(),
         Request::ShareGroupHeartbeat(request) => {
             share_group_heartbeat::refuse(request, version, code, message).into()
         }
@@ -356,10 +330,8 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::ShareAcknowledge(request) => {
             share_acknowledge::refuse(request, version, code, message).into()
         }
-        Request::AddRaftVoter(request) => add_raft_voter::refuse(request, version, code, message).into(),
-        Request::RemoveRaftVoter(request) => {
-            remove_raft_voter::refuse(request, version, code, message).into()
-        }
+        Request::AddRaftVoter(_) => add_raft_voter::refuse(code, message).into(),
+        Request::RemoveRaftVoter(_) => remove_raft_voter::refuse(code, message).into(),
         Request::StreamsGroupHeartbeat(request) => {
             streams_group_heartbeat::refuse(request, version, code, message).into()
         }
