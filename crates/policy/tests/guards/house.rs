@@ -41,6 +41,10 @@ impl TopicNames for House {
         self.missing.contains(&name)
     }
 
+    fn names(&self) -> Vec<Arc<str>> {
+        self.topics.values().cloned().collect()
+    }
+
     fn creates_missing_topics(&self) -> bool {
         self.creates
     }

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod admin;
+mod cluster;
 mod data;
 mod every_api;
 mod groups;
 mod house;
 mod metadata;
 mod offsets;
+mod topic_partitions;
 mod transactions;
