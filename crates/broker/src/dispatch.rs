@@ -8,10 +8,10 @@ use schloss_policy::{Admitted, TopicNames, refuse};
 use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
-    create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
-    describe_groups, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_fetch, produce,
-    sync_group,
+    create_partitions, create_topics, delete_groups, delete_topics, describe_client_quotas, describe_cluster,
+    describe_configs, describe_groups, fetch, find_coordinator, heartbeat, incremental_alter_configs,
+    init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
+    offset_fetch, produce, sync_group,
 };
 use crate::broker::Broker;
 use crate::reply::ready;
@@ -38,6 +38,7 @@ pub(crate) const APIS: &[Api] = &[
     Api::CreatePartitions,
     Api::DeleteGroups,
     Api::IncrementalAlterConfigs,
+    Api::DescribeClientQuotas,
     Api::DescribeCluster,
 ];
 
@@ -81,6 +82,7 @@ impl EngineSession for Broker {
             Request::IncrementalAlterConfigs(request) => {
                 incremental_alter_configs::call(self, caller, request)
             }
+            Request::DescribeClientQuotas(_) => describe_client_quotas::call(),
             Request::DescribeCluster(request) => describe_cluster::call(self, caller, request),
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),

@@ -13,7 +13,7 @@ use schloss_wire::messages::list_offsets_request::{
 };
 use schloss_wire::messages::metadata_request::{MetadataRequest, MetadataRequestTopic};
 use schloss_wire::messages::produce_request::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use schloss_wire::messages::{DescribeClusterRequest, InitProducerIdRequest};
+use schloss_wire::messages::{DescribeClientQuotasRequest, DescribeClusterRequest, InitProducerIdRequest};
 use schloss_wire::{Api, Request, Response, StrBytes, Uuid, build};
 
 use crate::testing::{House, batch};
@@ -90,6 +90,7 @@ fn request(api: Api, version: i16, id: Uuid) -> Request {
             })],
         })
         .into(),
+        Api::DescribeClientQuotas => DescribeClientQuotasRequest::default().into(),
         Api::DescribeCluster => DescribeClusterRequest::default().into(),
         other => panic!("{} is not of this test", other.name()),
     }
@@ -108,6 +109,10 @@ fn code(response: &Response) -> i16 {
         Response::DescribeConfigs(body) => body.results[0].error_code,
         Response::CreatePartitions(body) => body.results[0].error_code,
         Response::IncrementalAlterConfigs(body) => body.responses[0].error_code,
+        Response::DescribeClientQuotas(body) => {
+            assert_eq!(body.entries.as_deref(), Some(&[][..]), "none can be set");
+            body.error_code
+        }
         Response::DescribeCluster(body) => body.error_code,
         other => panic!("{} is not of this test", other.api().name()),
     }
@@ -115,7 +120,7 @@ fn code(response: &Response) -> i16 {
 
 #[tokio::test]
 async fn every_offered_version_is_answered_with_success() {
-    const APIS: [Api; 11] = [
+    const APIS: [Api; 12] = [
         Api::Produce,
         Api::Fetch,
         Api::ListOffsets,
@@ -126,6 +131,7 @@ async fn every_offered_version_is_answered_with_success() {
         Api::DescribeConfigs,
         Api::CreatePartitions,
         Api::IncrementalAlterConfigs,
+        Api::DescribeClientQuotas,
         Api::DescribeCluster,
     ];
     let house = House::new();

@@ -9,8 +9,6 @@ mod create_acls;
 mod delete_acls;
 #[path = "29_describe_acls.rs"]
 mod describe_acls;
-#[path = "48_describe_client_quotas.rs"]
-mod describe_client_quotas;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
 
@@ -27,7 +25,6 @@ pub(crate) const fn serves(api: Api) -> bool {
         Api::DescribeAcls
             | Api::CreateAcls
             | Api::DeleteAcls
-            | Api::DescribeClientQuotas
             | Api::DescribeUserScramCredentials
             | Api::AlterUserScramCredentials
     )
@@ -38,7 +35,6 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
     let snapshot = house.metadata.snapshot();
     match admitted.into_request() {
         Request::DescribeAcls(request) => describe_acls::serve(&snapshot, &request).into(),
-        Request::DescribeClientQuotas(_) => describe_client_quotas::serve().into(),
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::serve(&snapshot, &request).into()
         }

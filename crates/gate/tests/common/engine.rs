@@ -175,6 +175,7 @@ impl Engine for TestEngine {
             Api::DescribeConfigs,
             Api::CreatePartitions,
             Api::IncrementalAlterConfigs,
+            Api::DescribeClientQuotas,
             Api::DescribeCluster,
         ];
         Arc::new(Offer::new(SERVED.iter().copied().map(Api::range), Features::default(), "cluster", Some(1)))

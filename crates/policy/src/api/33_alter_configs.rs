@@ -6,7 +6,7 @@ use schloss_wire::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
 use super::config_resource::refusal;
-use super::split::{Left, allow, conclude, take_denied, text, words};
+use super::split::{Left, conclude_split, take_denied, text, words};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::table;
@@ -16,11 +16,8 @@ pub(super) fn admit(mut request: AlterConfigsRequest, judge: &mut Judge<'_>) -> 
     let denied = take_denied(&mut request.resources, |resource| {
         refusal(&needs, judge, resource.resource_type, &resource.resource_name)
     });
-    if denied.is_empty() {
-        return allow(request);
-    }
     let left = Left::after(&request.resources, &denied);
-    conclude(request, left, judge, move |response: &mut AlterConfigsResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut AlterConfigsResponse, _| {
         let denied = denied.iter().map(|(resource, code)| refuse_resource(resource, *code, words(*code)));
         response.responses.extend(denied);
     })

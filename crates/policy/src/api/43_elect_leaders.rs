@@ -5,7 +5,7 @@ use schloss_wire::messages::elect_leaders_response::{PartitionResult, ReplicaEle
 use schloss_wire::messages::{ElectLeadersRequest, ElectLeadersResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::split::{Left, allow, allow_with, conclude, reserved_refusal, take_denied, text, words};
+use super::split::{Left, allow_with, conclude_split, reserved_refusal, take_denied, text, words};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::kind::{RESERVED_TOPIC_PREFIX, ResourceType, is_reserved};
@@ -30,11 +30,8 @@ pub(super) fn admit(mut request: ElectLeadersRequest, version: i16, judge: &mut 
         return admit_all(request, version, judge);
     };
     let denied = take_denied(named, |topic| reserved_refusal(judge, &topic.topic));
-    if denied.is_empty() {
-        return allow(request);
-    }
     let left = Left::after(named, &denied);
-    conclude(request, left, judge, move |response: &mut ElectLeadersResponse, _| {
+    conclude_split(request, left, judge, move |response: &mut ElectLeadersResponse, _| {
         let denied = denied.iter().map(|(topic, code)| refuse_topic(topic, *code, words(*code)));
         response.replica_election_results.extend(denied);
     })
