@@ -228,6 +228,10 @@ impl TopicNames for View {
         !self.topics.read().names.contains(name)
     }
 
+    fn names(&self) -> Vec<Arc<str>> {
+        self.topics.read().names.iter().map(Arc::clone).collect()
+    }
+
     /// Whether brokers do is their own setting; that they might is what counts.
     fn creates_missing_topics(&self) -> bool {
         true
