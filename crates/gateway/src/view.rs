@@ -232,6 +232,14 @@ impl TopicNames for View {
         self.topics.read().names.iter().map(Arc::clone).collect()
     }
 
+    fn exists(&self, name: &str) -> bool {
+        let exists = self.topics.read().names.contains(name);
+        if !exists {
+            self.doubt();
+        }
+        exists
+    }
+
     /// Whether brokers do is their own setting; that they might is what counts.
     fn creates_missing_topics(&self) -> bool {
         true

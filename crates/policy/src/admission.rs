@@ -25,6 +25,12 @@ pub trait TopicNames: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it is known that a topic has this name. What an engine may create of its own accord is refused to
+    /// whoever may not create it, unless it is known to be there already.
+    fn exists(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Whether the engine creates a missing topic when a Metadata request that allows it names one. As long
     /// as this is false, no admitted request allows it.
     fn creates_missing_topics(&self) -> bool {

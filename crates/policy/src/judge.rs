@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::decision::{Decision, Reason, Subject};
 use crate::kind::{CLUSTER_NAME, Operation, ResourceType, WILDCARD};
 use crate::set::AclSet;
+use crate::share_sessions::ShareSessions;
 
 /// Most resource names of which a session keeps decisions: some tens of kilobytes, times the connections.
 const MAX_CACHED_NAMES: usize = 256;
@@ -23,6 +24,8 @@ pub struct DecisionCache {
     names: HashMap<Arc<str>, SmallVec<[Cached; 2]>>,
     /// Counts the judges, so that one decision is recorded once for each.
     round: u64,
+    /// It lives through changes of ACLs and of the subject: all of it is decided about again when it is used.
+    share_sessions: ShareSessions,
 }
 
 #[derive(Debug)]
@@ -114,6 +117,11 @@ impl<'a> Judge<'a> {
         } else {
             0
         }
+    }
+
+    /// The share sessions of this session.
+    pub(crate) fn share_sessions(&mut self) -> &mut ShareSessions {
+        &mut self.cache.share_sessions
     }
 
     /// What was decided, in the order of the first question about each.

@@ -13,6 +13,7 @@ mod judge;
 mod kind;
 mod prefixes;
 mod set;
+mod share_sessions;
 pub mod table;
 
 pub use acl::{Acl, AclError};

@@ -175,24 +175,36 @@ pub(crate) const UNREGISTER_BROKER: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_TRANSACTIONS: [Need; 2] =
     [each_transactional_id(O::Describe), or_else(conditional(topic(O::Describe)))];
 pub(crate) const LIST_TRANSACTIONS: [Need; 1] = [or_else(each_transactional_id(O::Describe))];
-pub(crate) const CONSUMER_GROUP_HEARTBEAT: [Need; 0] = [];
-pub(crate) const CONSUMER_GROUP_DESCRIBE: [Need; 0] = [];
+/// The second is that on every topic subscribed to by name: all of them, or nothing is done.
+pub(crate) const CONSUMER_GROUP_HEARTBEAT: [Need; 2] = [group(O::Read), topic(O::Describe)];
+/// Describe the group; describe every topic that is assigned in it.
+pub(crate) const CONSUMER_GROUP_DESCRIBE: [Need; 2] = [each_group(O::Describe), topic(O::Describe)];
 /// Open to everybody who is authenticated, as the next one.
 pub(crate) const GET_TELEMETRY_SUBSCRIPTIONS: [Need; 0] = [];
 pub(crate) const PUSH_TELEMETRY: [Need; 0] = [];
 pub(crate) const LIST_CONFIG_RESOURCES: [Need; 1] = [cluster(O::DescribeConfigs)];
 pub(crate) const DESCRIBE_TOPIC_PARTITIONS: [Need; 1] = [topic(O::Describe)];
-pub(crate) const SHARE_GROUP_HEARTBEAT: [Need; 0] = [];
-pub(crate) const SHARE_GROUP_DESCRIBE: [Need; 0] = [];
-pub(crate) const SHARE_FETCH: [Need; 0] = [];
-pub(crate) const SHARE_ACKNOWLEDGE: [Need; 0] = [];
+/// As [`CONSUMER_GROUP_HEARTBEAT`].
+pub(crate) const SHARE_GROUP_HEARTBEAT: [Need; 2] = [group(O::Read), topic(O::Describe)];
+/// As [`CONSUMER_GROUP_DESCRIBE`].
+pub(crate) const SHARE_GROUP_DESCRIBE: [Need; 2] = [each_group(O::Describe), topic(O::Describe)];
+pub(crate) const SHARE_FETCH: [Need; 2] = [group(O::Read), topic(O::Read)];
+pub(crate) const SHARE_ACKNOWLEDGE: [Need; 2] = [group(O::Read), topic(O::Read)];
 pub(crate) const ADD_RAFT_VOTER: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const REMOVE_RAFT_VOTER: [Need; 1] = [cluster(O::Alter)];
-pub(crate) const STREAMS_GROUP_HEARTBEAT: [Need; 0] = [];
-pub(crate) const STREAMS_GROUP_DESCRIBE: [Need; 0] = [];
-pub(crate) const DESCRIBE_SHARE_GROUP_OFFSETS: [Need; 0] = [];
-pub(crate) const ALTER_SHARE_GROUP_OFFSETS: [Need; 0] = [];
-pub(crate) const DELETE_SHARE_GROUP_OFFSETS: [Need; 0] = [];
+/// Take part in the group; describe every topic of the topology; create its internal topics, on the cluster or
+/// by name. Kafka answers a denial of the last with a status in place of the error.
+pub(crate) const STREAMS_GROUP_HEARTBEAT: [Need; 4] = [
+    group(O::Read),
+    topic(O::Describe),
+    or_else(conditional(cluster(O::Create))),
+    conditional(topic(O::Create)),
+];
+/// Describe the group; describe every topic of its topology.
+pub(crate) const STREAMS_GROUP_DESCRIBE: [Need; 2] = [each_group(O::Describe), topic(O::Describe)];
+pub(crate) const DESCRIBE_SHARE_GROUP_OFFSETS: [Need; 2] = [each_group(O::Describe), topic(O::Describe)];
+pub(crate) const ALTER_SHARE_GROUP_OFFSETS: [Need; 2] = [group(O::Read), topic(O::Read)];
+pub(crate) const DELETE_SHARE_GROUP_OFFSETS: [Need; 2] = [group(O::Delete), topic(O::Read)];
 
 const fn serves(api: Api, needs: &'static [Need]) -> Row {
     Row { api_key: api.key(), name: api.name(), needs, after_authentication: None }

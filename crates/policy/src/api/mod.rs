@@ -77,6 +77,7 @@ mod fetch;
 mod find_coordinator;
 #[path = "71_get_telemetry_subscriptions.rs"]
 mod get_telemetry_subscriptions;
+mod group_describe;
 #[path = "12_heartbeat.rs"]
 mod heartbeat;
 #[path = "44_incremental_alter_configs.rs"]
@@ -210,39 +211,23 @@ pub(crate) fn admit(
         Request::UnregisterBroker(request) => unregister_broker::admit(request, judge),
         Request::DescribeTransactions(request) => describe_transactions::admit(request, judge),
         Request::ListTransactions(request) => list_transactions::admit(request),
-        Request::ConsumerGroupHeartbeat(request) => {
-            consumer_group_heartbeat::admit(request, version, judge, topics)
-        }
-        Request::ConsumerGroupDescribe(request) => {
-            consumer_group_describe::admit(request, version, judge, topics)
-        }
+        Request::ConsumerGroupHeartbeat(request) => consumer_group_heartbeat::admit(request, judge, topics),
+        Request::ConsumerGroupDescribe(request) => consumer_group_describe::admit(request, judge),
         Request::GetTelemetrySubscriptions(request) => get_telemetry_subscriptions::admit(request),
         Request::PushTelemetry(request) => push_telemetry::admit(request),
         Request::ListConfigResources(request) => list_config_resources::admit(request, version, judge),
         Request::DescribeTopicPartitions(request) => describe_topic_partitions::admit(request, judge, topics),
-        Request::ShareGroupHeartbeat(request) => {
-            share_group_heartbeat::admit(request, version, judge, topics)
-        }
-        Request::ShareGroupDescribe(request) => share_group_describe::admit(request, version, judge, topics),
-        Request::ShareFetch(request) => share_fetch::admit(request, version, judge, topics),
-        Request::ShareAcknowledge(request) => share_acknowledge::admit(request, version, judge, topics),
+        Request::ShareGroupHeartbeat(request) => share_group_heartbeat::admit(request, judge, topics),
+        Request::ShareGroupDescribe(request) => share_group_describe::admit(request, judge),
+        Request::ShareFetch(request) => share_fetch::admit(request, judge, topics),
+        Request::ShareAcknowledge(request) => share_acknowledge::admit(request, judge, topics),
         Request::AddRaftVoter(request) => add_raft_voter::admit(request, judge),
         Request::RemoveRaftVoter(request) => remove_raft_voter::admit(request, judge),
-        Request::StreamsGroupHeartbeat(request) => {
-            streams_group_heartbeat::admit(request, version, judge, topics)
-        }
-        Request::StreamsGroupDescribe(request) => {
-            streams_group_describe::admit(request, version, judge, topics)
-        }
-        Request::DescribeShareGroupOffsets(request) => {
-            describe_share_group_offsets::admit(request, version, judge, topics)
-        }
-        Request::AlterShareGroupOffsets(request) => {
-            alter_share_group_offsets::admit(request, version, judge, topics)
-        }
-        Request::DeleteShareGroupOffsets(request) => {
-            delete_share_group_offsets::admit(request, version, judge, topics)
-        }
+        Request::StreamsGroupHeartbeat(request) => streams_group_heartbeat::admit(request, judge, topics),
+        Request::StreamsGroupDescribe(request) => streams_group_describe::admit(request, judge),
+        Request::DescribeShareGroupOffsets(request) => describe_share_group_offsets::admit(request, judge),
+        Request::AlterShareGroupOffsets(request) => alter_share_group_offsets::admit(request, judge),
+        Request::DeleteShareGroupOffsets(request) => delete_share_group_offsets::admit(request, judge),
     }
 }
 
@@ -310,42 +295,28 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::UnregisterBroker(_) => unregister_broker::refuse(code, message).into(),
         Request::DescribeTransactions(request) => describe_transactions::refuse(request, code).into(),
         Request::ListTransactions(_) => list_transactions::refuse(code).into(),
-        Request::ConsumerGroupHeartbeat(request) => {
-            consumer_group_heartbeat::refuse(request, version, code, message).into()
-        }
+        Request::ConsumerGroupHeartbeat(_) => consumer_group_heartbeat::refuse(code, message).into(),
         Request::ConsumerGroupDescribe(request) => {
-            consumer_group_describe::refuse(request, version, code, message).into()
+            consumer_group_describe::refuse(request, code, message).into()
         }
         Request::GetTelemetrySubscriptions(_) => get_telemetry_subscriptions::refuse(code).into(),
         Request::PushTelemetry(_) => push_telemetry::refuse(code).into(),
         Request::ListConfigResources(_) => list_config_resources::refuse(code).into(),
         Request::DescribeTopicPartitions(request) => describe_topic_partitions::refuse(request, code).into(),
-        Request::ShareGroupHeartbeat(request) => {
-            share_group_heartbeat::refuse(request, version, code, message).into()
-        }
-        Request::ShareGroupDescribe(request) => {
-            share_group_describe::refuse(request, version, code, message).into()
-        }
-        Request::ShareFetch(request) => share_fetch::refuse(request, version, code, message).into(),
-        Request::ShareAcknowledge(request) => {
-            share_acknowledge::refuse(request, version, code, message).into()
-        }
+        Request::ShareGroupHeartbeat(_) => share_group_heartbeat::refuse(code, message).into(),
+        Request::ShareGroupDescribe(request) => share_group_describe::refuse(request, code, message).into(),
+        Request::ShareFetch(_) => share_fetch::refuse(code, message).into(),
+        Request::ShareAcknowledge(_) => share_acknowledge::refuse(code, message).into(),
         Request::AddRaftVoter(_) => add_raft_voter::refuse(code, message).into(),
         Request::RemoveRaftVoter(_) => remove_raft_voter::refuse(code, message).into(),
-        Request::StreamsGroupHeartbeat(request) => {
-            streams_group_heartbeat::refuse(request, version, code, message).into()
-        }
+        Request::StreamsGroupHeartbeat(_) => streams_group_heartbeat::refuse(code, message).into(),
         Request::StreamsGroupDescribe(request) => {
-            streams_group_describe::refuse(request, version, code, message).into()
+            streams_group_describe::refuse(request, code, message).into()
         }
         Request::DescribeShareGroupOffsets(request) => {
-            describe_share_group_offsets::refuse(request, version, code, message).into()
+            describe_share_group_offsets::refuse(request, code, message).into()
         }
-        Request::AlterShareGroupOffsets(request) => {
-            alter_share_group_offsets::refuse(request, version, code, message).into()
-        }
-        Request::DeleteShareGroupOffsets(request) => {
-            delete_share_group_offsets::refuse(request, version, code, message).into()
-        }
+        Request::AlterShareGroupOffsets(_) => alter_share_group_offsets::refuse(code, message).into(),
+        Request::DeleteShareGroupOffsets(_) => delete_share_group_offsets::refuse(code, message).into(),
     }
 }

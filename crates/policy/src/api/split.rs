@@ -83,6 +83,15 @@ pub(super) fn reserved_refusal(judge: &mut Judge<'_>, name: &str) -> Option<Erro
     if is_reserved(ResourceType::Topic, name) { table::RESERVED.refusal(judge, name) } else { None }
 }
 
+/// The error if the need is not met on all of `names`. Every decision is recorded.
+pub(super) fn refusal_on_all<'a>(
+    need: &Need,
+    judge: &mut Judge<'_>,
+    names: impl IntoIterator<Item = &'a StrBytes>,
+) -> Option<ErrorCode> {
+    names.into_iter().fold(None, |refusal, name| need.refusal(judge, name).or(refusal))
+}
+
 /// How much of a request is left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Left {
