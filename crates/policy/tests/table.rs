@@ -59,7 +59,14 @@ fn operation(word: &str) -> Option<Operation> {
     Operation::ALL.iter().copied().find(|known| known.kafka_name() == word)
 }
 
+/// What may stand between "on" and a resource.
+const QUALIFIERS: [&str; 10] =
+    ["each", "any", "every", "all", "named", "subscribed", "assigned", "source", "internal", "topology"];
+
 fn resource(word: &str) -> Option<ResourceType> {
+    if ["topic", "topics"].contains(&word) {
+        return Some(ResourceType::Topic);
+    }
     let spelled = ["Topic", "Group", "Cluster", "TransactionalId", "DelegationToken", "User"];
     spelled.iter().position(|known| *known == word).map(|index| ResourceType::ALL[index])
 }
@@ -75,8 +82,7 @@ fn pairs(text: &str, elliptic: bool) -> BTreeSet<Pair> {
         rest = after;
         let on = |words: &[&str]| -> Option<ResourceType> {
             let words = words.strip_prefix(&["on"])?;
-            let words = words.strip_prefix(&["each"]).or(words.strip_prefix(&["any"])).unwrap_or(words);
-            resource(words.first()?)
+            resource(words.iter().find(|word| !QUALIFIERS.contains(word))?)
         };
         if let Some(operation) = operation(word) {
             last_operation = Some(operation);

@@ -278,8 +278,14 @@ pub(crate) fn sample(api: Api) -> Request {
             build!(m::DescribeTransactionsRequest { transactional_ids: vec![text("x")] }).into()
         }
         Api::ListTransactions => m::ListTransactionsRequest::default().into(),
-        Api::ConsumerGroupHeartbeat => m::ConsumerGroupHeartbeatRequest::default().into(),
-        Api::ConsumerGroupDescribe => m::ConsumerGroupDescribeRequest::default().into(),
+        Api::ConsumerGroupHeartbeat => build!(m::ConsumerGroupHeartbeatRequest {
+            group_id: text("g"),
+            subscribed_topic_names: Some(vec![text("t")]),
+        })
+        .into(),
+        Api::ConsumerGroupDescribe => {
+            build!(m::ConsumerGroupDescribeRequest { group_ids: vec![text("g")] }).into()
+        }
         Api::GetTelemetrySubscriptions => m::GetTelemetrySubscriptionsRequest::default().into(),
         Api::PushTelemetry => m::PushTelemetryRequest::default().into(),
         Api::ListConfigResources => m::ListConfigResourcesRequest::default().into(),
@@ -287,17 +293,68 @@ pub(crate) fn sample(api: Api) -> Request {
             let topic = build!(m::describe_topic_partitions_request::TopicRequest { name: text("t") });
             build!(m::DescribeTopicPartitionsRequest { topics: vec![topic], cursor: None }).into()
         }
-        Api::ShareGroupHeartbeat => m::ShareGroupHeartbeatRequest::default().into(),
-        Api::ShareGroupDescribe => m::ShareGroupDescribeRequest::default().into(),
-        Api::ShareFetch => m::ShareFetchRequest::default().into(),
-        Api::ShareAcknowledge => m::ShareAcknowledgeRequest::default().into(),
+        Api::ShareGroupHeartbeat => build!(m::ShareGroupHeartbeatRequest {
+            group_id: text("g"),
+            subscribed_topic_names: Some(vec![text("t")]),
+        })
+        .into(),
+        Api::ShareGroupDescribe => build!(m::ShareGroupDescribeRequest { group_ids: vec![text("g")] }).into(),
+        Api::ShareFetch => {
+            let partition = build!(m::share_fetch_request::FetchPartition { partition_index: 0 });
+            let topic =
+                build!(m::share_fetch_request::FetchTopic { topic_id: id(1), partitions: vec![partition] });
+            build!(m::ShareFetchRequest { group_id: Some(text("g")), topics: vec![topic] }).into()
+        }
+        Api::ShareAcknowledge => {
+            let partition = build!(m::share_acknowledge_request::AcknowledgePartition { partition_index: 0 });
+            let topic = build!(m::share_acknowledge_request::AcknowledgeTopic {
+                topic_id: id(1),
+                partitions: vec![partition],
+            });
+            build!(m::ShareAcknowledgeRequest { group_id: Some(text("g")), topics: vec![topic] }).into()
+        }
         Api::AddRaftVoter => m::AddRaftVoterRequest::default().into(),
         Api::RemoveRaftVoter => m::RemoveRaftVoterRequest::default().into(),
-        Api::StreamsGroupHeartbeat => m::StreamsGroupHeartbeatRequest::default().into(),
-        Api::StreamsGroupDescribe => m::StreamsGroupDescribeRequest::default().into(),
-        Api::DescribeShareGroupOffsets => m::DescribeShareGroupOffsetsRequest::default().into(),
-        Api::AlterShareGroupOffsets => m::AlterShareGroupOffsetsRequest::default().into(),
-        Api::DeleteShareGroupOffsets => m::DeleteShareGroupOffsetsRequest::default().into(),
+        Api::StreamsGroupHeartbeat => {
+            let subtopology = build!(m::streams_group_heartbeat_request::Subtopology {
+                source_topics: vec![text("t")],
+                state_changelog_topics: vec![build!(m::streams_group_heartbeat_request::TopicInfo {
+                    name: text("changelog"),
+                })],
+            });
+            let topology =
+                build!(m::streams_group_heartbeat_request::Topology { subtopologies: vec![subtopology] });
+            build!(m::StreamsGroupHeartbeatRequest { group_id: text("g"), topology: Some(topology) }).into()
+        }
+        Api::StreamsGroupDescribe => {
+            build!(m::StreamsGroupDescribeRequest { group_ids: vec![text("g")] }).into()
+        }
+        Api::DescribeShareGroupOffsets => {
+            use m::describe_share_group_offsets_request as d;
+            let topic = build!(d::DescribeShareGroupOffsetsRequestTopic {
+                topic_name: text("t"),
+                partitions: vec![0],
+            });
+            let group = build!(d::DescribeShareGroupOffsetsRequestGroup {
+                group_id: text("g"),
+                topics: Some(vec![topic]),
+            });
+            build!(m::DescribeShareGroupOffsetsRequest { groups: vec![group] }).into()
+        }
+        Api::AlterShareGroupOffsets => {
+            use m::alter_share_group_offsets_request as a;
+            let partition = build!(a::AlterShareGroupOffsetsRequestPartition { partition_index: 0 });
+            let topic = build!(a::AlterShareGroupOffsetsRequestTopic {
+                topic_name: text("t"),
+                partitions: vec![partition],
+            });
+            build!(m::AlterShareGroupOffsetsRequest { group_id: text("g"), topics: vec![topic] }).into()
+        }
+        Api::DeleteShareGroupOffsets => {
+            use m::delete_share_group_offsets_request as d;
+            let topic = build!(d::DeleteShareGroupOffsetsRequestTopic { topic_name: text("t") });
+            build!(m::DeleteShareGroupOffsetsRequest { group_id: text("g"), topics: vec![topic] }).into()
+        }
     }
 }
 
@@ -482,6 +539,7 @@ fn only_silent_needs_have_no_error() {
                         | Api::WriteTxnMarkers
                         | Api::DescribeTransactions
                         | Api::ListTransactions
+                        | Api::StreamsGroupHeartbeat
                 )
             );
             assert!(silent && need.scope != Scope::Any, "{} {}", row.name, need.operation);

@@ -17,6 +17,7 @@ pub(crate) struct House {
     topics: BTreeMap<Uuid, Arc<str>>,
     missing: Vec<&'static str>,
     creates: bool,
+    generation: u64,
 }
 
 /// What became of a request.
@@ -43,6 +44,10 @@ impl TopicNames for House {
 
     fn names(&self) -> Vec<Arc<str>> {
         self.topics.values().cloned().collect()
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.topics.values().any(|known| **known == *name)
     }
 
     fn creates_missing_topics(&self) -> bool {
@@ -88,6 +93,7 @@ impl House {
     }
 
     fn rule(mut self, permission: Permission, rule: &str) -> Self {
+        self.generation += 1;
         let words: Vec<&str> = rule.split(' ').collect();
         let [operation, resource_type, name] = words[..] else { panic!("not a rule: {rule}") };
         self.acls.push(Acl {
@@ -114,12 +120,22 @@ impl House {
         version: i16,
         engine: impl FnOnce(&Request) -> Response,
     ) -> Outcome {
+        self.ask_in(&mut DecisionCache::default(), request, version, engine)
+    }
+
+    /// Sends the request to this engine, in the session that keeps `cache`.
+    pub(crate) fn ask_in(
+        &self,
+        cache: &mut DecisionCache,
+        request: impl Into<Request>,
+        version: i16,
+        engine: impl FnOnce(&Request) -> Response,
+    ) -> Outcome {
         let principal = Principal::user("a");
         let super_users = if self.super_user { vec![principal.clone()] } else { Vec::new() };
-        let set = AclSet::new(self.acls.clone(), super_users, 1);
+        let set = AclSet::new(self.acls.clone(), super_users, self.generation);
         let subject = Subject { principal, host: "10.0.0.1".parse().unwrap() };
-        let mut cache = DecisionCache::default();
-        let mut judge = Judge::new(&set, &subject, &mut cache);
+        let mut judge = Judge::new(&set, &subject, cache);
         let verdict = admit(request.into(), version, &mut judge, self);
         let decisions = judge.into_decisions();
         let (admitted, unrepaired, response) = match verdict {
@@ -127,7 +143,7 @@ impl House {
             Verdict::Admitted(admitted, repair) => {
                 let unrepaired = repair.is_nothing();
                 let mut response = engine(admitted.request());
-                let mut judge = Judge::new(&set, &subject, &mut cache);
+                let mut judge = Judge::new(&set, &subject, cache);
                 repair.apply(&mut response, &mut judge, self);
                 assert!(judge.into_decisions().is_empty(), "a repair decides nothing that is worth a record");
                 let whole = admitted.whole();
