@@ -664,13 +664,13 @@ async fn requests_that_are_there_already_are_served_after_answers_that_filled_th
     let mut client = house.login("admin").await;
     for topic in ["large", "passing, large"] {
         let ids = [client.next_id(), client.next_id(), client.next_id()];
-        let frames = ids.map(|id| common::client::frame(id, 12, &fetch(topic).into()));
+        let frames = ids.map(|id| frame(id, 12, &fetch(topic).into()));
         client.send_bytes(&frames.concat()).await;
         for id in ids {
             let begun = std::time::Instant::now();
             let (answered, response) = client.answer(Api::Fetch, 12).await.unwrap();
             // Sooner than the clock that a connection looks at anyway.
-            assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{topic} {:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(3), "{topic} {:?}", begun.elapsed());
             let Response::Fetch(response) = response else { panic!() };
             let records = response.responses[0].partitions[0].records.as_ref().unwrap();
             assert_eq!((answered, records.len()), (id, 1 << 20), "{topic}");
