@@ -173,6 +173,12 @@ impl Codec {
         })
     }
 
+    /// A record with any value and a right tag, which only a gateway of another version would write.
+    #[cfg(test)]
+    pub(crate) fn remarked(&self, key: &[u8], change: u64, value: &[u8]) -> records::Record {
+        self.marked(key, change, Some(value.to_vec())).unwrap()
+    }
+
     /// Reads a record.
     ///
     /// # Errors

@@ -38,6 +38,10 @@ mod open;
 mod place;
 mod shared;
 mod tail;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod topic;
 mod transactions;
 mod upstream;

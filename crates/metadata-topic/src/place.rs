@@ -87,7 +87,7 @@ mod tests {
             (Place::FakeSaltKey, r#""fake_salt_key""#),
             (
                 Place::Acl(acl),
-                r#"{"acl":{"resource_type":"TOPIC","pattern_type":"PREFIXED","resource_name":"orders","principal":"User:alice","host":"*","operation":"READ","permission":"ALLOW"}}"#,
+                r#"{"acl":{"resource_type":"topic","pattern_type":"prefixed","resource_name":"orders","principal":"User:alice","host":"*","operation":"read","permission":"allow"}}"#,
             ),
             (scram, r#"{"scram":{"user":"älice\"","mechanism":"SCRAM-SHA-512"}}"#),
         ] {

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Raw, acl, cluster, config, credential, eventually, forged, names, open_new, unique};
-use schloss_client::NewTopic;
+use common::proxy::{Lost, Proxy};
+use common::{Raw, acl, client, cluster, config, credential, eventually, forged, names, open_new, unique};
+use schloss_client::{ClientConfig, NewTopic, Security};
 use schloss_identity::Mechanism;
 use schloss_keys::SealingKey;
 use schloss_metadata::{MetadataError, Record, Snapshot};
@@ -32,10 +33,8 @@ async fn a_new_topic_is_founded_once_and_opens_again_with_everything() {
     for opening in opening {
         gateways.push(opening.await.unwrap().unwrap());
     }
-    let salts: Vec<_> = gateways
-        .iter()
-        .map(|gateway| *gateway.metadata.snapshot().fake_salt_key().as_bytes())
-        .collect();
+    let salts: Vec<_> =
+        gateways.iter().map(|gateway| *gateway.metadata.snapshot().fake_salt_key().as_bytes()).collect();
     assert!(salts.iter().all(|salt| *salt == salts[0]), "only one may found it");
     assert!(gateways[0].founded);
 
@@ -127,7 +126,11 @@ async fn a_change_is_in_force_on_the_other_gateway_within_a_second() {
         from.add_acls(vec![wanted]).await.unwrap();
         let answered = Instant::now();
         let seen = watcher.await.unwrap();
-        spans.push((answered - begun, seen.saturating_duration_since(begun), seen.saturating_duration_since(answered)));
+        spans.push((
+            answered - begun,
+            seen.saturating_duration_since(begun),
+            seen.saturating_duration_since(answered),
+        ));
         changes.mark_unchanged();
     }
     let most = |spans: Vec<Duration>| {
@@ -138,7 +141,9 @@ async fn a_change_is_in_force_on_the_other_gateway_within_a_second() {
     let (answer, other) =
         (most(spans.iter().map(|s| s.0).collect()), most(spans.iter().map(|s| s.1).collect()));
     let after = most(spans.iter().map(|s| s.2).collect());
-    println!("answered after {answer:?}; in force on the other after {other:?}, {after:?} after the answer (median, worst)");
+    println!(
+        "answered after {answer:?}; in force on the other after {other:?}, {after:?} after the answer (median, worst)"
+    );
     assert!(after.1 < Duration::from_secs(1), "{after:?}");
 }
 
@@ -180,7 +185,7 @@ async fn what_was_aborted_is_not_seen_and_an_open_transaction_of_another_is_wait
     let mut notices = one.notices().unwrap();
     let mut raw = Raw::connect(&topic).await;
     raw.begin().await;
-    raw.write_forged().await;
+    raw.write(vec![forged::head()]).await;
     // What is open hides what comes after it, so nothing can be decided.
     let held_up = one.metadata.add_acls(vec![acl("alice")]).await.unwrap_err();
     assert!(matches!(held_up, MetadataError::Unavailable(_)), "{held_up}");
@@ -190,7 +195,7 @@ async fn what_was_aborted_is_not_seen_and_an_open_transaction_of_another_is_wait
     assert!(open(config(&topic, &key)).await.is_ok());
 
     raw.begin().await;
-    raw.write_forged().await;
+    raw.write(vec![forged::head()]).await;
     raw.end(true).await;
     let notice = notices.recv().await.unwrap();
     assert!(matches!(notice, Notice::Forged { .. }), "{notice:?}");
@@ -228,9 +233,7 @@ async fn a_forged_record_is_passed_over_told_and_healed() {
     assert!(matches!(refused, OpenError::Forged { .. }), "{refused}");
     let text = refused.to_string();
     assert!(text.contains("User:alice") && text.contains("offset") && text.contains(&topic), "{text}");
-    let mut bold = open(TopicLedgerConfig { ignore_forged: true, ..config(&topic, &key) })
-        .await
-        .unwrap();
+    let mut bold = open(TopicLedgerConfig { ignore_forged: true, ..config(&topic, &key) }).await.unwrap();
     assert_eq!(names(&bold.metadata.snapshot()), before);
     let mut notices = bold.notices().unwrap();
     while !matches!(notices.recv().await.unwrap(), Notice::Healed { .. }) {}
@@ -250,7 +253,9 @@ async fn a_wrong_key_and_an_unfit_topic_are_refused_with_what_to_do() {
     assert!(matches!(open(boldly).await.err().unwrap(), OpenError::WrongKey { .. }));
 
     let mut cluster = cluster().await;
-    for (partitions, policy, word) in [(2, "compact", "2 partitions"), (1, "delete", "cleanup.policy=compact")] {
+    for (partitions, policy, word) in
+        [(2, "compact", "2 partitions"), (1, "delete", "cleanup.policy=compact")]
+    {
         let name = unique();
         let new = NewTopic {
             name: name.clone(),
@@ -295,6 +300,120 @@ async fn a_topic_that_was_made_anew_changes_nothing_in_a_running_gateway() {
     assert_eq!(two.metadata.snapshot().acls().iter().len(), 0);
 }
 
+/// The topic is deleted, and put back from a copy of its records: a gateway that ran all the while goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a cluster"]
+async fn a_topic_that_was_restored_is_taken_again() {
+    let (one, key, topic) = open_new().await;
+    one.metadata.add_acls(vec![acl("alice"), acl("bob")]).await.unwrap();
+    one.metadata.set_scram("alice", credential(4096)).await.unwrap();
+    let before = names(&one.metadata.snapshot());
+    let copy = Raw::connect(&topic).await.records().await;
+    let mut cluster = cluster().await;
+    cluster.delete_topic(&topic).await.unwrap();
+    let new = NewTopic {
+        name: topic.clone(),
+        partitions: Some(1),
+        replication: Some(1),
+        configs: [("cleanup.policy".to_owned(), "compact".to_owned())].into(),
+    };
+    while cluster.create_topic(&new).await.is_err() {}
+    let mut health = one.health();
+    let stopped = |health: &Health| matches!(health, Health::Behind { why, .. } if why.contains("Restore"));
+    tokio::time::timeout(Duration::from_secs(30), health.wait_for(stopped)).await.unwrap().unwrap();
+
+    let mut raw = Raw::connect(&topic).await;
+    // Every change ends with a head.
+    for change in copy.split_inclusive(|record| forged::is_about(record, "\"head\"")) {
+        raw.begin().await;
+        raw.write(change.to_vec()).await;
+        raw.end(true).await;
+    }
+    let follows = |health: &Health| *health == Health::Following;
+    tokio::time::timeout(Duration::from_secs(30), health.wait_for(follows)).await.unwrap().unwrap();
+    assert_eq!(names(&one.metadata.snapshot()), before);
+    one.metadata.add_acls(vec![acl("carol")]).await.unwrap();
+    let two = open(config(&topic, &key)).await.unwrap();
+    assert_eq!(names(&two.metadata.snapshot()), names(&one.metadata.snapshot()));
+}
+
+/// The answer to the commit is lost, before or after the broker has committed: the change is made once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs a cluster"]
+async fn a_commit_without_an_answer_is_found_out_about() {
+    if !matches!(client().security, Security::Plaintext) {
+        println!("skipped: what goes to the cluster is encrypted, so no answer can be picked out to be lost");
+        return;
+    }
+    let proxy = Proxy::start().await;
+    let (topic, key) = (unique(), SealingKey::generate().unwrap());
+    let through = ClientConfig { bootstrap: vec![proxy.address.clone()], ..client() };
+    let one = open(TopicLedgerConfig { client: Arc::new(through), ..config(&topic, &key) }).await.unwrap();
+    for (n, (lost, decided)) in [(Lost::Answer, 1), (Lost::Request, 2)].into_iter().enumerate() {
+        proxy.lose_next_commit(lost);
+        let mut decisions = 0;
+        let known = one
+            .metadata
+            .change(|snapshot| {
+                decisions += 1;
+                let known = snapshot.acls().iter().len();
+                Ok::<_, MetadataError>((vec![Record::Acl(acl(&format!("u{n}")))], known))
+            })
+            .await
+            .unwrap();
+        assert!(proxy.has_lost_it(), "nothing was lost, so nothing was tested");
+        assert_eq!((known, decisions), (n, decided), "{lost:?}");
+        assert_eq!(one.metadata.snapshot().acls().iter().len(), n + 1);
+    }
+}
+
+/// Kafka's own cleaner, made busy by tiny segments.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a cluster"]
+async fn a_topic_that_kafka_has_compacted_holds_the_same_state() {
+    let (topic, key) = (unique(), SealingKey::generate().unwrap());
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "500"),
+        ("min.cleanable.dirty.ratio", "0.0"),
+        ("delete.retention.ms", "0"),
+        ("min.compaction.lag.ms", "0"),
+    ];
+    let new = NewTopic {
+        name: topic.clone(),
+        partitions: Some(1),
+        replication: Some(1),
+        configs: configs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+    };
+    cluster().await.create_topic(&new).await.unwrap();
+    let one = open(config(&topic, &key)).await.unwrap();
+    assert!(one.founded);
+    let mut raw = Raw::connect(&topic).await;
+    let begun = Instant::now();
+    let mut changes = 0;
+    loop {
+        for n in 0..10 {
+            one.metadata.add_acls(vec![acl(&format!("u{n}")), acl("stays")]).await.unwrap();
+            one.metadata.set_scram("alice", credential(4096 + changes)).await.unwrap();
+            let gone = AclFilter { principal: Some(format!("User:u{n}")), ..AclFilter::default() };
+            one.metadata.delete_acls(vec![gone]).await.unwrap();
+            changes += 3;
+        }
+        let left = raw.records().await.len();
+        if left < changes as usize / 2 {
+            println!("{changes} changes, {left} records are left after {:?}", begun.elapsed());
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(90), "nothing was compacted");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let two = open(config(&topic, &key)).await.unwrap();
+    assert_eq!(names(&two.metadata.snapshot()), names(&one.metadata.snapshot()));
+    two.metadata.add_acls(vec![acl("later")]).await.unwrap();
+    eventually(|| names(&one.metadata.snapshot()) == names(&two.metadata.snapshot())).await;
+    assert_eq!(*one.health().borrow(), Health::Following);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster"]
 async fn a_restart_of_the_broker_is_survived() {
@@ -311,7 +430,15 @@ async fn a_restart_of_the_broker_is_survived() {
     });
     health.wait_for(|health| matches!(health, Health::Behind { .. })).await.unwrap();
     let error = one.metadata.add_acls(vec![acl("during")]).await;
-    assert!(error.is_ok() || matches!(error, Err(MetadataError::Unavailable(_) | MetadataError::Undecided(_) | MetadataError::Contended { .. })));
+    assert!(
+        error.is_ok()
+            || matches!(
+                error,
+                Err(MetadataError::Unavailable(_)
+                    | MetadataError::Undecided(_)
+                    | MetadataError::Contended { .. })
+            )
+    );
     assert!(restarting.await.unwrap().success());
     eventually_ok(|| async { one.metadata.add_acls(vec![acl("after")]).await.map(|_| ()) }).await;
     health.wait_for(|health| *health == Health::Following).await.unwrap();

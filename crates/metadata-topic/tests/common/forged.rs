@@ -13,6 +13,18 @@ pub(crate) fn plain(topic: &str, key: &'static [u8], value: Option<&'static [u8]
     }
 }
 
+/// A head without a mark.
+pub(crate) fn head() -> Record {
+    Record {
+        attributes: 0,
+        timestamp_delta: 0,
+        offset_delta: 0,
+        key: Some(Bytes::from_static(b"\"head\"")),
+        value: Some(Bytes::from_static(b"forged")),
+        headers: Vec::new(),
+    }
+}
+
 /// What would take away the thing that a record is about.
 pub(crate) fn tombstone(topic: &str, record: &Record) -> ProducerRecord {
     ProducerRecord { value: None, ..copy(topic, record) }

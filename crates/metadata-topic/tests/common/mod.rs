@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
 pub(crate) mod forged;
+pub(crate) mod proxy;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -78,7 +79,8 @@ pub(crate) fn credential(iterations: u32) -> ScramCredential {
 
 /// Users and ACLs as text.
 pub(crate) fn names(snapshot: &Snapshot) -> String {
-    let users = snapshot.users().map(|(name, user)| format!("{name} {:?}\n", user.mechanisms().collect::<Vec<_>>()));
+    let users =
+        snapshot.users().map(|(name, user)| format!("{name} {:?}\n", user.mechanisms().collect::<Vec<_>>()));
     let acls = snapshot.acls().iter().map(|acl| format!("{acl}\n"));
     users.chain(acls).collect()
 }
@@ -116,7 +118,13 @@ impl Raw {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        Self { topic: topic.to_owned(), id: StrBytes::from(id.as_str()), leader, coordinator, producer: (-1, -1) }
+        Self {
+            topic: topic.to_owned(),
+            id: StrBytes::from(id.as_str()),
+            leader,
+            coordinator,
+            producer: (-1, -1),
+        }
     }
 
     fn topic(&self) -> StrBytes {
@@ -131,8 +139,7 @@ impl Raw {
             let partition =
                 build!(FetchPartition { partition: 0, fetch_offset: from, partition_max_bytes: 8 << 20 });
             let topic = build!(FetchTopic { topic: self.topic(), partitions: vec![partition] });
-            let request =
-                build!(FetchRequest { max_bytes: 8 << 20, session_epoch: -1, topics: vec![topic] });
+            let request = build!(FetchRequest { max_bytes: 8 << 20, session_epoch: -1, topics: vec![topic] });
             let response = self.leader.call_at(&request, 11).await.unwrap();
             let bytes = response.responses[0].partitions[0].records.clone().unwrap_or_default();
             if bytes.is_empty() {
@@ -151,8 +158,12 @@ impl Raw {
     }
 
     pub(crate) async fn begin(&mut self) {
-        let request =
-            build!(InitProducerIdRequest { transactional_id: Some(self.id.clone()), transaction_timeout_ms: 60_000, producer_id: -1, producer_epoch: -1 });
+        let request = build!(InitProducerIdRequest {
+            transactional_id: Some(self.id.clone()),
+            transaction_timeout_ms: 60_000,
+            producer_id: -1,
+            producer_epoch: -1
+        });
         self.producer = loop {
             let response = self.coordinator.call_at(&request, 4).await.unwrap();
             if response.error_code == 0 {
@@ -172,18 +183,14 @@ impl Raw {
         assert_eq!(result.partition_error_code, 0);
     }
 
-    pub(crate) async fn write_forged(&mut self) {
-        let record = Record {
-            attributes: 0,
-            timestamp_delta: 0,
-            offset_delta: 0,
-            key: Some(Bytes::from_static(b"\"head\"")),
-            value: Some(Bytes::from_static(b"forged")),
-            headers: Vec::new(),
-        };
+    /// Writes in the transaction that was begun.
+    pub(crate) async fn write(&mut self, mut records: Vec<Record>) {
+        for (delta, record) in (0..).zip(&mut records) {
+            record.offset_delta = delta;
+        }
         let batch = RecordBatch {
             base_offset: 0,
-            last_offset_delta: 0,
+            last_offset_delta: i32::try_from(records.len()).unwrap() - 1,
             partition_leader_epoch: -1,
             compression: Compression::None,
             timestamp_type: TimestampType::CreateTime,
@@ -195,7 +202,7 @@ impl Raw {
             producer_id: self.producer.0,
             producer_epoch: self.producer.1,
             base_sequence: 0,
-            records: vec![record],
+            records,
         };
         let bytes = batch.encode_to_bytes(RecordEncodeLimits::default()).unwrap();
         let partition = build!(PartitionProduceData { index: 0, records: Some(bytes) });
