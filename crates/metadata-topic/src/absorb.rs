@@ -6,11 +6,18 @@ use crate::book::Book;
 use crate::codec::{Codec, Fault};
 use crate::transactions::{Outcome, Refused};
 
+/// Most bad transactions that are remembered one by one.
+const MAX_REFUSED: usize = 1000;
+/// Most keys of each that are remembered, to be told; the book has those to be healed.
+const MAX_KEYS: usize = 16;
+
 /// What is new.
 #[derive(Default)]
 pub(crate) struct Absorbed {
     pub(crate) records: Vec<Record>,
     pub(crate) refused: Vec<Refused>,
+    /// Offset of the first record of ours that we are too old for, and what of it is unknown.
+    pub(crate) unreadable: Option<(i64, String)>,
 }
 
 impl Absorbed {
@@ -23,26 +30,30 @@ impl Absorbed {
                 }
                 Outcome::Committed { words, offset, .. } => {
                     let keys = words.into_iter().map(|word| word.key).collect();
-                    let fault = Fault::Forged("it is a copy of an earlier record");
-                    self.refuse(book, Refused { offset, fault, keys, more: false });
+                    self.refuse(book, Refused { offset, fault: Fault::COPY, keys, more: false });
                 }
                 Outcome::Refused(refused) => self.refuse(book, refused),
             }
         }
     }
 
-    /// The first record of ours that we are too old for.
-    pub(crate) fn unreadable(&self) -> Option<(i64, &str)> {
-        self.refused.iter().find_map(|refused| match &refused.fault {
-            Fault::Unreadable(detail) => Some((refused.offset, detail.as_str())),
-            _ => None,
-        })
+    /// Those that still have the last word on a key in the topic, as far as is known.
+    pub(crate) fn standing<'a>(&'a self, book: &'a Book) -> impl Iterator<Item = &'a Refused> {
+        self.refused.iter().filter(|refused| refused.more || book.is_disputed_by(refused.offset))
     }
 
     fn refuse(&mut self, book: &mut Book, mut refused: Refused) {
         for key in &refused.keys {
-            refused.more |= !book.dispute(key);
+            refused.more |= !book.dispute(key, refused.offset);
         }
-        self.refused.push(refused);
+        refused.keys.truncate(MAX_KEYS);
+        if let (Fault::Unreadable(detail), None) = (&refused.fault, &self.unreadable) {
+            self.unreadable = Some((refused.offset, detail.clone()));
+        }
+        if self.refused.len() < MAX_REFUSED {
+            self.refused.push(refused);
+        } else if let Some(last) = self.refused.last_mut() {
+            last.more = true;
+        }
     }
 }

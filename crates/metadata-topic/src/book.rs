@@ -1,14 +1,13 @@
 //! What the records of the topic amount to, one change after the other.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use schloss_metadata::Record;
 
 use crate::codec::{Codec, Digest, What, Word};
 
-/// Most keys that are healed, and bytes of each: more than that is no accident.
+/// Most keys that are healed: more than that is no accident.
 const MAX_DISPUTED: usize = 1000;
-const MAX_DISPUTED_KEY_BYTES: usize = 16 * 1024;
 /// How many committed transactions are remembered, for a writer that lost the answer.
 const REMEMBERED: usize = 1024;
 
@@ -25,8 +24,9 @@ pub(crate) struct Book {
     digest: Digest,
     /// The last head: the change that it closes, and the digest then.
     head: Option<(u64, Digest)>,
-    /// Keys whose newest record in the topic is not ours, so that compaction would take ours away.
-    disputed: BTreeSet<Box<[u8]>>,
+    /// Keys whose newest record in the topic is not ours, so that compaction would take ours away, with the
+    /// offset at which the bad transaction begins.
+    disputed: BTreeMap<Box<[u8]>, i64>,
     committed: VecDeque<Producer>,
 }
 
@@ -75,16 +75,21 @@ impl Book {
     }
 
     /// Notes that the newest record under a key is not ours; false if that is too much to note.
-    pub(crate) fn dispute(&mut self, key: &[u8]) -> bool {
-        if key.len() > MAX_DISPUTED_KEY_BYTES || self.disputed.len() >= MAX_DISPUTED {
-            return false;
+    pub(crate) fn dispute(&mut self, key: &[u8], offset: i64) -> bool {
+        let has_room = self.disputed.len() < MAX_DISPUTED || self.disputed.contains_key(key);
+        if has_room {
+            self.disputed.insert(key.into(), offset);
         }
-        self.disputed.insert(key.into());
-        true
+        has_room
+    }
+
+    /// Whether the bad transaction at this offset has the last word on some key.
+    pub(crate) fn is_disputed_by(&self, offset: i64) -> bool {
+        self.disputed.values().any(|known| *known == offset)
     }
 
     /// The keys under which somebody else had the last word.
-    pub(crate) fn disputed(&self) -> &BTreeSet<Box<[u8]>> {
+    pub(crate) fn disputed(&self) -> &BTreeMap<Box<[u8]>, i64> {
         &self.disputed
     }
 

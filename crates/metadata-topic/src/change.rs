@@ -35,12 +35,12 @@ pub(crate) fn encode(
         for record in snapshot.into_iter().flat_map(Snapshot::records) {
             let disputed = Place::of(&record)
                 .and_then(|place| place.key().ok())
-                .is_some_and(|key| book.disputed().contains(&key));
+                .is_some_and(|key| book.disputed().contains_key(&key));
             if disputed {
                 put(codec.write(&record, change)?, true, &mut encoded);
             }
         }
-        for key in book.disputed().iter().filter(|key| !book.is_live(key)) {
+        for key in book.disputed().keys().filter(|key| !book.is_live(key)) {
             put(codec.tombstone(key, change)?, false, &mut encoded);
         }
     }

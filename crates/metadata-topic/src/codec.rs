@@ -86,6 +86,11 @@ pub(crate) enum Fault {
     Unreadable(String),
 }
 
+impl Fault {
+    /// A record of ours that somebody wrote once more.
+    pub(crate) const COPY: Self = Self::Forged("it is a copy of an earlier record");
+}
+
 impl Codec {
     pub(crate) fn new(key: &SealingKey, cluster_id: &str, topic: &str) -> Self {
         Self {

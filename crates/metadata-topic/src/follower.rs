@@ -10,6 +10,7 @@ use crate::absorb::Absorbed;
 use crate::load::{self, Loaded};
 use crate::shared::Shared;
 use crate::tail::{Piece, Tail, TailError};
+use crate::transactions::Refused;
 use crate::upstream::Upstream;
 
 /// How long the broker holds a fetch when there is nothing new.
@@ -61,7 +62,8 @@ impl Follower {
     async fn follow(&mut self) -> Stop {
         let mut backoff = BACKOFF_MIN;
         loop {
-            match self.tail.fetch(WAIT).await {
+            let change = self.shared.book.lock().change();
+            match self.tail.fetch(change, WAIT).await {
                 Ok(piece) => {
                     backoff = BACKOFF_MIN;
                     if let Err(stop) = self.take(piece).await {
@@ -86,13 +88,13 @@ impl Follower {
             absorbed.add(&self.shared.codec, &mut book, piece.outcomes);
             (book.change(), book.is_whole())
         };
-        if let Some((offset, detail)) = absorbed.unreadable() {
+        if let Some((offset, detail)) = absorbed.unreadable {
             return Err(Stop::Forever(format!(
                 "a gateway of a newer version wrote the record at offset {offset} ({detail}): update this one"
             )));
         }
         self.publish(absorbed.records).await?;
-        self.shared.report(&absorbed.refused);
+        self.shared.report(absorbed.refused.iter());
         if is_last && !whole {
             return Err(Stop::Reload("records are missing in the topic".to_owned()));
         }
@@ -136,13 +138,15 @@ impl Follower {
         loop {
             tracing::error!(topic = self.shared.topic, why, "the metadata topic is read whole again");
             self.stop(why);
-            match load::load(&self.upstream, &self.shared.codec).await {
-                Ok(loaded) => match self.replace(loaded).await {
-                    Ok(()) => return,
-                    Err(reason) => why = reason,
-                },
-                Err(error) => why = error.to_string(),
+            let replaced = match load::load(&self.upstream, &self.shared.codec).await {
+                Ok(loaded) => self.replace(loaded).await,
+                Err(error) => Err(error.to_string()),
+            };
+            match replaced {
+                Ok(()) => return,
+                Err(reason) => why = reason,
             }
+            self.stop(why.clone());
             sleep(RELOAD_BACKOFF).await;
         }
     }
@@ -150,7 +154,7 @@ impl Follower {
     async fn replace(&mut self, loaded: Loaded) -> Result<(), String> {
         let before = self.shared.book.lock().change();
         let Loaded { tail, book, absorbed, position } = loaded;
-        if book.change() < before || !book.is_whole() || absorbed.unreadable().is_some() {
+        if book.change() < before || !book.is_whole() || absorbed.unreadable.is_some() {
             return Err(format!(
                 "topic {} does not hold all changes up to number {before} any more. This gateway keeps to the \
                  state it has, and takes no changes. Restore the topic; or restart all gateways to take over \
@@ -158,6 +162,7 @@ impl Follower {
                 self.shared.topic
             ));
         }
+        let standing: Vec<Refused> = absorbed.standing(&book).cloned().collect();
         let cluster_id = self.shared.state.snapshot().cluster_id().to_string();
         let state = Arc::clone(&self.shared.state);
         let records = std::iter::once(Record::ClusterId { id: cluster_id }).chain(absorbed.records);
@@ -173,12 +178,13 @@ impl Follower {
             (progress.position, progress.change, progress.stopped) = (position, change, None);
         });
         self.shared.follows();
-        self.shared.report(&absorbed.refused);
+        self.shared.report(standing.iter());
         Ok(())
     }
 
+    /// Changes are refused before anybody is told that the state is behind.
     fn stop(&self, why: String) {
-        self.shared.is_behind(self.last, why.clone());
-        self.shared.progress.send_modify(|progress| progress.stopped = Some(why.into()));
+        self.shared.progress.send_modify(|progress| progress.stopped = Some(why.as_str().into()));
+        self.shared.is_behind(self.last, why);
     }
 }

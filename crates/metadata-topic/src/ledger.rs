@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schloss_client::ClientError;
 use schloss_metadata::{Commit, Ledger, LedgerFuture, MetadataError, Record, Turn};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::book::Producer;
 use crate::change;
 use crate::health::Notice;
+use crate::load::LoadError;
 use crate::shared::{Progress, Shared};
 use crate::writer::{WriteError, Writer, is_transient};
 
@@ -133,42 +135,35 @@ impl TopicTurn {
 
 /// Fences all other writers, and waits until the state shows all that they have done.
 async fn take_the_pen(shared: &Shared, writer: &mut Writer) -> Result<Producer, MetadataError> {
-    let deadline = Instant::now() + TURN_PATIENCE;
     if let Some(why) = &shared.progress.borrow().stopped {
         return Err(MetadataError::Unavailable(why.to_string()));
     }
+    let deadline = Instant::now() + TURN_PATIENCE;
+    let mut hindrance = "the cluster does not answer".to_owned();
     let attempts = async {
         loop {
-            let producer = match fence_and_find_end(shared, writer).await {
+            match fence_and_find_end(writer, &mut hindrance).await {
                 Ok((producer, end)) => {
-                    await_progress(shared, deadline, |progress| progress.position >= end)
+                    return await_progress(shared, deadline, |progress| progress.position >= end)
                         .await
-                        .map_err(MetadataError::Unavailable)?;
-                    producer
+                        .map(|()| producer);
                 }
-                Err(error) if is_transient(&error) && Instant::now() + RETRY_BACKOFF < deadline => {
-                    tracing::debug!(%error, "the metadata topic can't be written yet");
-                    sleep(RETRY_BACKOFF).await;
-                    continue;
-                }
-                Err(error) => return Err(MetadataError::Unavailable(error.to_string())),
-            };
-            return Ok(producer);
+                Err(error) if is_transient(&error) => hindrance = error.to_string(),
+                Err(error) => return Err(error.to_string()),
+            }
+            sleep(RETRY_BACKOFF).await;
         }
     };
-    timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
-        let seconds = TURN_PATIENCE.as_secs();
-        Err(MetadataError::Unavailable(format!(
-            "the cluster gave no turn in {seconds} s to write topic {}; try again",
-            shared.topic
-        )))
-    })
+    match timeout_at(deadline, attempts).await {
+        Ok(turn) => turn.map_err(MetadataError::Unavailable),
+        Err(_) => Err(MetadataError::Unavailable(hindrance)),
+    }
 }
 
 async fn fence_and_find_end(
-    shared: &Shared,
     writer: &mut Writer,
-) -> Result<(Producer, i64), schloss_client::ClientError> {
+    hindrance: &mut String,
+) -> Result<(Producer, i64), ClientError> {
     let producer = writer.fence().await?;
     loop {
         let end = writer.end().await?;
@@ -176,7 +171,7 @@ async fn fence_and_find_end(
         if end.stable >= end.end {
             return Ok((producer, end.end));
         }
-        tracing::debug!(topic = shared.topic, "a transaction of another producer is open");
+        *hindrance = LoadError::HeldUp(writer.topic().to_owned()).to_string();
         sleep(RETRY_BACKOFF).await;
     }
 }

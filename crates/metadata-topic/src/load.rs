@@ -55,7 +55,7 @@ impl Loaded {
     pub(crate) async fn read_to_end(&mut self, codec: &Codec, topic: &str) -> Result<(), LoadError> {
         let mut progress = Instant::now();
         loop {
-            match self.tail.fetch(WAIT).await {
+            match self.tail.fetch(self.book.change(), WAIT).await {
                 Ok(piece) => {
                     let (last, held_up) = (piece.is_last(), piece.is_held_up());
                     if piece.position > self.position {

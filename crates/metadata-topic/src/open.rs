@@ -21,6 +21,7 @@ use crate::load::{self, LoadError, Loaded};
 use crate::shared::{Progress, Shared, describe};
 use crate::tail::TailError;
 use crate::topic::{self, TOPIC_PREFIX};
+use crate::transactions::Refused;
 use crate::upstream::Upstream;
 use crate::writer::{WriteError, Writer, is_transient};
 
@@ -85,6 +86,7 @@ pub async fn open(config: TopicLedgerConfig) -> Result<SharedMetadata, OpenError
         check(&loaded, &codec, &topic, ignore_forged)?;
     }
     let Loaded { tail, book, absorbed, position } = loaded;
+    let standing: Vec<Refused> = absorbed.standing(&book).cloned().collect();
     let records = std::iter::once(Record::ClusterId { id: cluster_id }).chain(absorbed.records);
     let state = Arc::new(State::new(records, super_users)?);
     let (sender, notices) = mpsc::channel(MAX_NOTICES);
@@ -98,7 +100,7 @@ pub async fn open(config: TopicLedgerConfig) -> Result<SharedMetadata, OpenError
         notices: sender,
         disputed: Notify::new(),
     });
-    shared.report(&absorbed.refused);
+    shared.report(standing.iter());
     let ledger = TopicLedger::new(Arc::clone(&shared), writer);
     let follower = Follower::new(Arc::clone(&shared), upstream, tail);
     let tasks = vec![tokio::spawn(follower.run()), tokio::spawn(heal(Arc::clone(&shared), ledger.clone()))];
@@ -162,15 +164,11 @@ fn check(loaded: &Loaded, codec: &Codec, topic: &str, ignore_forged: bool) -> Re
     if let (true, Some(theirs)) = (book.is_empty(), theirs) {
         return Err(OpenError::WrongKey { topic, theirs, ours: codec.key_id().to_owned() });
     }
-    if let Some((offset, detail)) = absorbed.unreadable() {
-        return Err(OpenError::Newer { topic, offset, detail: detail.to_owned() });
+    if let Some((offset, detail)) = absorbed.unreadable.clone() {
+        return Err(OpenError::Newer { topic, offset, detail });
     }
-    // What a gateway has said again since then does no harm any more.
-    let standing = absorbed
-        .refused
-        .iter()
-        .find(|refused| refused.more || refused.keys.iter().any(|key| book.disputed().contains(key)));
-    if let (Some(refused), false) = (standing, ignore_forged) {
+    // What a gateway has said again since then does no harm any more, and does not stand.
+    if let (Some(refused), false) = (absorbed.standing(book).next(), ignore_forged) {
         let (why, keys) = describe(refused);
         return Err(OpenError::Forged { topic, offset: refused.offset, keys, why });
     }

@@ -48,7 +48,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn report(&self, refused: &[Refused]) {
+    pub(crate) fn report<'a>(&self, refused: impl Iterator<Item = &'a Refused>) {
         for refused in refused {
             let (why, keys) = describe(refused);
             tracing::error!(
@@ -92,9 +92,9 @@ impl Shared {
 
 /// Why records are not taken, and their keys, in words.
 pub(crate) fn describe(refused: &Refused) -> (String, Vec<String>) {
-    let text = |key: &Box<[u8]>| {
+    let text = |key: &[u8]| {
         let text = String::from_utf8_lossy(key);
         text.escape_debug().take(MAX_KEY_CHARACTERS).collect()
     };
-    (refused.fault.to_string(), refused.keys.iter().take(MAX_NOTICE_KEYS).map(text).collect())
+    (refused.fault.to_string(), refused.keys.iter().take(MAX_NOTICE_KEYS).map(|key| text(key)).collect())
 }

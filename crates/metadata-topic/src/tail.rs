@@ -73,8 +73,8 @@ impl Tail {
         Self { upstream, codec, connection: None, assembler: Assembler::default(), position: 0 }
     }
 
-    /// Reads on, and waits up to `wait` for something new. Dropping this future loses nothing.
-    pub(crate) async fn fetch(&mut self, wait: Duration) -> Result<Piece, TailError> {
+    /// Reads on, and waits up to `wait` for something new. `change` is the number of the last change read.
+    pub(crate) async fn fetch(&mut self, change: u64, wait: Duration) -> Result<Piece, TailError> {
         let mut connection = match self.connection.take().filter(|connection| !connection.is_spent()) {
             Some(connection) => connection,
             None => self.upstream.leader().await?,
@@ -92,7 +92,7 @@ impl Tail {
         }
         self.connection = Some(connection);
         let bytes = partition.records.unwrap_or_default();
-        let outcomes = self.assembler.read(&self.codec, bytes, &mut self.position)?;
+        let outcomes = self.assembler.read(&self.codec, change, bytes, &mut self.position)?;
         Ok(Piece {
             outcomes,
             position: self.position,

@@ -66,7 +66,7 @@ impl Log {
         self.append(producer, records);
         self.end(producer, true);
         let bytes = encoded(&self.batches[from..]);
-        let outcomes = Assembler::default().read(&self.codec, bytes, &mut { 0 }).unwrap();
+        let outcomes = Assembler::default().read(&self.codec, 0, bytes, &mut { 0 }).unwrap();
         let mut absorbed = Absorbed::default();
         absorbed.add(&self.codec, &mut self.book, outcomes);
         assert!(absorbed.refused.is_empty(), "{:?}", absorbed.refused);
@@ -127,7 +127,8 @@ pub(crate) fn read(codec: &Codec, batches: &[RecordBatch]) -> (Book, Absorbed) {
     let (mut assembler, mut position) = (Assembler::default(), 0);
     for batch in batches {
         let bytes = encoded(std::slice::from_ref(batch));
-        absorbed.add(codec, &mut book, assembler.read(codec, bytes, &mut position).unwrap());
+        let outcomes = assembler.read(codec, book.change(), bytes, &mut position).unwrap();
+        absorbed.add(codec, &mut book, outcomes);
     }
     (book, absorbed)
 }

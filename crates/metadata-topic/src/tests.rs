@@ -197,13 +197,13 @@ fn an_answer_that_is_cut_anywhere_goes_on_with_the_next_one() {
     for cut in 0..bytes.len() {
         let (mut assembler, mut position) = (Assembler::default(), 0);
         let (mut book, mut absorbed) = (Book::default(), Absorbed::default());
-        let first = assembler.read(&log.codec, bytes.slice(..cut), &mut position).unwrap();
+        let first = assembler.read(&log.codec, 0, bytes.slice(..cut), &mut position).unwrap();
         absorbed.add(&log.codec, &mut book, first);
         // The broker begins with the batch that holds the offset; what was read already is left out.
         absorbed.add(
             &log.codec,
             &mut book,
-            assembler.read(&log.codec, bytes.clone(), &mut position).unwrap(),
+            assembler.read(&log.codec, 0, bytes.clone(), &mut position).unwrap(),
         );
         assert!(absorbed.refused.is_empty() && book.is_whole(), "cut at {cut}");
         assert_eq!(acls(absorbed), 1);
@@ -258,7 +258,7 @@ fn nothing_that_no_gateway_wrote_is_taken() {
         assert!(book.is_whole(), "the state is what gateways wrote all the same");
         assert_eq!(
             record.key.is_some(),
-            book.disputed().iter().any(|key| Some(&key[..]) == record.key.as_deref())
+            book.disputed().keys().any(|key| Some(&key[..]) == record.key.as_deref())
         );
         assert_eq!(acls(absorbed), 1);
         log.batches.truncate(length);
@@ -274,7 +274,44 @@ fn nothing_that_no_gateway_wrote_is_taken() {
     assert!(is_refused(&absorbed, "copy") && book.disputed().len() == 3, "{:?}", absorbed.refused);
     log.batches.truncate(length);
     log.append((-1, -1), vec![records[0].clone()]);
-    assert!(is_refused(&log.read().1, "not part of a transaction"));
+    assert!(is_refused(&log.read().1, "in no transaction"));
+}
+
+/// Copies are told also where the change that they copy was not read yet when they were.
+#[test]
+fn a_copy_in_the_same_answer_as_its_original_is_told() {
+    let mut log = Log::founded();
+    log.commit(&[Record::Acl(acl("a"))]);
+    let said = log.batches[2].records[0].clone();
+    log.append((9, 0), vec![said]);
+    log.end((9, 0), true);
+    let (mut book, mut absorbed) = (Book::default(), Absorbed::default());
+    let outcomes = Assembler::default().read(&log.codec, 0, encoded(&log.batches), &mut { 0 }).unwrap();
+    absorbed.add(&log.codec, &mut book, outcomes);
+    assert!(is_refused(&absorbed, "copy") && book.is_whole());
+    assert_eq!(absorbed.standing(&book).count(), 1);
+    assert_eq!(acls(absorbed), 1);
+}
+
+#[test]
+fn however_much_is_forged_only_so_much_is_remembered() {
+    let mut log = Log::founded();
+    let junk = |n: usize| records::Record {
+        key: Some(format!("{n}{}", "x".repeat(2000)).into()),
+        value: Some("x".into()),
+        ..empty()
+    };
+    for n in 0..1100 {
+        log.append((-1, -1), vec![junk(3 * n), junk(3 * n + 1), junk(3 * n + 2)]);
+    }
+    log.append((9, 0), (0..4000).map(junk).collect());
+    log.end((9, 0), true);
+    log.commit(&[Record::Acl(acl("a"))]);
+    let (book, absorbed) = log.read();
+    assert_eq!((absorbed.refused.len(), book.disputed().len()), (1000, 1000));
+    assert!(absorbed.refused.last().unwrap().more && absorbed.refused.iter().all(|r| r.keys.len() <= 16));
+    assert!(book.is_whole());
+    assert_eq!(acls(absorbed), 1);
 }
 
 #[test]
@@ -343,7 +380,7 @@ fn secrets_are_sealed_and_bound_to_their_key() {
 #[test]
 fn bytes_that_are_no_log_are_an_error_and_a_bomb_is_refused() {
     let codec = codec();
-    let read = |bytes: Vec<u8>| Assembler::default().read(&codec, bytes.into(), &mut { 0 }).err();
+    let read = |bytes: Vec<u8>| Assembler::default().read(&codec, 0, bytes.into(), &mut { 0 }).err();
     assert!(read(vec![0; 100]).is_some());
     assert!(read(vec![0xff; 100]).is_some());
 

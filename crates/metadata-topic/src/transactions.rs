@@ -15,8 +15,8 @@ use crate::codec::{Codec, Fault, Word};
 const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// Most transactions that can be open in the log at once; ours are never more than one.
 const MAX_OPEN: usize = 64;
-/// Most keys of a bad transaction that are remembered, to be healed.
-const MAX_KEYS: usize = 1000;
+/// Most bytes of keys of a bad transaction that are remembered, to be healed.
+const MAX_KEY_BYTES: usize = 256 * 1024;
 
 /// What came out of some bytes of the log.
 pub(crate) enum Outcome {
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 }
 
 /// A transaction that is not taken, or records outside of any.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refused {
     /// Offset of the first bad record.
     pub(crate) offset: i64,
@@ -49,6 +49,8 @@ struct Open {
     offset: i64,
     words: Vec<Word>,
     refused: Option<Refused>,
+    /// How many bytes of keys `refused` may still take.
+    room: usize,
 }
 
 /// Puts transactions together. One counts when the marker that commits it is read, and not before: so aborted
@@ -68,10 +70,12 @@ pub(crate) struct BadLog {
 
 impl Assembler {
     /// Takes whole batches from the front of `bytes`, those before `position` left out; moves `position` behind
-    /// them. A batch that is cut short is left for the next fetch.
+    /// them. A batch that is cut short is left for the next fetch. Records of changes up to `change`, which the
+    /// reader has already, are copies: they are not even kept until they are committed.
     pub(crate) fn read(
         &mut self,
         codec: &Codec,
+        change: u64,
         mut bytes: Bytes,
         position: &mut i64,
     ) -> Result<Vec<Outcome>, BadLog> {
@@ -97,12 +101,12 @@ impl Assembler {
                 continue;
             }
             *position = header.last_offset().saturating_add(1);
-            outcomes.extend(self.batch(codec, &header, batch));
+            outcomes.extend(self.batch(codec, change, &header, batch));
         }
         Ok(outcomes)
     }
 
-    fn batch(&mut self, codec: &Codec, header: &BatchHeader, bytes: Bytes) -> Option<Outcome> {
+    fn batch(&mut self, codec: &Codec, change: u64, header: &BatchHeader, bytes: Bytes) -> Option<Outcome> {
         let decoded = decode(bytes);
         if header.is_control() {
             return self.end(header.producer_id, decoded.as_ref()?);
@@ -114,14 +118,13 @@ impl Assembler {
                 for record in &batch.records {
                     let offset = batch.base_offset.saturating_add(i64::from(record.offset_delta));
                     match codec.read(record) {
-                        Ok(word) if open.refused.is_none() && header.is_transactional() => {
-                            open.words.push(word)
+                        Ok(word) if word.change <= change => {
+                            open.refuse(offset, Fault::COPY, Some(&word.key))
                         }
-                        Ok(word) => open.refuse(
-                            offset,
-                            Fault::Forged("it is not part of a transaction of ours"),
-                            Some(&word.key),
-                        ),
+                        Ok(word) if !header.is_transactional() => {
+                            open.refuse(offset, Fault::Forged("it is in no transaction"), Some(&word.key));
+                        }
+                        Ok(word) => open.add(word),
                         Err(fault) => open.refuse(offset, fault, record.key.as_deref()),
                     }
                 }
@@ -169,19 +172,42 @@ impl Assembler {
 
 impl Open {
     fn at(header: &BatchHeader) -> Self {
-        Self { epoch: header.producer_epoch, offset: header.base_offset, words: Vec::new(), refused: None }
+        Self {
+            epoch: header.producer_epoch,
+            offset: header.base_offset,
+            words: Vec::new(),
+            refused: None,
+            room: MAX_KEY_BYTES,
+        }
+    }
+
+    fn add(&mut self, word: Word) {
+        match &self.refused {
+            None => self.words.push(word),
+            Some(_) => self.note(Some(&word.key)),
+        }
     }
 
     /// One bad record spoils all: a gateway writes none among its own.
     fn refuse(&mut self, offset: i64, fault: Fault, key: Option<&[u8]>) {
-        let words = &mut self.words;
-        let refused = self.refused.get_or_insert_with(|| {
-            let keys = words.drain(..).map(|word| word.key).collect();
-            Refused { offset, fault, keys, more: false }
-        });
-        match key {
-            Some(key) if refused.keys.len() < MAX_KEYS => refused.keys.push(key.into()),
-            _ => refused.more = true,
+        if self.refused.is_none() {
+            self.refused = Some(Refused { offset, fault, keys: Vec::new(), more: false });
+            for word in std::mem::take(&mut self.words) {
+                self.note(Some(&word.key));
+            }
+        }
+        self.note(key);
+    }
+
+    /// Remembers the key of a record that is not taken.
+    fn note(&mut self, key: Option<&[u8]>) {
+        let Some(refused) = &mut self.refused else { return };
+        match key.filter(|key| key.len() <= self.room) {
+            Some(key) => {
+                self.room -= key.len();
+                refused.keys.push(key.into());
+            }
+            None => refused.more = true,
         }
     }
 }

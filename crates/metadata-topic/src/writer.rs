@@ -69,6 +69,10 @@ impl Writer {
         Self { upstream, coordinator: None, leader: None }
     }
 
+    pub(crate) fn topic(&self) -> &str {
+        self.upstream.topic()
+    }
+
     /// Takes the pen: from here on no other writer can write, and what they had begun is ended.
     pub(crate) async fn fence(&mut self) -> Result<Producer, ClientError> {
         let request = build!(InitProducerIdRequest {
