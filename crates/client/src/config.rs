@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{Mechanism, Password};
+use schloss_identity::{Mechanism, Password, SaltMemory};
 
 use crate::error::{ClientError, ConfigError};
 use crate::tls::Tls;
@@ -65,6 +65,8 @@ pub struct Sasl {
     pub password: Arc<Password>,
     /// Whether it is a delegation token (KIP-48), which logs in by SCRAM.
     pub token: bool,
+    /// What the password came to with the salts of brokers; it goes with the password.
+    pub salted: Arc<SaltMemory>,
 }
 
 /// The SASL mechanisms of the client.
@@ -129,6 +131,7 @@ impl ClientConfig {
             user: user.into(),
             password: Arc::new(password),
             token: false,
+            salted: Arc::default(),
         });
         self
     }

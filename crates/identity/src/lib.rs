@@ -26,7 +26,8 @@ pub use mechanism::Mechanism;
 pub use nonce::{NonceSource, OsNonce};
 pub use password::Password;
 pub use scram::{
-    MAX_CLIENT_ITERATIONS, MAX_NONCE_BYTES, MAX_TOKEN_BYTES, ScramClient, ScramClientError, ScramServer, Step,
+    MAX_CLIENT_ITERATIONS, MAX_NONCE_BYTES, MAX_TOKEN_BYTES, SaltMemory, ScramClient, ScramClientError,
+    ScramServer, Step,
 };
 pub use store::{CredentialStore, FakeSaltKey, SaltShape};
 pub use user::{MAX_USER_NAME_BYTES, UserNameError, check_user_name};

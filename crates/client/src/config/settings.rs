@@ -219,7 +219,7 @@ pub(super) fn sasl(mechanism: SaslMechanism, user: String, password: Password) -
     if password.expose().is_empty() {
         return Err("the password is empty".to_owned());
     }
-    Ok(Sasl { mechanism, user, password: Arc::new(password), token: false })
+    Ok(Sasl { mechanism, user, password: Arc::new(password), token: false, salted: Arc::default() })
 }
 
 pub(super) fn unknown_mechanism() -> String {

@@ -1,5 +1,6 @@
 //! Proving who we are: SaslHandshake v1, then tokens in SaslAuthenticate (KIP-43, KIP-152).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,17 +66,19 @@ impl Exchange<'_> {
 
     async fn scram(&mut self, mechanism: Mechanism) -> Result<i64, ClientError> {
         let mut client =
-            ScramClient::new(mechanism, &self.sasl.user, (*self.sasl.password).clone(), &OsNonce);
+            ScramClient::new(mechanism, &self.sasl.user, (*self.sasl.password).clone(), &OsNonce)
+                .with_memory(Arc::clone(&self.sasl.salted));
         if self.sasl.token {
             client = client.with_token_auth();
         }
         let (server_first, _) = self.token(client.first().into()).await?;
-        // PBKDF2 takes milliseconds: not on the threads that serve sockets.
-        let replied = tokio::task::spawn_blocking(move || {
+        let has_to_salt = client.has_to_salt(&server_first);
+        let reply = move || {
             let reply = client.reply(&server_first);
             (client, reply)
-        })
-        .await;
+        };
+        // PBKDF2 takes milliseconds: not on the threads that serve sockets.
+        let replied = if has_to_salt { tokio::task::spawn_blocking(reply).await } else { Ok(reply()) };
         let Ok((client, reply)) = replied else { return Err(self.failed("the client was shut down")) };
         let reply = reply.map_err(|error| self.scram_failed(&error))?;
         let (server_final, lifetime) = self.token(reply.into()).await?;

@@ -2,11 +2,13 @@
 
 use std::mem;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::memory::SaltMemory;
 use super::messages::{MAX_TOKEN_BYTES, Malformed, ServerFinal, ServerFirst, error_of, escape, to_base64};
 use crate::credential::{MIN_ITERATIONS, client_key, hmac_of, salt_password, stored_key};
 use crate::{Mechanism, NonceSource, Password};
@@ -30,6 +32,7 @@ pub struct ScramClient {
     password: Password,
     first_bare: String,
     nonce: String,
+    memory: Arc<SaltMemory>,
     state: State,
 }
 
@@ -78,7 +81,24 @@ impl ScramClient {
     pub fn new(mechanism: Mechanism, user: &str, password: Password, nonce: &dyn NonceSource) -> Self {
         let nonce = nonce.nonce();
         let first_bare = format!("n={},r={nonce}", escape(user));
-        Self { mechanism, password, first_bare, nonce, state: State::Start }
+        Self { mechanism, password, first_bare, nonce, memory: Arc::default(), state: State::Start }
+    }
+
+    /// The same with what this password came to in exchanges before.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<SaltMemory>) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// Whether [`reply`](Self::reply) to this message would run PBKDF2.
+    #[must_use]
+    pub fn has_to_salt(&self, server_first: &[u8]) -> bool {
+        let read = readable(server_first).and_then(|text| Ok(ServerFirst::read(text)?));
+        read.is_ok_and(|server| {
+            let iterations = accepted_iterations(server.iterations);
+            iterations.is_ok_and(|iterations| self.memory.recall(&server.salt, iterations).is_none())
+        })
     }
 
     /// The same for a delegation token (KIP-48): the user is the token's id, the password its HMAC in base64.
@@ -96,7 +116,7 @@ impl ScramClient {
 
     /// Answers the server's first message.
     ///
-    /// Runs PBKDF2, some milliseconds of CPU: call it off the reactor.
+    /// May run PBKDF2, some milliseconds of CPU: call it off the reactor if [`has_to_salt`](Self::has_to_salt).
     ///
     /// # Errors
     /// When the server refuses, the message is malformed, its nonce is not a continuation of ours, or its
@@ -120,7 +140,11 @@ impl ScramClient {
 
         let without_proof = format!("c={},r={}", to_base64(GS2_HEADER.as_bytes()), server.nonce);
         let message = format!("{},{text},{without_proof}", self.first_bare);
-        let salted = salt_password(self.mechanism, &self.password, &server.salt, iterations);
+        let salted = self.memory.recall(&server.salt, iterations).unwrap_or_else(|| {
+            let salted = salt_password(self.mechanism, &self.password, &server.salt, iterations);
+            self.memory.keep(&server.salt, iterations, &salted);
+            salted
+        });
         let mut proof = client_key(self.mechanism, &salted);
         let signature = hmac_of(self.mechanism, &stored_key(self.mechanism, &proof), message.as_bytes());
         proof.iter_mut().zip(&signature).for_each(|(byte, mask)| *byte ^= mask);

@@ -517,3 +517,27 @@ fn shared_credential() -> Arc<ScramCredential> {
         || ScramCredential::derive(Mechanism::ScramSha256, &password("pencil"), MIN_ITERATIONS).unwrap();
     Arc::clone(CREDENTIAL.get_or_init(|| Arc::new(derive())))
 }
+
+#[test]
+fn a_client_that_remembers_salts_once_for_each_salt_and_still_proves_itself() {
+    let memory: Arc<SaltMemory> = Arc::default();
+    let stores = [1, 2].map(|_| users("alice", Mechanism::ScramSha256, MIN_ITERATIONS));
+    for (store, has_to_salt) in [(0, true), (0, false), (1, true), (0, false), (1, false)] {
+        let mut server = server(&stores[store], Mechanism::ScramSha256);
+        let mut client = client("alice", "pencil").with_memory(Arc::clone(&memory));
+        let first = challenge(&mut server, client.first());
+        assert_eq!(client.has_to_salt(first.as_bytes()), has_to_salt);
+        let reply = client.reply(first.as_bytes()).unwrap();
+        let Ok(Step::Done { reply: last, .. }) = server.step(&reply) else { panic!("refused") };
+        client.finish(&last).unwrap();
+    }
+    // It is bounded: a server that asks for another salt each time fills nothing.
+    for _ in 0..40 {
+        let mut server =
+            server(&users("alice", Mechanism::ScramSha256, MIN_ITERATIONS), Mechanism::ScramSha256);
+        let mut client = client("alice", "pencil").with_memory(Arc::clone(&memory));
+        let first = challenge(&mut server, client.first());
+        client.reply(first.as_bytes()).unwrap();
+    }
+    assert_eq!(memory.len(), 16);
+}
