@@ -1,110 +1,79 @@
-"""Real clients against a real `schloss quickstart`: servers on free ports, stopped by who started them."""
+"""Real clients against a real Schloss and a real Apache Kafka: on free ports, stopped by who started them.
 
-import json
-import os
-import pathlib
-import re
+`SCHLOSS_ENGINE` says what the fixture `schloss` is: `serve`, a quickstart with its own log, or `gateway`, one before the
+fixture `cluster`. Tests that make sense with one of them alone are marked `serve_only` or `gateway_only` with the reason.
+"""
+
 import shutil
-import socket
 import subprocess
-import threading
-import time
 
 import pytest
-
-BINARY = os.environ.get("SCHLOSS_BINARY", "target/release/schloss")
-KAFKA_LIBS = os.environ.get("KAFKA_LIBS")
-NODE_PATH = os.environ.get("NODE_PATH")
-READY_SECONDS = 30
-
-
-def read_conf(path):
-    """A librdkafka file as the dict that confluent-kafka takes."""
-    lines = pathlib.Path(path).read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+from accounts import make_account
+from engines import Gateway, Schloss
+from environment import ENGINE, KAFKA_LIBS
+from java import compile_programs, java_command
+from kafka_cluster import KafkaCluster
 
 
-class Schloss:
-    """One running quickstart."""
+def pytest_configure(config):
+    assert ENGINE in ("serve", "gateway"), f"SCHLOSS_ENGINE={ENGINE}: must be serve or gateway"
+    for engine in ("serve", "gateway"):
+        config.addinivalue_line("markers", f"{engine}_only(reason): runs with SCHLOSS_ENGINE={engine} alone")
 
-    def __init__(self, data_dir, *arguments, port=0):
-        self.data_dir = pathlib.Path(data_dir)
-        self.arguments = arguments
-        self.wanted_port = port
-        self.output = []
-        self.start()
 
-    def start(self):
-        command = [BINARY, "quickstart", "--data-dir", str(self.data_dir), *self.arguments]
-        if not (self.data_dir / "schloss.toml").exists():
-            command += ["--port", str(self.wanted_port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        ready = threading.Event()
-        threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
-        if not ready.wait(READY_SECONDS):
-            self.kill()
-            raise AssertionError("not ready:\n" + "".join(self.output))
-        found = re.search(r"serving on (\S+):(\d+)", "".join(self.output))
-        assert found, "".join(self.output)
-        self.host, self.port = found.group(1), int(found.group(2))
-
-    def _read(self, stream, ready):
-        for line in stream:
-            self.output.append(line)
-            if line.startswith("Serving until"):
-                ready.set()
-        ready.set()
-
-    @property
-    def bootstrap(self):
-        return f"{self.host}:{self.port}"
-
-    def client(self, account, ending):
-        return str(self.data_dir / "clients" / f"{account}.{ending}")
-
-    def conf(self, account, **more):
-        return {**read_conf(self.client(account, "conf")), **{k.replace("_", "."): v for k, v in more.items()}}
-
-    def run(self, *arguments, account="admin", stdin=None, check=True):
-        """Our own command line."""
-        command = [BINARY, *arguments]
-        if account:
-            command += ["--client", self.client(account, "properties")]
-        result = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
-        if check:
-            assert result.returncode == 0, result.stderr
-        return result
-
-    def audit(self, *arguments):
-        """Matching audit records, each a dict, oldest first."""
-        result = self.run("audit", "query", "--data-dir", str(self.data_dir), "--output", "json", *arguments, account=None)
-        return [json.loads(line) for line in result.stdout.splitlines()]
-
-    def await_audit(self, *arguments, count=1, seconds=10):
-        """The same, once there are `count`; summed records come when their session ends."""
-        end = time.monotonic() + seconds
-        while True:
-            records = self.audit(*arguments)
-            if len(records) >= count:
-                return records
-            assert time.monotonic() < end, f"{len(records)} of {count} audit records for {arguments}"
-            time.sleep(0.05)
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(timeout=30)
+def pytest_collection_modifyitems(items):
+    other = "serve" if ENGINE == "gateway" else "gateway"
+    for item in items:
+        for mark in item.iter_markers(f"{other}_only"):
+            item.add_marker(pytest.mark.skip(reason=f"{other} only: {mark.args[0]}"))
 
 
 @pytest.fixture(scope="session")
-def schloss(tmp_path_factory):
+def java():
+    """Skips where the tools of Apache Kafka are missing."""
+    if not KAFKA_LIBS:
+        pytest.skip("KAFKA_LIBS is not set: run by 'cargo xtask test'")
+    if not shutil.which("java"):
+        pytest.skip("no Java on this machine")
+
+
+@pytest.fixture(scope="session")
+def cluster(java, tmp_path_factory):
+    """Three nodes of Apache Kafka, one cluster for the session."""
+    kafka = KafkaCluster(tmp_path_factory.mktemp("cluster") / "kafka")
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def start_gateway(cluster):
+    """Starts gateways before the cluster; skips while the binary has none."""
+    if not Gateway.is_there():
+        pytest.skip("this binary has no 'schloss gateway'")
+
+    def start(data_dir, *arguments, **more):
+        return Gateway(data_dir, cluster, *arguments, **more)
+
+    return start
+
+
+@pytest.fixture(scope="session", params=["cluster", "gateway"])
+def place(request, cluster):
+    """The cluster itself and the gateway before it: what holds for one has to hold for the other."""
+    return cluster if request.param == "cluster" else request.getfixturevalue("schloss")
+
+
+@pytest.fixture(scope="session")
+def schloss(request, tmp_path_factory):
     """A broker that most tests share; each uses topics, groups and users of its own."""
-    server = Schloss(tmp_path_factory.mktemp("quickstart") / "data")
+    data_dir = tmp_path_factory.mktemp("quickstart") / "data"
+    if ENGINE == "gateway":
+        server = request.getfixturevalue("start_gateway")(data_dir)
+    else:
+        server = Schloss(data_dir)
     yield server
     assert server.process.poll() is None, "the broker died:\n" + "".join(server.output)
     assert server.stop() == 0, "".join(server.output)
@@ -113,12 +82,18 @@ def schloss(tmp_path_factory):
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def fresh(request, tmp_path, unique):
     """A broker of the test's own, for what disturbs others."""
     servers = []
 
     def make(*arguments, name="data"):
-        servers.append(Schloss(tmp_path / name, *arguments))
+        if ENGINE == "gateway":
+            start = request.getfixturevalue("start_gateway")
+            # Quickstart makes its topic again: the records of other tests are not this one's.
+            request.getfixturevalue("cluster").forget("orders", "orders-app")
+            servers.append(start(tmp_path / name, *arguments, state_topic=unique("__schloss_fresh")))
+        else:
+            servers.append(Schloss(tmp_path / name, *arguments))
         return servers[-1]
 
     yield make
@@ -129,7 +104,7 @@ def fresh(tmp_path):
 _counter = iter(range(1, 1_000_000))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def unique():
     """A name that no other test has."""
     return lambda prefix: f"{prefix}-{next(_counter)}"
@@ -138,36 +113,7 @@ def unique():
 @pytest.fixture
 def account(schloss, unique):
     """Makes a user with ACLs and returns its librdkafka settings and client file."""
-
-    def make(*acls, prefix="user"):
-        name = unique(prefix)
-        password = f"pw-{name}-0123456789abcdef"
-        schloss.run("user", "add", name, "--password-stdin", stdin=password)
-        for acl in acls:
-            schloss.run("acl", "add", "--allow-principal", f"User:{name}", *acl)
-        return Account(schloss, name, password)
-
-    return make
-
-
-class Account:
-    def __init__(self, server, name, password):
-        self.name, self.password, self.server = name, password, server
-        for ending in ("conf", "properties"):
-            text = pathlib.Path(server.client("admin", ending)).read_text()
-            text = re.sub(r"username=admin\b", f"username={name}", text)
-            text = re.sub(r"sasl\.password=.*", f"sasl.password={password}", text)
-            text = re.sub(r'username="[^"]*" password="[^"]*"', f'username="{name}" password="{password}"', text)
-            path = pathlib.Path(server.client(name, ending))
-            path.touch(mode=0o600)
-            path.write_text(text)
-
-    def conf(self, **more):
-        return self.server.conf(self.name, **more)
-
-    @property
-    def properties(self):
-        return self.server.client(self.name, "properties")
+    return lambda *acls, prefix="user": make_account(schloss, unique(prefix), *acls)
 
 
 @pytest.fixture
@@ -182,40 +128,9 @@ def topic(schloss, unique):
     return make
 
 
-MAIN_CLASSES = {
-    "console-producer": "org.apache.kafka.tools.ConsoleProducer",
-    "console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
-    "topics": "org.apache.kafka.tools.TopicCommand",
-    "acls": "org.apache.kafka.tools.AclCommand",
-    "configs": "kafka.admin.ConfigCommand",
-    "consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-    "verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
-    "verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
-    "producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
-    "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
-}
-
-
-def java_command(tool, *arguments):
-    return [
-        "java",
-        "-Xmx256m",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-        f"{KAFKA_LIBS}/*",
-        MAIN_CLASSES[tool],
-        *arguments,
-    ]
-
-
 @pytest.fixture
-def kafka():
+def kafka(java):
     """Runs a stock `kafka-*` tool of Apache Kafka."""
-    if not KAFKA_LIBS:
-        pytest.skip("KAFKA_LIBS is not set: run by 'cargo xtask test'")
-    if not shutil.which("java"):
-        pytest.skip("no Java on this machine")
 
     def run(tool, *arguments, stdin=None, timeout=90):
         return subprocess.run(
@@ -225,7 +140,28 @@ def kafka():
     return run
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture
+def kcat():
+    """Runs kcat with a client file."""
+    if not shutil.which("kcat"):
+        pytest.skip("no kcat on this machine (Debian package kcat)")
+
+    def run(conf, *arguments, stdin=None):
+        command = ["kcat", "-F", conf, *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def program(java, tmp_path_factory):
+    """Runs a Java program of ours."""
+    classes = tmp_path_factory.mktemp("classes")
+    compile_programs(classes)
+
+    def run(name, *arguments, timeout=120):
+        return subprocess.run(
+            java_command(name, *arguments, classes=classes), capture_output=True, text=True, timeout=timeout
+        )
+
+    return run

@@ -23,7 +23,6 @@ from metadata_probe import metadata, tls
 
 LISTENERS = ("CLIENTS", "MTLS", "INTERNAL", "CONTROLLER")
 START_SECONDS = 120
-STOP_SECONDS = 30
 
 
 class KafkaCluster(Endpoint):
@@ -117,12 +116,10 @@ class KafkaCluster(Endpoint):
         self.await_ready()
 
     def stop(self):
-        """Ends every node at once: together they would wait for one another's controllers."""
-        for node in self.nodes.values():
-            node.terminate()
-        end = time.monotonic() + STOP_SECONDS
-        for node in self.nodes.values():
-            node.await_end(max(end - time.monotonic(), 0.1))
+        """Ends every node without a farewell: nothing of them is kept."""
+        for number, node in self.nodes.items():
+            if node.runs():
+                self.kill(number)
 
     def tool(self, name, *arguments, account="admin", check=True):
         """Runs a `kafka-*` tool against the cluster itself."""
@@ -143,6 +140,16 @@ class KafkaCluster(Endpoint):
         scram = ",".join(f"SCRAM-SHA-{bits}=[iterations=4096,password={password}]" for bits in (512, 256))
         self.tool("configs", "--alter", "--entity-type", "users", "--entity-name", name, "--add-config", scram)
         self.write_client_files(name, password, self.ca)
+
+    def forget(self, topic, group):
+        """Deletes a topic and a group that may exist; back when no node knows the topic any more."""
+        self.tool("topics", "--delete", "--if-exists", "--topic", topic)
+        self.tool("consumer-groups", "--delete", "--group", group, check=False)
+        end = time.monotonic() + START_SECONDS
+        for number, node in self.nodes.items():
+            while node.runs() and topic in {entry[0] for entry in metadata(self.ports[number, "MTLS"], self._probe)[1]}:
+                assert time.monotonic() < end, f"node {number} still knows {topic}"
+                time.sleep(0.05)
 
     def memory(self):
         """Resident bytes per node."""
@@ -192,19 +199,6 @@ class _Node:
 
     def runs(self):
         return self.process is not None and self.process.poll() is None
-
-    def terminate(self):
-        if self.runs():
-            self.process.terminate()
-
-    def await_end(self, seconds):
-        if self.process is None:
-            return
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
     def log_tail(self):
         return (self.directory / "server.log").read_text()[-3000:]

@@ -9,13 +9,17 @@ import subprocess
 import time
 
 import pytest
-from conftest import BINARY, free_port
+from environment import BINARY, free_port
+
+
+own_log = pytest.mark.serve_only("of the quickstart with its own log; the gateway has its own in test_gateway_start.py")
 
 
 def schloss_run(*arguments, stdin=None, **more):
     return subprocess.run([BINARY, *arguments], input=stdin, capture_output=True, text=True, timeout=60, **more)
 
 
+@own_log
 def test_quickstart_proves_itself_and_exits_with_once(tmp_path):
     data = tmp_path / "data"
     result = schloss_run("quickstart", "--data-dir", str(data), "--port", "0", "--once")
@@ -33,6 +37,7 @@ def test_quickstart_proves_itself_and_exits_with_once(tmp_path):
     assert {path: path.read_bytes() for path in before} == before
 
 
+@own_log
 def test_quickstart_is_ready_within_a_second(tmp_path):
     times = []
     for number in range(3):
@@ -43,6 +48,7 @@ def test_quickstart_is_ready_within_a_second(tmp_path):
     assert sorted(times)[1] < 1000, times
 
 
+@own_log
 def test_quickstart_refuses_a_directory_of_something_else(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     tmp_path.chmod(0o700)
@@ -52,6 +58,7 @@ def test_quickstart_refuses_a_directory_of_something_else(tmp_path):
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
+@own_log
 def test_quickstart_says_so_when_the_port_is_taken(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -60,6 +67,7 @@ def test_quickstart_says_so_when_the_port_is_taken(tmp_path):
     assert f"can't listen on 127.0.0.1:{port}" in result.stderr and "--port" in result.stderr, result.stderr
 
 
+@own_log
 def test_a_configuration_is_checked_without_starting(schloss, tmp_path):
     config = schloss.data_dir / "schloss.toml"
     good = schloss_run("config", "check", "--config", str(config))

@@ -2,21 +2,11 @@
 
 import json
 import os
-import pathlib
 import subprocess
 
 import pytest
-from apache_kafka import ApacheKafka
-from conftest import BINARY, KAFKA_LIBS
 
-
-@pytest.fixture(scope="module")
-def kafka_cluster(schloss, tmp_path_factory):
-    if not KAFKA_LIBS:
-        pytest.skip("KAFKA_LIBS is not set: run by 'cargo xtask test'")
-    cluster = ApacheKafka(tmp_path_factory.mktemp("apache") / "kafka", pathlib.Path(schloss.data_dir) / "pki")
-    yield cluster
-    cluster.stop()
+on_cluster = pytest.mark.gateway_only("the cluster itself is asked, which runs there")
 
 
 def client_crate(file):
@@ -29,47 +19,39 @@ def client_crate(file):
     assert "3 passed" in result.stdout, result.stdout
 
 
-def test_our_client_on_apache_kafka(kafka_cluster):
-    client_crate(kafka_cluster.client_file())
+@on_cluster
+def test_our_client_on_apache_kafka(cluster):
+    client_crate(cluster.client("admin", "properties"))
 
 
 def test_our_client_on_schloss(schloss):
     client_crate(schloss.client("admin", "properties"))
 
 
-@pytest.fixture
-def run(kafka_cluster):
-    def run(*arguments, stdin=None, file=None, check=True):
-        command = [BINARY, *arguments, "--client", file or kafka_cluster.client_file()]
-        result = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90)
-        if check:
-            assert result.returncode == 0, result.stderr
-        return result
-
-    return run
-
-
-def test_topics_users_acls_and_records(kafka_cluster, run):
+@on_cluster
+def test_topics_users_acls_and_records(cluster):
+    run = cluster.run
     run("topic", "create", "ours", "--partitions", "3")
     assert "ours" in run("topic", "list").stdout
     assert len(json.loads(run("topic", "describe", "ours", "--output", "json").stdout)["partitions"]) == 3
     run("user", "add", "alice", "--password-stdin", stdin="alice-password-1234")
+    cluster.write_client_files("alice", "alice-password-1234", cluster.ca)
     assert "alice" in run("user", "list").stdout
-    alice = kafka_cluster.client_file("alice", "alice-password-1234")
-    denied = run("produce", "ours", file=alice, stdin="x\n", check=False)
+    denied = run("produce", "ours", account="alice", stdin="x\n", check=False)
     assert denied.returncode == 5, denied.stderr
     run("acl", "add", "--allow-principal", "User:alice", "--operation", "read", "--operation", "write", "--topic", "ours")
     run("acl", "add", "--allow-principal", "User:alice", "--operation", "read", "--group", "alice-", "--pattern", "prefixed")
     assert "User:alice" in run("acl", "list", "--topic", "ours").stdout
     lines = [f"{number}:{number}" for number in range(100)]
-    run("produce", "ours", "--key-separator", ":", file=alice, stdin="\n".join(lines) + "\n")
+    run("produce", "ours", "--key-separator", ":", account="alice", stdin="\n".join(lines) + "\n")
     read = run(
-        "consume", "ours", "--group", "alice-1", "--from-beginning", "--max-messages", "100", "--output", "json", file=alice
+        "consume", "ours", "--group", "alice-1", "--from-beginning", "--max-messages", "100", "--output", "json",
+        account="alice",
     )
     assert sorted(int(json.loads(line)["value"]) for line in read.stdout.splitlines()) == list(range(100))
     run("acl", "remove", "--principal", "User:alice", "--yes")
     run("user", "remove", "alice", "--yes")
-    refused = run("topic", "list", file=alice, check=False)
+    refused = run("topic", "list", account="alice", check=False)
     assert refused.returncode == 4, refused.stderr
     run("topic", "delete", "ours", "--yes")
     assert "ours" not in run("topic", "list").stdout

@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from conftest import java_command
+from java import java_command
 
 
 def lines(result):

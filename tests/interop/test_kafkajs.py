@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import NODE_PATH
+from environment import NODE_PATH
 
 SCRIPT = pathlib.Path(__file__).with_name("kafkajs_client.js")
 

@@ -1,21 +1,6 @@
 """kcat with the files that quickstart wrote."""
 
-import shutil
-import subprocess
-
 import pytest
-
-
-@pytest.fixture
-def kcat():
-    if not shutil.which("kcat"):
-        pytest.skip("no kcat on this machine (Debian package kcat)")
-
-    def run(conf, *arguments, stdin=None):
-        command = ["kcat", "-F", conf, *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
-
-    return run
 
 
 def test_produce_and_consume_with_the_quickstart_files(schloss, kcat):
@@ -32,6 +17,7 @@ def test_nothing_is_complained_about_at_the_first_try(schloss, kcat):
     assert complaints == []
 
 
+@pytest.mark.serve_only("one broker; what clients see of three is in test_gateway_addresses.py")
 def test_the_metadata_listing_names_the_broker_and_the_topic(schloss, kcat):
     listed = kcat(schloss.client("orders-producer", "conf"), "-L")
     assert f"broker 1 at {schloss.bootstrap}" in listed.stdout, listed.stdout + listed.stderr

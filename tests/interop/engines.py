@@ -1,0 +1,188 @@
+"""A running Schloss: `quickstart` with its own log, or `gateway quickstart` before a cluster."""
+
+import json
+import pathlib
+import random
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from endpoint import Endpoint
+from environment import BINARY
+
+READY_SECONDS = 30
+
+
+class Server(Endpoint):
+    """A process with a data directory; `data_dir`, `host` and `port` say where it is."""
+
+    config_name = None
+    quickstart = None
+
+    def __init__(self, data_dir, *arguments, port=0):
+        self.data_dir = pathlib.Path(data_dir)
+        self.arguments = arguments
+        self.wanted_port = port
+        self.output = []
+        self.start()
+
+    @property
+    def config(self):
+        return self.data_dir / self.config_name
+
+    @property
+    def bootstrap(self):
+        return f"{self.host}:{self.port}"
+
+    def command(self):
+        command = [BINARY, *self.quickstart, "--data-dir", str(self.data_dir), *self.arguments]
+        return command if self.config.exists() else [*command, "--port", str(self.wanted_port)]
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        ready = threading.Event()
+        threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
+        if not ready.wait(READY_SECONDS):
+            self.kill()
+            raise AssertionError("not ready:\n" + "".join(self.output))
+        self.find_address("".join(self.output))
+
+    def _read(self, stream, ready):
+        for line in stream:
+            self.output.append(line)
+            if self.is_last_line_of_start(line):
+                ready.set()
+        ready.set()
+
+    def is_last_line_of_start(self, line):
+        return line.startswith("Serving until")
+
+    def find_address(self, output):
+        found = re.search(r"serving on (\S+):(\d+)", output)
+        assert found, output
+        self.host, self.port = found.group(1), int(found.group(2))
+
+    def audit(self, *arguments):
+        """Matching audit records, each a dict, oldest first."""
+        result = self.run("audit", "query", "--data-dir", str(self.data_dir), "--output", "json", *arguments, account=None)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def await_audit(self, *arguments, count=1, seconds=10):
+        """The same, once there are `count`; summed records come when their session ends."""
+        end = time.monotonic() + seconds
+        while True:
+            records = self.audit(*arguments)
+            if len(records) >= count:
+                return records
+            assert time.monotonic() < end, f"{len(records)} of {count} audit records for {arguments}"
+            time.sleep(0.05)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+class Schloss(Server):
+    """One running quickstart."""
+
+    config_name = "schloss.toml"
+    quickstart = ["quickstart"]
+
+
+class Gateway(Server):
+    """The same before a cluster, with its state in a topic of that cluster."""
+
+    config_name = "gateway.toml"
+    quickstart = ["gateway", "quickstart"]
+
+    def __init__(self, data_dir, cluster, *arguments, account="gateway", state_topic=None, port=0):
+        upstream = cluster.client(account, "properties")
+        arguments = ["--upstream", first_address(upstream), "--upstream-config", upstream, *arguments]
+        if state_topic:
+            arguments += ["--state-topic", state_topic]
+        super().__init__(data_dir, *arguments, port=port)
+
+    @staticmethod
+    def is_there():
+        """Whether the binary has the command."""
+        return subprocess.run([BINARY, "gateway", "--help"], capture_output=True).returncode == 0
+
+
+class ConfiguredGateway(Server):
+    """`schloss gateway --config FILE`, on the directory that a quickstart has made."""
+
+    config_name = "gateway.toml"
+
+    def __init__(self, data_dir, host, port):
+        self.host, self.port = host, port
+        super().__init__(data_dir)
+
+    @classmethod
+    def beside(cls, first, data_dir, change=lambda text: text):
+        """A second gateway on the state of `first`: its keys and its configuration, on ports of its own."""
+        data_dir = pathlib.Path(data_dir)
+        shutil.copytree(first.data_dir, data_dir, ignore=shutil.ignore_patterns("audit"))
+        config = data_dir / cls.config_name
+        text, shift = with_other_ports(config.read_text())
+        config.write_text(change(text))
+        for path in (data_dir / "clients").iterdir():
+            text = path.read_text().replace(f"{first.host}:{first.port}", f"{first.host}:{first.port + shift}")
+            path.write_text(text)
+        return cls(data_dir, first.host, first.port + shift)
+
+    def command(self):
+        return [BINARY, "gateway", "--config", str(self.config)]
+
+    def is_last_line_of_start(self, line):
+        return "serving" in line
+
+    def find_address(self, output):
+        assert self.process.poll() is None, output
+
+
+def first_address(client_file):
+    lines = pathlib.Path(client_file).read_text().splitlines()
+    servers = next(line for line in lines if line.startswith("bootstrap.servers="))
+    return servers.partition("=")[2].split(",")[0]
+
+
+_OWN_PORT = re.compile(r"^(\s*(?:bind|\w*port\w*)\s*=)(.*)$", re.MULTILINE)
+# A port, not a part of an address: after a colon, or alone.
+_NUMBER = re.compile(r"(?<=:)\d{4,5}\b|(?<![\d.:])\d{4,5}\b")
+# Brokers follow one another from a base port.
+_PORTS_IN_A_ROW = 16
+
+
+def with_other_ports(config):
+    """The configuration with every port of its own moved by the same number, to free ones; and that number."""
+    ports = {int(number) for line in _OWN_PORT.findall(config) for number in _NUMBER.findall(line[1])}
+    assert ports, f"no port in the configuration:\n{config}"
+    while True:
+        shift = random.randrange(10_000, 30_000) - min(ports)
+        if all(_is_free(port + shift + step) for port in ports for step in range(_PORTS_IN_A_ROW)):
+            break
+
+    def move(match):
+        return match.group(1) + _NUMBER.sub(lambda number: str(int(number.group()) + shift), match.group(2))
+
+    return _OWN_PORT.sub(move, config), shift
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
