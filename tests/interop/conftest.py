@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from accounts import make_account
-from engines import Gateway, Schloss
+from engines import ConfiguredGateway, Gateway, Schloss
 from environment import ENGINE, KAFKA_LIBS
 from java import compile_programs, java_command
 from kafka_cluster import KafkaCluster
@@ -75,10 +75,7 @@ def schloss(request, tmp_path_factory):
     else:
         server = Schloss(data_dir)
     yield server
-    assert server.process.poll() is None, "the broker died:\n" + "".join(server.output)
-    assert server.stop() == 0, "".join(server.output)
-    text = "".join(server.output)
-    assert "panicked" not in text, text
+    server.end_well()
 
 
 @pytest.fixture
@@ -94,6 +91,25 @@ def fresh(request, tmp_path, unique):
             servers.append(start(tmp_path / name, *arguments, state_topic=unique("__schloss_fresh")))
         else:
             servers.append(Schloss(tmp_path / name, *arguments))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def gateway(start_gateway, tmp_path, unique):
+    """Makes gateways of the test's own: with a state of its own, or beside another one on the same state."""
+    servers = []
+
+    def make(*arguments, beside=None, change=lambda text: text, **more):
+        directory = tmp_path / f"gateway-{len(servers)}"
+        if beside:
+            servers.append(ConfiguredGateway.beside(beside, directory, change))
+        else:
+            more.setdefault("state_topic", unique("__schloss_state"))
+            servers.append(start_gateway(directory, *arguments, **more))
         return servers[-1]
 
     yield make

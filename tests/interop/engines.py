@@ -2,16 +2,15 @@
 
 import json
 import pathlib
-import random
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
 
 from endpoint import Endpoint
 from environment import BINARY
+from gateway_config import with_other_ports
 
 READY_SECONDS = 30
 
@@ -92,6 +91,13 @@ class Server(Endpoint):
             self.process.terminate()
         return self.process.wait(timeout=30)
 
+    def end_well(self):
+        """Stops it; it has to have lived until now and to end as one that was asked to."""
+        text = "".join(self.output)
+        assert self.process.poll() is None, "it died:\n" + text
+        assert self.stop() == 0, text
+        assert "panicked" not in text, text
+
 
 class Schloss(Server):
     """One running quickstart."""
@@ -155,34 +161,3 @@ def first_address(client_file):
     lines = pathlib.Path(client_file).read_text().splitlines()
     servers = next(line for line in lines if line.startswith("bootstrap.servers="))
     return servers.partition("=")[2].split(",")[0]
-
-
-_OWN_PORT = re.compile(r"^(\s*(?:bind|\w*port\w*)\s*=)(.*)$", re.MULTILINE)
-# A port, not a part of an address: after a colon, or alone.
-_NUMBER = re.compile(r"(?<=:)\d{4,5}\b|(?<![\d.:])\d{4,5}\b")
-# Brokers follow one another from a base port.
-_PORTS_IN_A_ROW = 16
-
-
-def with_other_ports(config):
-    """The configuration with every port of its own moved by the same number, to free ones; and that number."""
-    ports = {int(number) for line in _OWN_PORT.findall(config) for number in _NUMBER.findall(line[1])}
-    assert ports, f"no port in the configuration:\n{config}"
-    while True:
-        shift = random.randrange(10_000, 30_000) - min(ports)
-        if all(_is_free(port + shift + step) for port in ports for step in range(_PORTS_IN_A_ROW)):
-            break
-
-    def move(match):
-        return match.group(1) + _NUMBER.sub(lambda number: str(int(number.group()) + shift), match.group(2))
-
-    return _OWN_PORT.sub(move, config), shift
-
-
-def _is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -34,7 +34,7 @@ MAIN_CLASSES = {
 }
 
 
-def java_command(tool, *arguments, classes=None, heap="256m"):
+def java_command(tool, *arguments, classes=None, heap="256m", options=()):
     """The command of a `kafka-*` tool, or of a program of ours that `compile_programs` put into `classes`."""
     class_path = [f"{KAFKA_LIBS}/*"] + ([str(classes)] if classes else [])
     return [
@@ -44,6 +44,7 @@ def java_command(tool, *arguments, classes=None, heap="256m"):
         "-XX:TieredStopAtLevel=1",
         "-Xshare:auto",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        *options,
         "-cp",
         ":".join(class_path),
         MAIN_CLASSES.get(tool, tool),

@@ -1,0 +1,115 @@
+"""`schloss gateway quickstart` and what it says when the cluster can't be used."""
+
+import re
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+from certificates import CertificateAuthority
+from cluster_settings import GATEWAY_PASSWORD
+from endpoint import write_private
+from engines import Gateway, first_address
+from environment import BINARY, free_port
+
+pytestmark = pytest.mark.gateway_only("starts before a cluster")
+
+
+@pytest.fixture
+def quickstart(start_gateway, cluster, tmp_path, unique):
+    """Runs the quickstart to its end: it proves itself, or says why it can't."""
+
+    def run(*arguments, client=None, upstream=None, data_dir=tmp_path / "data"):
+        file = client or cluster.client("gateway", "properties")
+        command = [BINARY, "gateway", "quickstart", "--data-dir", str(data_dir), "--upstream", upstream or first_address(file)]
+        command += ["--upstream-config", str(file), "--state-topic", unique("__schloss_start"), "--once", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture
+def altered(cluster, tmp_path):
+    """The gateway's upstream file with something in it replaced."""
+
+    def alter(pattern, replacement, account="gateway"):
+        text = open(cluster.client(account, "properties")).read()
+        changed, count = re.subn(pattern, replacement, text)
+        assert count, pattern
+        return write_private(tmp_path / "altered.properties", changed)
+
+    return alter
+
+
+@pytest.mark.parametrize("account", ["gateway-scram-sha-512", "gateway-scram-sha-256", "gateway-plain", "gateway-mtls"])
+def test_it_proves_itself_with_every_way_to_log_in(quickstart, cluster, account):
+    result = quickstart("--port", "0", client=cluster.client(account, "properties"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("  proved  ") >= 5, result.stdout
+
+
+def test_it_keeps_secrets_private_and_is_reused(quickstart, tmp_path):
+    data = tmp_path / "data"
+    assert quickstart("--port", "0").returncode == 0
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    for path in [*data.rglob("*.key"), *(data / "clients").iterdir(), data / "gateway.toml", *(data / "audit").iterdir()]:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    before = {path: path.read_bytes() for path in [*(data / "clients").iterdir(), *(data / "pki").iterdir()]}
+    again = quickstart()
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_password_of_the_cluster_is_shown_nowhere(quickstart, cluster, tmp_path):
+    result = quickstart("--port", "0")
+    shown = result.stdout + result.stderr + "".join(path.read_text() for path in (tmp_path / "data" / "audit").iterdir())
+    assert GATEWAY_PASSWORD not in shown
+
+
+def test_a_wrong_password_is_called_one(quickstart, altered):
+    result = quickstart("--port", "0", client=altered(r'password="[^"]*"', 'password="wrong-secret"'))
+    assert result.returncode == 4, result.stdout + result.stderr
+    assert "authentication" in result.stderr.lower() and "gateway" in result.stderr, result.stderr
+    assert "altered.properties" in result.stderr, "which file to check"
+    assert "wrong-secret" not in result.stdout + result.stderr
+
+
+def test_a_wrong_ca_is_called_one(quickstart, altered, tmp_path):
+    other = CertificateAuthority(tmp_path / "other")
+    result = quickstart("--port", "0", client=altered(r"(ssl.truststore.location)=.*", rf"\1={other.certificate}"))
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert "certificate" in result.stderr and str(other.certificate) in result.stderr, result.stderr
+
+
+def test_a_client_certificate_of_another_ca_is_refused(quickstart, altered, tmp_path):
+    keystore = CertificateAuthority(tmp_path / "other").issue("gateway")
+    file = altered(r"(ssl.keystore.location)=.*", rf"\1={keystore}", account="gateway-mtls")
+    result = quickstart("--port", "0", client=file)
+    assert result.returncode in (3, 4), result.stdout + result.stderr
+    assert "certificate" in result.stderr, result.stderr
+
+
+def test_a_cluster_that_is_not_there_is_named(quickstart):
+    address = f"localhost:{free_port()}"
+    begun = time.monotonic()
+    result = quickstart("--port", "0", upstream=address)
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert address in result.stderr and "refused" in result.stderr, result.stderr
+    assert time.monotonic() - begun < 30
+
+
+def test_a_principal_that_may_do_nothing_upstream_is_told_what_it_needs(quickstart, cluster, unique):
+    name = unique("powerless")
+    cluster.add_scram_user(name, "powerless-password")
+    result = quickstart("--port", "0", client=cluster.client(name, "properties"))
+    assert result.returncode == 5, result.stdout + result.stderr
+    assert f"User:{name}" in result.stderr, result.stderr
+
+
+def test_a_plain_text_port_upstream_is_called_one(quickstart):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nobody.listen()
+        result = quickstart("--port", "0", upstream=f"localhost:{nobody.getsockname()[1]}")
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert "TLS" in result.stderr or "timed out" in result.stderr, result.stderr
