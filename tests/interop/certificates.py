@@ -7,23 +7,29 @@ import subprocess
 class CertificateAuthority:
     """Issues certificates for both ends of a connection, all valid for `localhost` and loopback."""
 
-    def __init__(self, directory, name="Test CA"):
+    def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.directory.mkdir(parents=True, mode=0o700)
         self.certificate = self.directory / "ca.pem"
         self.key = self.directory / "ca.key"
+
+    @classmethod
+    def new(cls, directory, name="Test CA"):
+        self = cls(directory)
+        self.directory.mkdir(parents=True, mode=0o700)
         _openssl(
             "req", "-x509", *_NEW_KEY, "-keyout", self.key, "-out", self.certificate, "-days", "30",
             "-subj", f"/CN={name}",
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )
+        return self
 
-    def issue(self, name):
-        """A PEM file with the private key, the certificate `CN=name` and the CA's: a keystore for Kafka."""
+    def issue(self, name, hosts=()):
+        """NAME.key and NAME.crt with `CN=NAME`, and NAME.pem with both and the CA's: a keystore for Kafka, returned."""
+        alternatives = ["DNS:localhost", "IP:127.0.0.1", "IP:::1", *(f"DNS:{host}" for host in hosts)]
         request, certificate, key = (self.directory / f"{name}.{ending}" for ending in ("csr", "crt", "key"))
         _openssl(
             "req", "-new", *_NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}",
-            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+            "-addext", f"subjectAltName={','.join(alternatives)}",
             "-addext", "extendedKeyUsage=serverAuth,clientAuth",
         )
         _openssl(

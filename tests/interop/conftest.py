@@ -33,8 +33,8 @@ def java():
     """Skips where the tools of Apache Kafka are missing."""
     if not KAFKA_LIBS:
         pytest.skip("KAFKA_LIBS is not set: run by 'cargo xtask test'")
-    if not shutil.which("java"):
-        pytest.skip("no Java on this machine")
+    if not shutil.which("javac"):
+        pytest.skip("no Java compiler on this machine")
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +103,7 @@ def gateway(start_gateway, tmp_path, unique):
     """Makes gateways of the test's own: with a state of its own, or beside another one on the same state."""
     servers = []
 
-    def make(*arguments, beside=None, change=lambda text: text, **more):
+    def make(*arguments, beside=None, change=lambda data_dir: None, **more):
         directory = tmp_path / f"gateway-{len(servers)}"
         if beside:
             servers.append(ConfiguredGateway.beside(beside, directory, change))

@@ -135,16 +135,17 @@ class ConfiguredGateway(Server):
         super().__init__(data_dir)
 
     @classmethod
-    def beside(cls, first, data_dir, change=lambda text: text):
+    def beside(cls, first, data_dir, change=lambda data_dir: None):
         """A second gateway on the state of `first`: its keys and its configuration, on ports of its own."""
         data_dir = pathlib.Path(data_dir)
         shutil.copytree(first.data_dir, data_dir, ignore=shutil.ignore_patterns("audit"))
         config = data_dir / cls.config_name
         text, shift = with_other_ports(config.read_text())
-        config.write_text(change(text))
+        config.write_text(text)
         for path in (data_dir / "clients").iterdir():
             text = path.read_text().replace(f"{first.host}:{first.port}", f"{first.host}:{first.port + shift}")
             path.write_text(text)
+        change(data_dir)
         return cls(data_dir, first.host, first.port + shift)
 
     def command(self):

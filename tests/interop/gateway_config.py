@@ -4,6 +4,9 @@ import random
 import re
 import socket
 
+from certificates import CertificateAuthority
+from cluster_settings import NODES
+
 _OWN_PORT = re.compile(r"^(\s*(?:bind|\w*port\w*)\s*=)(.*)$", re.MULTILINE)
 # A port, not a part of an address: after a colon, or alone.
 _NUMBER = re.compile(r"(?<=:)\d{4,5}\b|(?<![\d.:])\d{4,5}\b")
@@ -35,27 +38,43 @@ def _is_free(port):
     return True
 
 
-def observing(config):
+def observing(data_dir):
     """Nothing is denied, everything is audited."""
-    return "insecure_observe_only = true\n" + config
+    _edit(data_dir, lambda config: "insecure_observe_only = true\n" + config)
 
 
-def impersonating(config):
+def impersonating(data_dir):
     """The gateway is upstream whoever its client is."""
-    return _in_table(config, "upstream", 'identity = "impersonate"')
-
-
-def _in_table(config, table, line):
-    """The configuration with this line at the head of the table."""
-    head = f"[{table}]\n"
-    assert head in config, f"no {head} in the configuration:\n{config}"
-    return config.replace(head, f"{head}{line}\n", 1)
+    _edit(data_dir, lambda config: _in_table(config, "[upstream]", 'identity = "impersonate"'))
 
 
 # How clients find a broker where every broker has the same port.
-BROKER_HOST = "broker-{id}.kafka.test"
+BROKER_NAMES = "broker-{id}.kafka.test"
 
 
-def by_host_name(config):
-    """Brokers are told apart by the host name that the client asks for."""
-    return config.replace("advertised_host =", f'broker_host = "{BROKER_HOST}"\nadvertised_host =', 1)
+def by_host_name(data_dir):
+    """Brokers are told apart by the host name that the client asks for, on one port."""
+    names = [BROKER_NAMES.replace("{id}", str(node)) for node in NODES]
+    _edit(
+        data_dir,
+        lambda config: _in_table(
+            re.sub(r"^broker_port_base.*\n", "", config, flags=re.MULTILINE),
+            "[[listener]]",
+            f'broker_names = "{BROKER_NAMES}"',
+        ),
+    )
+    pki = data_dir / "pki"
+    authority = CertificateAuthority(pki)
+    authority.issue("server", names)
+    (pki / "server.crt").replace(pki / "server.pem")
+
+
+def _edit(data_dir, change):
+    path = data_dir / "gateway.toml"
+    path.write_text(change(path.read_text()))
+
+
+def _in_table(config, head, line):
+    """The configuration with this line first in the table."""
+    assert f"{head}\n" in config, f"no {head} in the configuration:\n{config}"
+    return config.replace(f"{head}\n", f"{head}\n{line}\n", 1)

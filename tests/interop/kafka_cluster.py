@@ -29,12 +29,11 @@ class KafkaCluster(Endpoint):
     """Made by `__init__`, running from `start` to `stop`. Accounts with files: admin, gateway and gateway-*."""
 
     def __init__(self, directory):
-        assert KAFKA_LIBS, "KAFKA_LIBS names no directory with the jars of Apache Kafka: run by 'cargo xtask test'"
         self.data_dir = pathlib.Path(directory).resolve()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         keys = [(node, listener) for node in NODES for listener in LISTENERS]
         self.ports = dict(zip(keys, free_ports(len(keys))))
-        authority = CertificateAuthority(self.data_dir / "pki", "Kafka cluster CA")
+        authority = CertificateAuthority.new(self.data_dir / "pki", "Kafka cluster CA")
         self.ca = authority.certificate
         self._keystore = authority.issue("gateway")
         self._probe = tls(self._keystore, self.ca)
@@ -211,6 +210,8 @@ class _Node:
 def main():
     parser = argparse.ArgumentParser(description="Serve a three-node Apache Kafka until SIGTERM")
     parser.add_argument("--directory", required=True, help="where everything is kept; must be new or empty")
+    if not KAFKA_LIBS:
+        parser.error("KAFKA_LIBS must name a directory with the jars of Apache Kafka; 'cargo xtask test' fills target/interop/kafka-libs")
     cluster = KafkaCluster(parser.parse_args().directory)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

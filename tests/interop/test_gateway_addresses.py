@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 from environment import free_port
-from gateway_config import BROKER_HOST, by_host_name
+from gateway_config import BROKER_NAMES, by_host_name
 from java import java_command
 
 pytestmark = pytest.mark.gateway_only("what stands behind the gate")
@@ -84,7 +84,7 @@ def by_name(gateway):
 
 def test_host_names_tell_brokers_apart_on_one_port(by_name, tmp_path, unique):
     hosts = tmp_path / "hosts"
-    names = [BROKER_HOST.replace("{id}", str(number)) for number in (1, 2, 3)]
+    names = [BROKER_NAMES.replace("{id}", str(number)) for number in (1, 2, 3)]
     hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in ["localhost", *names]))
     java_hosts = [f"-Djdk.net.hosts.file={hosts}"]
     admin = ["--bootstrap-server", by_name.bootstrap, "--command-config", by_name.client("admin", "properties")]
@@ -108,7 +108,7 @@ def test_host_names_tell_brokers_apart_on_one_port(by_name, tmp_path, unique):
 
 def test_each_host_name_has_a_certificate(by_name):
     context = ssl.create_default_context(cafile=by_name.conf("admin")["ssl.ca.location"])
-    for name in (BROKER_HOST.replace("{id}", "2"), by_name.host):
+    for name in (BROKER_NAMES.replace("{id}", "2"), by_name.host):
         with socket.create_connection(("127.0.0.1", by_name.port), TIMEOUT) as raw:
             with context.wrap_socket(raw, server_hostname=name) as wire:
                 assert wire.version() in ("TLSv1.2", "TLSv1.3")

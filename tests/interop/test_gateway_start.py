@@ -76,14 +76,14 @@ def test_a_wrong_password_is_called_one(quickstart, altered):
 
 
 def test_a_wrong_ca_is_called_one(quickstart, altered, tmp_path):
-    other = CertificateAuthority(tmp_path / "other")
+    other = CertificateAuthority.new(tmp_path / "other")
     result = quickstart("--port", "0", client=altered(r"(ssl.truststore.location)=.*", rf"\1={other.certificate}"))
     assert result.returncode == 3, result.stdout + result.stderr
     assert "certificate" in result.stderr and str(other.certificate) in result.stderr, result.stderr
 
 
 def test_a_client_certificate_of_another_ca_is_refused(quickstart, altered, tmp_path):
-    keystore = CertificateAuthority(tmp_path / "other").issue("gateway")
+    keystore = CertificateAuthority.new(tmp_path / "other").issue("gateway")
     file = altered(r"(ssl.keystore.location)=.*", rf"\1={keystore}", account="gateway-mtls")
     result = quickstart("--port", "0", client=file)
     assert result.returncode in (3, 4), result.stdout + result.stderr

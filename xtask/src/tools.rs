@@ -27,7 +27,8 @@ pub(crate) fn ensure() -> anyhow::Result<Tools> {
         ("tcpdump", "tcpdump"),
         ("mvn", "maven"),
         ("npm", "npm"),
-        ("java", "default-jdk-headless"),
+        ("javac", "default-jdk-headless"),
+        ("openssl", "openssl"),
     ])?;
     Ok(Tools { python: python()?, kafka_libs: kafka_libs()?, node_modules: node_modules()? })
 }
