@@ -40,12 +40,12 @@ def _is_free(port):
 
 def observing(data_dir):
     """Nothing is denied, everything is audited."""
-    _edit(data_dir, lambda config: "insecure_observe_only = true\n" + config)
+    _edit(data_dir, lambda config: "insecure_observe_only = true\n" + _without(config, "insecure_observe_only"))
 
 
 def impersonating(data_dir):
     """The gateway is upstream whoever its client is."""
-    _edit(data_dir, lambda config: _in_table(config, "[upstream]", 'identity = "impersonate"'))
+    _edit(data_dir, lambda config: _in_table(_without(config, "identity"), "[upstream]", 'identity = "impersonate"'))
 
 
 # How clients find a broker where every broker has the same port.
@@ -58,7 +58,7 @@ def by_host_name(data_dir):
     _edit(
         data_dir,
         lambda config: _in_table(
-            re.sub(r"^broker_port_base.*\n", "", config, flags=re.MULTILINE),
+            _without(config, "broker_port_base"),
             "[[listener]]",
             f'broker_names = "{BROKER_NAMES}"',
         ),
@@ -72,6 +72,10 @@ def by_host_name(data_dir):
 def _edit(data_dir, change):
     path = data_dir / "gateway.toml"
     path.write_text(change(path.read_text()))
+
+
+def _without(config, key):
+    return re.sub(rf"^{key}\b.*\n", "", config, flags=re.MULTILINE)
 
 
 def _in_table(config, head, line):

@@ -211,7 +211,7 @@ def main():
     parser = argparse.ArgumentParser(description="Serve a three-node Apache Kafka until SIGTERM")
     parser.add_argument("--directory", required=True, help="where everything is kept; must be new or empty")
     if not KAFKA_LIBS:
-        parser.error("KAFKA_LIBS must name a directory with the jars of Apache Kafka; 'cargo xtask test' fills target/interop/kafka-libs")
+        parser.error("KAFKA_LIBS must name the jars of Apache Kafka; 'cargo xtask test' puts them into target/interop/kafka-libs")
     cluster = KafkaCluster(parser.parse_args().directory)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,6 @@ import pathlib
 import socket
 import stat
 import subprocess
-import time
 
 import pytest
 from environment import BINARY, free_port

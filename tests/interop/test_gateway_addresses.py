@@ -8,7 +8,6 @@ import subprocess
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
-from environment import free_port
 from gateway_config import BROKER_NAMES, by_host_name
 from java import java_command
 

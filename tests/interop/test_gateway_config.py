@@ -17,7 +17,9 @@ broker_port_base = 20001
 tls_certificate = "pki/server.pem"
 
 [upstream]
+client_file = "upstream.properties"
 bootstrap = ["localhost:20000"]
+identity = "service"
 
 [limits]
 max_connections = 10000
@@ -42,6 +44,6 @@ def test_modes_are_settings_in_the_right_place(tmp_path):
         change(tmp_path)
     text = config.read_text()
     assert text.startswith("insecure_observe_only = true\n")
-    assert '[upstream]\nidentity = "impersonate"\n' in text
+    assert '[upstream]\nidentity = "impersonate"\n' in text and '"service"' not in text
     assert '[[listener]]\nbroker_names = "broker-{id}.kafka.test"\n' in text and "broker_port_base" not in text
     assert (tmp_path / "pki" / "server.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")

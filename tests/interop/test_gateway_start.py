@@ -10,7 +10,7 @@ import pytest
 from certificates import CertificateAuthority
 from cluster_settings import GATEWAY_PASSWORD
 from endpoint import write_private
-from engines import Gateway, first_address
+from engines import first_address
 from environment import BINARY, free_port
 
 pytestmark = pytest.mark.gateway_only("starts before a cluster")
