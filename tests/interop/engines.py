@@ -46,10 +46,12 @@ class Server(Endpoint):
         )
         ready = threading.Event()
         threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()
-        if not ready.wait(READY_SECONDS):
+        try:
+            assert ready.wait(READY_SECONDS), "not ready:\n" + "".join(self.output)
+            self.find_address("".join(self.output))
+        except AssertionError:
             self.kill()
-            raise AssertionError("not ready:\n" + "".join(self.output))
-        self.find_address("".join(self.output))
+            raise
 
     def _read(self, stream, ready):
         for line in stream:
@@ -155,7 +157,7 @@ class ConfiguredGateway(Server):
         return "serving" in line
 
     def find_address(self, output):
-        assert self.process.poll() is None, output
+        assert "serving" in output, output
 
 
 def first_address(client_file):
