@@ -72,7 +72,7 @@ async fn an_impersonating_gateway_is_seen_upstream_as_the_client() {
             ProducerRecord { topic: topic.clone(), value: Some("x".into()), ..ProducerRecord::default() };
         producer.send_and_wait(record).await
     };
-    let refused = send().await.err().expect("upstream knows no ACL for the user").to_string();
+    let refused = send().await.expect_err("upstream knows no ACL for the user").to_string();
     assert!(refused.contains("authorized"), "{refused}");
     let entry = AclEntry {
         resource_type: ResourceType::Topic.code(),
