@@ -13,5 +13,5 @@ mod tls_identity;
 pub use authority::{Authority, BACKDATE, Issued, MAX_NAMES};
 pub use error::PkiError;
 pub use facts::{CertFacts, certificate_facts};
-pub use tls::{TlsVersions, client_config, client_config_with, server_config};
+pub use tls::{TlsVersions, client_config, client_config_with, server_config, server_config_with};
 pub use tls_identity::TlsIdentity;

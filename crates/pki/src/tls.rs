@@ -46,7 +46,19 @@ impl TlsVersions {
 /// When certificate or key is missing or broken, they are of different pairs, or a certificate's time is
 /// not now.
 pub fn server_config(cert_chain_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, PkiError> {
-    server_config_at(cert_chain_pem, key_pem, OffsetDateTime::now_utc())
+    server_config_with(cert_chain_pem, key_pem, TlsVersions::default())
+}
+
+/// The same with these versions.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn server_config_with(
+    cert_chain_pem: &[u8],
+    key_pem: &[u8],
+    versions: TlsVersions,
+) -> Result<Arc<ServerConfig>, PkiError> {
+    server_config_at(cert_chain_pem, key_pem, versions, OffsetDateTime::now_utc())
 }
 
 /// A client's TLS configuration: TLS 1.3 and 1.2, X25519MLKEM768 offered first, trusts only these CAs.
@@ -71,10 +83,15 @@ pub fn client_config_with(
     client_config_at(ca_pem, identity, versions, OffsetDateTime::now_utc())
 }
 
-fn server_config_at(chain: &[u8], key: &[u8], now: OffsetDateTime) -> Result<Arc<ServerConfig>, PkiError> {
+fn server_config_at(
+    chain: &[u8],
+    key: &[u8],
+    versions: TlsVersions,
+    now: OffsetDateTime,
+) -> Result<Arc<ServerConfig>, PkiError> {
     let identity = TlsIdentity::at(chain, key, now)?;
     let config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(TlsVersions::Both.supported())
+        .with_protocol_versions(versions.supported())
         .map_err(tls_error)?
         .with_no_client_auth()
         .with_cert_resolver(identity.resolver());

@@ -125,6 +125,20 @@ fn a_client_of_one_version_speaks_no_other() {
 }
 
 #[test]
+fn a_server_of_one_version_speaks_no_other() {
+    let ca = authority();
+    let leaf = issued(&ca);
+    for (ours, theirs) in
+        [(TlsVersions::Only12, TlsVersions::Only13), (TlsVersions::Only13, TlsVersions::Only12)]
+    {
+        let (chain, key) = (leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes());
+        let server = server_config_with(chain, key, ours).unwrap();
+        assert!(handshake(Arc::clone(&server), client_of(&ca, theirs), "localhost").is_err(), "{ours:?}");
+        assert!(handshake(server, client_of(&ca, ours), "localhost").is_ok(), "{ours:?}");
+    }
+}
+
+#[test]
 fn a_client_with_a_certificate_is_known_by_its_name() {
     let (ca, of_clients) = (authority(), authority());
     let alice = identity_of(&of_clients.issue_client("alice", DAY).unwrap());
@@ -297,7 +311,10 @@ fn broken_text_is_named_and_no_part_of_a_key_quoted() {
 fn a_certificate_whose_time_is_not_now_is_refused_on_either_side() {
     let ca = authority();
     let leaf = issued(&ca);
-    let serve_at = |now| server_config_at(leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes(), now).map(|_| ());
+    let serve_at = |now| {
+        let (chain, key) = (leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes());
+        server_config_at(chain, key, TlsVersions::Both, now).map(|_| ())
+    };
     let trust_at = |now| client_config_at(ca.cert_pem().as_bytes(), None, TlsVersions::Both, now).map(|_| ());
     let now = OffsetDateTime::now_utc();
     assert!(serve_at(now).is_ok() && trust_at(now).is_ok());
