@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{self, Format};
-use crate::config::Config;
+use crate::config::ServeConfig;
+use crate::node;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -28,30 +29,28 @@ enum Command {
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<()> {
     let Command::Check { config: path } = &arguments.command;
-    let config = Config::load(path)?;
+    let config = ServeConfig::load(path)?;
     let listeners: Vec<_> = config
         .listeners
         .iter()
-        .map(|listener| {
-            schloss_pki::server_config(
-                &std::fs::read(&listener.certificate)?,
-                &std::fs::read(&listener.key)?,
-            )?;
+        .map(|one| {
+            let listener = &one.listener;
+            node::tls(listener)?;
             Ok(json!({
                 "name": listener.name,
                 "bind": listener.bind,
-                "advertised": format!("{}:{}", listener.advertised_host, listener.advertised_port),
+                "advertised": format!("{}:{}", listener.advertised_host, one.advertised_port),
             }))
         })
         .collect::<anyhow::Result<_>>()?;
     let facts = json!({
-        "config": config.path,
-        "data_dir": config.data_dir,
+        "config": config.common.path,
+        "data_dir": config.common.data_dir,
         "listeners": listeners,
     });
     output::value(
         format,
         &facts,
-        &format!("{}: good, {} listener(s)", config.path.display(), listeners.len()),
+        &format!("{}: good, {} listener(s)", config.common.path.display(), listeners.len()),
     )
 }

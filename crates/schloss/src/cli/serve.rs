@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::ServeConfig;
 use crate::logging;
 use crate::node;
 
@@ -19,9 +19,9 @@ pub(crate) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start("info");
-    let config = Config::load(&arguments.config)?;
+    let config = ServeConfig::load(&arguments.config)?;
     node::runtime()?.block_on(async {
-        let node = node::Node::start(config).await?;
+        let node = node::Node::serve(&config).await?;
         node.serve_until_signal().await
     })
 }

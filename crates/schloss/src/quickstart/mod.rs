@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::config::Config;
+use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 use crate::node;
 
@@ -55,13 +55,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let (state, config) = if is_new {
             setup::make(data_dir, &root, arguments).await?
         } else {
-            let config = Config::load(&root.join(CONFIG))?;
+            let config = ServeConfig::load(&root.join(CONFIG))?;
             refuse_contradiction(arguments, &config)?;
             (node::State::open(data_dir, &config).await?, config)
         };
-        let host = config.listeners[0].advertised_host.clone();
+        let host = config.listeners[0].listener.advertised_host.clone();
         // Also at a later start: the proofs need it, and a first start may have been cut off before it.
-        let needs_topic = state.metadata.snapshot().topic(setup::TOPIC).is_none();
+        let needs_topic = state.office.metadata.snapshot().topic(setup::TOPIC).is_none();
         let node = state.serve(&config).await?;
         let address = loopback(&node)?;
         if needs_topic {
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("  data         {made} {}", root.display());
         println!("  ready after  {} ms\n", ready.as_millis());
 
-        let proved = proofs::prove(&root, address, &config.audit.directory, node.audit()).await;
+        let proved = proofs::prove(&root, address, &config.common.audit.directory, node.audit()).await;
         if proved.is_ok() {
             next_steps::print(&root, &host, address.port());
         }
@@ -87,16 +87,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// A second start reuses what is there, so it can't also follow other wishes.
-fn refuse_contradiction(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
+fn refuse_contradiction(arguments: &Arguments, config: &ServeConfig) -> anyhow::Result<()> {
     let listener = &config.listeners[0];
-    let host = arguments.advertised_host.as_ref().filter(|host| **host != listener.advertised_host);
+    let host = arguments.advertised_host.as_ref().filter(|host| **host != listener.listener.advertised_host);
     let port = arguments.port.filter(|port| *port != 0 && *port != listener.advertised_port);
     if host.is_some() || port.is_some() {
         bail!(
             "{} was made for {}:{}: start without --port and --advertised-host, change it in the file and in \
              clients/, or name another --data-dir",
-            config.path.display(),
-            listener.advertised_host,
+            config.common.path.display(),
+            listener.listener.advertised_host,
             listener.advertised_port
         );
     }

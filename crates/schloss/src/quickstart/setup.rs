@@ -7,16 +7,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::Context;
-use schloss_audit::Event;
 use schloss_identity::Password;
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
 use schloss_wire::Principal;
-use serde_json::json;
 use time::Duration;
 
 use super::client_files;
 use super::{Arguments, CONFIG, sockets};
-use crate::config::Config;
+use crate::config::ServeConfig;
 use crate::datadir::{DataDir, write_private, write_public};
 use crate::node::State;
 
@@ -43,7 +41,7 @@ pub(super) async fn make(
     data_dir: DataDir,
     root: &Path,
     arguments: &Arguments,
-) -> anyhow::Result<(State, Config)> {
+) -> anyhow::Result<(State, ServeConfig)> {
     let host = arguments.advertised_host.as_deref().unwrap_or(DEFAULT_HOST);
     let bind = sockets(host, arguments.port.unwrap_or(DEFAULT_PORT))?;
     let port = bind[0].port();
@@ -52,12 +50,12 @@ pub(super) async fn make(
     // Checked as it will be read, before anything is made with it.
     let draft = root.join("schloss.toml.draft");
     write_private(&draft, text.as_bytes())?;
-    let config = Config::load(&draft)?;
+    let mut config = ServeConfig::load(&draft)?;
 
     let state = State::open(data_dir, &config).await?;
     let accounts = [ADMIN, PRODUCER, CONSUMER].map(|name| (name, Password::generate()));
     for (name, password) in &accounts {
-        state.set_password(QUICKSTART, name, password).await?;
+        state.office.set_password(QUICKSTART, name, password).await?;
     }
     make_acls(&state).await?;
     let clients = root.join("clients");
@@ -67,7 +65,8 @@ pub(super) async fn make(
         client_files::write(root, &client_files::Account { name, password, host, port, group })?;
     }
     fs::rename(&draft, root.join(CONFIG)).context("can't write the configuration")?;
-    Ok((state, Config { path: root.join(CONFIG), ..config }))
+    config.common.path = root.join(CONFIG);
+    Ok((state, config))
 }
 
 fn make_certificates(root: &Path, advertised_host: &str) -> anyhow::Result<()> {
@@ -107,13 +106,7 @@ async fn make_acls(state: &State) -> anyhow::Result<()> {
         permission: Permission::Allow,
     })
     .into();
-    let event = Event::administration("kafka.CreateAcls")
-        .principal(QUICKSTART)
-        .change(json!({ "acls": acls.iter().map(ToString::to_string).collect::<Vec<_>>() }));
-    for added in state.metadata.add_acls(acls).await? {
-        added?;
-    }
-    Ok(state.audit.record_durably(vec![event]).await?)
+    state.office.add_acls(QUICKSTART, acls).await
 }
 
 fn config_text(host: &str, bind: &[SocketAddr]) -> String {

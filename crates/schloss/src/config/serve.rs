@@ -1,0 +1,125 @@
+//! `schloss.toml`: a broker with its own log.
+
+use std::path::{Path, PathBuf};
+
+use schloss_log::Durability;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::audit::RawAudit;
+use super::bootstrap::RawBootstrap;
+use super::common::{self, Common, RawCommon};
+use super::error::ConfigError;
+use super::limits::RawLimits;
+use super::listener::{self, Listener, RawListener, refuse};
+use super::source::{self, Source};
+
+/// What `schloss serve` is told.
+pub(crate) struct ServeConfig {
+    pub(crate) common: Common,
+    /// The node id that clients see.
+    pub(crate) node_id: i32,
+    /// At least one.
+    pub(crate) listeners: Vec<ServeListener>,
+    pub(crate) log: Log,
+}
+
+/// A listener, and the port that clients are told.
+pub(crate) struct ServeListener {
+    pub(crate) listener: Listener,
+    pub(crate) advertised_port: u16,
+}
+
+/// How records are kept.
+pub(crate) struct Log {
+    pub(crate) durability: Durability,
+    pub(crate) segment_bytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServe {
+    data_dir: PathBuf,
+    #[serde(default = "default_node_id")]
+    node_id: Spanned<i32>,
+    #[serde(default)]
+    super_users: Vec<Spanned<String>>,
+    #[serde(default)]
+    listener: Vec<RawListener>,
+    bootstrap: Option<RawBootstrap>,
+    #[serde(default)]
+    limits: RawLimits,
+    #[serde(default)]
+    log: RawLog,
+    #[serde(default)]
+    audit: RawAudit,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    durability: Option<Spanned<String>>,
+    segment_bytes: Option<Spanned<u64>>,
+}
+
+fn default_node_id() -> Spanned<i32> {
+    Spanned::new(0..0, 1)
+}
+
+impl ServeConfig {
+    /// Reads and checks `path`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, line, key and what to do.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = source::read(path, "'schloss quickstart' writes a configuration to start from")?;
+        Self::check(&Source::new(path, &text))
+    }
+
+    pub(super) fn check(source: &Source<'_>) -> Result<Self, ConfigError> {
+        let raw: RawServe = source.parse()?;
+        if *raw.node_id.get_ref() < 0 {
+            let message = format!("must be 0 to {}", i32::MAX);
+            return Err(source.error(raw.node_id.span(), "node_id", message));
+        }
+        let listeners = listener::check_all(source, &raw.listener, |listener, raw| {
+            const GATEWAY: &str = "is a key of 'schloss gateway': here is one broker, at advertised_port";
+            refuse(source, raw.broker_port_base.as_ref(), "listener.broker_port_base", GATEWAY)?;
+            refuse(source, raw.broker_names.as_ref(), "listener.broker_names", GATEWAY)?;
+            let port = raw.advertised_port.as_ref().map_or(listener.bind[0].port(), |port| *port.get_ref());
+            Ok(ServeListener { listener, advertised_port: port })
+        })?;
+        Ok(Self {
+            node_id: *raw.node_id.get_ref(),
+            listeners,
+            log: log(source, &raw.log)?,
+            common: common::check(
+                source,
+                RawCommon {
+                    data_dir: raw.data_dir,
+                    super_users: raw.super_users,
+                    bootstrap: raw.bootstrap,
+                    limits: raw.limits,
+                    audit: raw.audit,
+                },
+            )?,
+        })
+    }
+}
+
+fn log(source: &Source<'_>, raw: &RawLog) -> Result<Log, ConfigError> {
+    let durability = match raw.durability.as_ref() {
+        None => Durability::Fsync,
+        Some(text) => match text.get_ref().as_str() {
+            "fsync" => Durability::Fsync,
+            "os" => Durability::Os,
+            other => {
+                let message = format!("'{other}' is neither \"fsync\" nor \"os\"");
+                return Err(source.error(text.span(), "log.durability", message));
+            }
+        },
+    };
+    let segment_bytes =
+        source.number(raw.segment_bytes.as_ref(), "log.segment_bytes", 1 << 30, (1 << 20)..=(2 << 30) - 1)?;
+    Ok(Log { durability, segment_bytes })
+}

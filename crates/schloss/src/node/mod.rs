@@ -1,0 +1,73 @@
+//! One running node: every room opened in order, and closed in the opposite one.
+
+mod doors;
+mod office;
+mod process;
+mod serve;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use schloss_audit::{Audit, Event};
+use schloss_gate::Gate;
+use schloss_log::Flusher;
+use tracing::info;
+
+use crate::datadir::DataDir;
+
+pub(crate) use doors::tls;
+pub(crate) use office::Office;
+pub(crate) use process::runtime;
+pub(crate) use serve::State;
+
+/// Who does what no request asked for, in audit records.
+const SYSTEM: &str = "System:schloss";
+
+/// A node that serves.
+pub(crate) struct Node {
+    gate: Gate,
+    audit: Audit,
+    behind: Behind,
+    /// Held until the end: a second process stays out.
+    _data_dir: DataDir,
+}
+
+/// What stands behind the gate.
+enum Behind {
+    /// A log of our own.
+    Log(Arc<Flusher>),
+}
+
+impl Node {
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.gate.addresses().into_iter().map(|(_, address)| address)
+    }
+
+    /// Where audit records go.
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Serves until SIGINT or SIGTERM, then stops in order.
+    ///
+    /// # Errors
+    /// A log that could not be brought to disk.
+    pub(crate) async fn serve_until_signal(self) -> anyhow::Result<()> {
+        let name = process::signalled().await?;
+        info!(signal = name, "stopping: requests in flight are finished and everything is flushed");
+        self.stop(name).await
+    }
+
+    /// Stops: no new connections, requests in flight finished, everything on disk.
+    ///
+    /// # Errors
+    /// A log that could not be brought to disk.
+    pub(crate) async fn stop(self, why: &str) -> anyhow::Result<()> {
+        self.gate.shutdown().await;
+        match self.behind {
+            Behind::Log(flusher) => tokio::task::spawn_blocking(move || flusher.shutdown()).await??,
+        }
+        let stopped = Event::system("schloss.Stop").principal(SYSTEM).message(why);
+        Ok(self.audit.record_durably(vec![stopped]).await?)
+    }
+}
