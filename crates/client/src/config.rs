@@ -8,6 +8,7 @@ mod settings;
 mod source;
 mod tls_settings;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,9 @@ pub(crate) const MAX_BOOTSTRAP: usize = 64;
 pub struct ClientConfig {
     /// `host:port` of some brokers; tried in order.
     pub bootstrap: Vec<String>,
+    /// Where to connect instead of where host names lead to, as `--connect-to` of curl. TLS goes by the names all
+    /// the same.
+    pub route: Option<IpAddr>,
     /// TLS or not.
     pub security: Security,
     /// Who to be; `None` means unauthenticated.
@@ -114,6 +118,7 @@ impl ClientConfig {
     pub fn new(bootstrap: Vec<String>, security: Security) -> Self {
         Self {
             bootstrap,
+            route: None,
             security,
             sasl: None,
             client_id: "schloss".to_owned(),
@@ -153,6 +158,12 @@ impl ClientConfig {
         Self { bootstrap, ..self.clone() }
     }
 
+    /// The same over this address, whatever host names lead to.
+    #[must_use]
+    pub fn with_route(&self, route: IpAddr) -> Self {
+        Self { route: Some(route), ..self.clone() }
+    }
+
     /// The same under another name in the broker's logs and audit.
     #[must_use]
     pub fn with_client_id(&self, client_id: &str) -> Self {
@@ -173,11 +184,17 @@ impl ClientConfig {
     /// # Errors
     /// As [`ClientConfig::from_file`].
     pub fn from_file_with(path: impl AsRef<Path>, insecure: Insecure) -> Result<Self, ClientError> {
-        let path = path.as_ref();
-        read(path, insecure).map_err(|mut error| {
-            error.file.get_or_insert_with(|| path.to_owned());
-            ClientError::Config(error)
-        })
+        named(path.as_ref(), read(path.as_ref(), insecure, None))
+    }
+
+    /// [`ClientConfig::from_file`] for these addresses instead of those in the file, which need not name any:
+    /// the files of the `kafka-*` tools don't, since they take `--bootstrap-server`.
+    ///
+    /// # Errors
+    /// As [`ClientConfig::from_file`], or an address is none.
+    pub fn from_file_for(path: impl AsRef<Path>, bootstrap: &[String]) -> Result<Self, ClientError> {
+        let addresses = settings::addresses(&bootstrap.join(",")).map_err(ClientError::Usage)?;
+        named(path.as_ref(), read(path.as_ref(), Insecure::Refuse, Some(addresses)))
     }
 
     /// The user name, if there is one.
@@ -187,16 +204,28 @@ impl ClientConfig {
     }
 }
 
-fn read(path: &Path, insecure: Insecure) -> Result<ClientConfig, ConfigError> {
+fn named(path: &Path, read: Result<ClientConfig, ConfigError>) -> Result<ClientConfig, ClientError> {
+    read.map_err(|mut error| {
+        error.file.get_or_insert_with(|| path.to_owned());
+        ClientError::Config(error)
+    })
+}
+
+/// `bootstrap` stands in for the addresses of the file.
+fn read(
+    path: &Path,
+    insecure: Insecure,
+    bootstrap: Option<Vec<String>>,
+) -> Result<ClientConfig, ConfigError> {
     let source = source::Source::read(path)?;
     let config = match source.dialect {
         source::Dialect::Json => {
-            json::parse(source.text()?).and_then(|file| file.into_config(source.directory()))
+            json::parse(source.text()?).and_then(|file| file.into_config(source.directory(), bootstrap))
         }
         source::Dialect::Java => properties::parse(source.text()?)
-            .and_then(|entries| settings::interpret(&entries, &source, insecure)),
+            .and_then(|entries| settings::interpret(&entries, &source, insecure, bootstrap)),
         source::Dialect::Librdkafka => librdkafka::parse(source.text()?)
-            .and_then(|entries| settings::interpret(&entries, &source, insecure)),
+            .and_then(|entries| settings::interpret(&entries, &source, insecure, bootstrap)),
     }?;
     if config.sasl.is_some() {
         source.require_private("a password")?;

@@ -18,7 +18,7 @@ use crate::tls::{Tls, Trust};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JsonFile {
-    bootstrap: Addresses,
+    bootstrap: Option<Addresses>,
     user: Option<String>,
     password: Option<String>,
     ca: Option<String>,
@@ -48,12 +48,21 @@ pub(super) fn parse(text: &str) -> Result<JsonFile, ConfigError> {
 }
 
 impl JsonFile {
-    pub(super) fn into_config(mut self, directory: Option<&Path>) -> Result<ClientConfig, ConfigError> {
-        let bootstrap = match std::mem::replace(&mut self.bootstrap, Addresses::Many(Vec::new())) {
-            Addresses::One(list) => settings::addresses(&list),
-            Addresses::Many(list) => settings::addresses(&list.join(",")),
+    fn servers(&self) -> Result<Vec<String>, ConfigError> {
+        match &self.bootstrap {
+            Some(Addresses::One(list)) => settings::addresses(list),
+            Some(Addresses::Many(list)) => settings::addresses(&list.join(",")),
+            None => Err("missing; add \"bootstrap\": \"host:port\"".to_owned()),
         }
-        .map_err(|problem| keyed("bootstrap", problem))?;
+        .map_err(|problem| keyed("bootstrap", problem))
+    }
+
+    pub(super) fn into_config(
+        mut self,
+        directory: Option<&Path>,
+        bootstrap: Option<Vec<String>>,
+    ) -> Result<ClientConfig, ConfigError> {
+        let bootstrap = bootstrap.map_or_else(|| self.servers(), Ok)?;
         let config = ClientConfig::new(bootstrap, Security::Tls(self.tls(directory)?));
         let mechanism = match self.mechanism.as_deref().map(SaslMechanism::from_name) {
             None => SaslMechanism::Scram(Mechanism::ScramSha512),

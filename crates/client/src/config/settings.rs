@@ -36,14 +36,10 @@ pub(super) fn interpret(
     entries: &[Entry],
     source: &Source,
     insecure: Insecure,
+    bootstrap: Option<Vec<String>>,
 ) -> Result<ClientConfig, ConfigError> {
     let settings = sort(entries, source.dialect, insecure)?;
-    let bootstrap = settings.bootstrap.ok_or_else(|| ConfigError {
-        key: Some("bootstrap.servers".to_owned()),
-        problem: "missing; add bootstrap.servers=host:port".to_owned(),
-        ..ConfigError::default()
-    })?;
-    let servers = addresses(&bootstrap.value).map_err(|problem| wrong(bootstrap, problem))?;
+    let servers = bootstrap.map_or_else(|| settings.servers(), Ok)?;
     let (tls, with_sasl) = protocol(settings.protocol, insecure)?;
     let security = if tls { Security::Tls(settings.tls.build(source)?) } else { Security::Plaintext };
     let mut config = ClientConfig::new(servers, security);
@@ -160,6 +156,15 @@ fn protocol(entry: Option<&Entry>, insecure: Insecure) -> Result<(bool, bool), C
 }
 
 impl Settings<'_> {
+    fn servers(&self) -> Result<Vec<String>, ConfigError> {
+        let entry = self.bootstrap.ok_or_else(|| ConfigError {
+            key: Some("bootstrap.servers".to_owned()),
+            problem: "missing; add bootstrap.servers=host:port".to_owned(),
+            ..ConfigError::default()
+        })?;
+        addresses(&entry.value).map_err(|problem| wrong(entry, problem))
+    }
+
     fn sasl(&self, dialect: Dialect) -> Result<Sasl, ConfigError> {
         // Java's default is GSSAPI, which is not here: the mechanism has to be named.
         let Some(entry) = self.mechanism else {

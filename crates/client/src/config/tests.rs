@@ -218,3 +218,22 @@ fn hostile_files_are_refused() {
         ClientConfig::from_file(home.directory.path().join("gone.properties")).err().unwrap().to_string();
     assert!(error.contains("gone.properties: cannot read it"), "{error}");
 }
+
+#[test]
+fn addresses_from_outside_stand_in_for_those_of_the_file() {
+    let home = Home::new();
+    let without = JAVA.split_once('\n').unwrap().1;
+    let file = home.file("tools.properties", without);
+    let missing = ClientConfig::from_file(&file).err().unwrap().to_string();
+    assert!(missing.contains("bootstrap.servers: missing"), "{missing}");
+    let given = ["one:1".to_owned(), "[::1]:2".to_owned()];
+    for file in [file, home.file("whole.properties", JAVA)] {
+        assert_eq!(ClientConfig::from_file_for(file, &given).unwrap().bootstrap, given);
+    }
+    let json = home.file("a.json", r#"{"user": "alice", "password": "s3cret", "ca": "ca.pem"}"#);
+    assert_eq!(ClientConfig::from_file_for(&json, &given).unwrap().bootstrap, given);
+    let missing = ClientConfig::from_file(&json).err().unwrap().to_string();
+    assert!(missing.contains("bootstrap: missing"), "{missing}");
+    let wrong = ClientConfig::from_file_for(json, &["one".to_owned()]).err().unwrap().to_string();
+    assert!(wrong.contains("'one' is not host:port"), "{wrong}");
+}

@@ -1,6 +1,7 @@
 //! The bytes below a connection: TCP alone or TLS over it.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -58,8 +59,13 @@ impl Stream {
             detail: error.to_string(),
         };
         *stage = "looking up the host name";
-        let found = lookup_host((host, port)).await.map_err(|error| unresolved(error.to_string()))?;
-        let addresses: Vec<_> = found.collect();
+        let addresses: Vec<SocketAddr> = match config.route {
+            Some(route) => vec![SocketAddr::new(route, port)],
+            None => {
+                let found = lookup_host((host, port)).await;
+                found.map_err(|error| unresolved(error.to_string()))?.collect()
+            }
+        };
         if addresses.is_empty() {
             return Err(unresolved("the name has no address".to_owned()));
         }
