@@ -148,6 +148,10 @@ impl Refusals {
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // Or `[::]` would take the port of `0.0.0.0` as well, and who names both could not have them.
+        socket.set_only_v6(true)?;
+    }
     // A restart must not wait for connections of the process before.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;

@@ -1,0 +1,146 @@
+//! The gate before an Apache Kafka cluster.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use schloss_audit::{Audit, Event};
+use schloss_client::{ClientConfig, Security};
+use schloss_gate::{Gate, GateConfig};
+use schloss_gateway::{Gateway, GatewayError};
+use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
+use tracing::warn;
+
+use super::broker_ports::BrokerPorts;
+use super::office::open_audit;
+use super::state_watch::StateWatch;
+use super::{Behind, Node, Office, SYSTEM, doors};
+use crate::config::GatewayConfig;
+use crate::datadir::DataDir;
+
+/// What is done while a gateway serves, beside the serving.
+pub(super) struct Chores {
+    shared: SharedMetadata,
+    ports: BrokerPorts,
+    watch: StateWatch,
+}
+
+impl Chores {
+    /// Does them; does not end.
+    pub(super) async fn run(&mut self, gate: &Gate, audit: &Audit) {
+        tokio::join!(self.ports.follow(gate), self.watch.report(audit));
+    }
+
+    pub(super) async fn end(self) {
+        self.shared.shutdown().await;
+    }
+}
+
+/// The state of a gateway, read whole and not yet served.
+pub(crate) struct GatewayState {
+    pub(crate) office: Office,
+    shared: SharedMetadata,
+    client: Arc<ClientConfig>,
+}
+
+impl GatewayState {
+    /// Opens audit and shared metadata. Nothing listens yet.
+    ///
+    /// `ignore_forged` starts although there are records in the topic that no gateway wrote.
+    ///
+    /// # Errors
+    /// A directory of something else, a cluster that can't be reached or does not let us in, a topic that is not
+    /// ours.
+    pub(crate) async fn open(
+        data_dir: DataDir,
+        config: &GatewayConfig,
+        ignore_forged: bool,
+    ) -> anyhow::Result<Self> {
+        let host = gethostname::gethostname();
+        let audit =
+            open_audit(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
+        let client = Arc::new(config.upstream.client.clone());
+        let shared = schloss_metadata_topic::open(TopicLedgerConfig {
+            client: Arc::clone(&client),
+            topic: config.state.topic.clone(),
+            key: config.state.key.clone(),
+            super_users: config.common.super_users.clone(),
+            ignore_forged,
+        })
+        .await
+        .map_err(|error| match error {
+            OpenError::Cluster(error) => upstream(config, error),
+            other => other.into(),
+        })?;
+        let metadata = Arc::clone(&shared.metadata);
+        Ok(Self { office: Office { data_dir, metadata, audit }, shared, client })
+    }
+
+    /// Opens the engine and the gate: from here on clients are served.
+    ///
+    /// # Errors
+    /// TLS files that don't fit, a cluster that can't be reached, or an address that can't be bound.
+    pub(crate) async fn serve(self, config: &GatewayConfig) -> anyhow::Result<Node> {
+        let Self { office, mut shared, client } = self;
+        warn_of_what_is_insecure(config, &office).await?;
+        let addressing =
+            config.listeners.iter().map(|one| (one.listener.name.clone(), one.addressing.clone()));
+        let gateway = Gateway::open(schloss_gateway::GatewayConfig {
+            identity: config.upstream.identity,
+            refresh_interval: config.upstream.refresh_interval,
+            ..schloss_gateway::GatewayConfig::new(client, addressing.collect())
+        })
+        .await
+        .map_err(|error| match error {
+            GatewayError::Upstream(error) => upstream(config, error),
+            other => other.into(),
+        })?;
+        let mut open = Vec::new();
+        let mut ports = BrokerPorts::new(gateway.broker_ids());
+        for one in &config.listeners {
+            let bootstrap = doors::ports(&one.listener)?;
+            ports.add(&bootstrap, &one.addressing);
+            open.extend(bootstrap);
+        }
+        open.extend(ports.first()?);
+        let gate_config = GateConfig {
+            insecure_observe_only: config.insecure_observe_only,
+            ..doors::gate_config(&config.common, open)
+        };
+        let watch = StateWatch::of(&mut shared, &config.state.topic);
+        let behind = Behind::Cluster(Box::new(Chores { shared, ports, watch }));
+        office.open_gate(&config.common, gate_config, Arc::new(gateway), behind).await
+    }
+}
+
+impl Node {
+    /// Opens everything that `config` names and serves.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving; nothing is served in part.
+    pub(crate) async fn gateway(config: &GatewayConfig, ignore_forged: bool) -> anyhow::Result<Self> {
+        let data_dir = DataDir::open(&config.common.data_dir)?;
+        let state = GatewayState::open(data_dir, config, ignore_forged).await?;
+        state.office.bootstrap(config.common.bootstrap.as_ref()).await?;
+        state.serve(config).await
+    }
+}
+
+/// An error of the upstream client, with the file that says how to connect.
+fn upstream(config: &GatewayConfig, error: schloss_client::ClientError) -> anyhow::Error {
+    let file = config.upstream.client_file.display();
+    anyhow::Error::new(error).context(format!("the upstream cluster can't be used as {file} says"))
+}
+
+async fn warn_of_what_is_insecure(config: &GatewayConfig, office: &Office) -> anyhow::Result<()> {
+    let plaintext = matches!(config.upstream.client.security, Security::Plaintext);
+    let settings = [
+        (config.insecure_observe_only, "insecure_observe_only: nothing is denied; what would be is in the audit log"),
+        (plaintext, "upstream.insecure_plaintext: everything between gateway and cluster is readable on the way"),
+    ];
+    for (_, words) in settings.into_iter().filter(|(is_on, _)| *is_on) {
+        warn!("INSECURE: {words}");
+        let event = Event::system("schloss.InsecureSetting").principal(SYSTEM).message(words);
+        office.audit.record_durably(vec![event]).await.context("the audit log can't be written")?;
+    }
+    Ok(())
+}
