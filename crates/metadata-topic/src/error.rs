@@ -50,7 +50,7 @@ pub enum OpenError {
         "topic {topic} holds a record at offset {offset} that no gateway of this installation wrote, {why}: {}. \
          Find out who may write to the topic and take that away from them. A running gateway says again what \
          such records stand over, and then others start; with none running, allow it at this start: \
-         ignore_forged",
+         --ignore-forged",
         show(keys)
     )]
     Forged {
