@@ -11,7 +11,7 @@ use crate::config::ConfigError;
 /// The wrong word on the command line, found after clap.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct UsageError(pub(super) String);
+pub(crate) struct UsageError(pub(crate) String);
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;

@@ -10,9 +10,12 @@ use crate::node;
 use crate::quickstart::gateway as quickstart;
 
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   schloss gateway --config schloss-gateway/gateway.toml
-  schloss gateway quickstart --upstream kafka-1:9093 --upstream-config service.properties")]
+  schloss gateway quickstart --upstream kafka-1:9093 --upstream-config service.properties"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

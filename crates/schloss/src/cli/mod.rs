@@ -6,6 +6,7 @@ mod config;
 mod confirm;
 mod consume;
 mod exit;
+mod gateway;
 mod network;
 mod output;
 mod produce;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::quickstart;
+pub(crate) use exit::UsageError;
 use output::Format;
 
 /// A secure-by-default Kafka in one binary.
@@ -35,6 +37,8 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   schloss quickstart                                  a locked broker on localhost:9092, proved
+  schloss gateway quickstart --upstream kafka-1:9093 --upstream-config service.properties
+                                                      the same gate before a cluster, proved
   schloss topic list --client schloss-data/clients/admin.properties
   schloss audit query --decision denied --since 1h
 
@@ -44,9 +48,11 @@ Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 no connection, 4 authe
 #[derive(Subcommand)]
 enum Command {
     /// Make a locked broker from nothing, prove it, and serve
-    Quickstart(quickstart::Arguments),
+    Quickstart(quickstart::broker::Arguments),
     /// Serve from a configuration file
     Serve(serve::Arguments),
+    /// Serve an Apache Kafka cluster from behind the same gate
+    Gateway(gateway::Arguments),
     /// Work with configuration files
     Config(config::Arguments),
     /// Create, list, describe and delete topics
@@ -76,8 +82,9 @@ pub(crate) fn run() -> ExitCode {
     // clap ends the process itself on a usage error, with code 2 and a hint.
     let Cli { command, output } = Cli::parse();
     let result = match command {
-        Command::Quickstart(arguments) => quickstart::run(&arguments),
+        Command::Quickstart(arguments) => quickstart::broker::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Config(arguments) => config::run(&arguments, output),
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),

@@ -1,5 +1,6 @@
 //! `gateway.toml`: the gate before an Apache Kafka cluster.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use schloss_gateway::Addressing;
@@ -106,7 +107,8 @@ fn addressing(
         (Some(base), None) => by_ports(source, listener, base),
         (None, Some(names)) => by_names(source, listener, names),
         (None, None) => {
-            let message = "is missing, and so is broker_names: clients could not tell brokers apart; set one of them";
+            let message =
+                "is missing, and so is broker_names: clients could not tell brokers apart; set one of them";
             Err(source.error(raw.advertised_host.span(), PORT_BASE, message))
         }
         (Some(_), Some(names)) => {
@@ -137,7 +139,8 @@ fn by_ports(
         };
         return Err(ConfigError { help: Some(help), ..source.error(base.span(), PORT_BASE, message) });
     }
-    Ok(Addressing::Ports { host: listener.advertised_host.clone(), base: first })
+    let bootstrap = listener.bind.iter().map(SocketAddr::port).collect();
+    Ok(Addressing::Ports { host: listener.advertised_host.clone(), base: first, bootstrap })
 }
 
 fn by_names(
@@ -164,10 +167,15 @@ fn refuse_same_ports(
         let Addressing::Ports { base, .. } = &one.addressing else { continue };
         let same = listeners[..index].iter().find(|other| {
             matches!(&other.addressing, Addressing::Ports { base: theirs, .. } if theirs == base)
-                && other.listener.bind.iter().any(|bind| one.listener.bind.iter().any(|ours| ours.ip() == bind.ip()))
+                && other
+                    .listener
+                    .bind
+                    .iter()
+                    .any(|bind| one.listener.bind.iter().any(|ours| ours.ip() == bind.ip()))
         });
         if let (Some(same), Some(span)) = (same, &raw[index].broker_port_base) {
-            let message = format!("{base} is that of listener '{}' too, on the same address", same.listener.name);
+            let message =
+                format!("{base} is that of listener '{}' too, on the same address", same.listener.name);
             return Err(source.error(span.span(), PORT_BASE, message));
         }
     }

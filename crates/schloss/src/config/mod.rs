@@ -5,18 +5,49 @@ mod audit;
 mod bootstrap;
 mod common;
 mod error;
+mod gateway;
 mod limits;
 mod listener;
 mod secret;
 mod serve;
+mod shared_state;
 mod source;
+mod upstream;
 
 pub(crate) use audit::Audit as AuditSection;
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use common::Common;
 pub(crate) use error::ConfigError;
+pub(crate) use gateway::GatewayConfig;
 pub(crate) use listener::Listener;
 pub(crate) use serve::ServeConfig;
+pub(crate) use shared_state::check_state_topic;
+
+use std::path::Path;
+
+use source::Source;
+
+/// A configuration of whichever kind.
+pub(crate) enum AnyConfig {
+    Serve(ServeConfig),
+    Gateway(GatewayConfig),
+}
+
+impl AnyConfig {
+    /// Reads and checks `path`. One with an `[upstream]` is a gateway's.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, line, key and what to do.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = source::read(path, "'schloss quickstart' writes a configuration to start from")?;
+        let source = Source::new(path, &text);
+        if source.has_section("upstream") {
+            GatewayConfig::check(&source).map(Self::Gateway)
+        } else {
+            ServeConfig::check(&source).map(Self::Serve)
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,11 @@ impl<'a> Source<'a> {
         toml::from_str(self.text).map_err(|error| self.syntax_error(&error))
     }
 
+    /// Whether it has a section of this name; one that can't be parsed has none.
+    pub(super) fn has_section(&self, name: &str) -> bool {
+        self.text.parse::<toml::Table>().is_ok_and(|table| table.contains_key(name))
+    }
+
     /// A path of the file, which starts at the file's directory if it is relative.
     pub(super) fn resolve(&self, path: &Path) -> PathBuf {
         self.path.parent().unwrap_or(Path::new(".")).join(path)

@@ -1,10 +1,11 @@
 //! The gate before an Apache Kafka cluster.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use schloss_audit::{Audit, Event};
-use schloss_client::{ClientConfig, Security};
+use schloss_client::{ClientConfig, ClientError, Security};
 use schloss_gate::{Gate, GateConfig};
 use schloss_gateway::{Gateway, GatewayError};
 use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
@@ -56,8 +57,7 @@ impl GatewayState {
         ignore_forged: bool,
     ) -> anyhow::Result<Self> {
         let host = gethostname::gethostname();
-        let audit =
-            open_audit(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
+        let audit = open_audit(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
         let client = Arc::new(config.upstream.client.clone());
         let shared = schloss_metadata_topic::open(TopicLedgerConfig {
             client: Arc::clone(&client),
@@ -68,7 +68,7 @@ impl GatewayState {
         })
         .await
         .map_err(|error| match error {
-            OpenError::Cluster(error) => upstream(config, error),
+            OpenError::Cluster(error) => upstream_error(error, &config.upstream.client_file),
             other => other.into(),
         })?;
         let metadata = Arc::clone(&shared.metadata);
@@ -91,7 +91,7 @@ impl GatewayState {
         })
         .await
         .map_err(|error| match error {
-            GatewayError::Upstream(error) => upstream(config, error),
+            GatewayError::Upstream(error) => upstream_error(error, &config.upstream.client_file),
             other => other.into(),
         })?;
         let mut open = Vec::new();
@@ -126,16 +126,22 @@ impl Node {
 }
 
 /// An error of the upstream client, with the file that says how to connect.
-fn upstream(config: &GatewayConfig, error: schloss_client::ClientError) -> anyhow::Error {
-    let file = config.upstream.client_file.display();
+pub(crate) fn upstream_error(error: ClientError, file: &Path) -> anyhow::Error {
+    let file = file.display();
     anyhow::Error::new(error).context(format!("the upstream cluster can't be used as {file} says"))
 }
 
 async fn warn_of_what_is_insecure(config: &GatewayConfig, office: &Office) -> anyhow::Result<()> {
     let plaintext = matches!(config.upstream.client.security, Security::Plaintext);
     let settings = [
-        (config.insecure_observe_only, "insecure_observe_only: nothing is denied; what would be is in the audit log"),
-        (plaintext, "upstream.insecure_plaintext: everything between gateway and cluster is readable on the way"),
+        (
+            config.insecure_observe_only,
+            "insecure_observe_only: nothing is denied; what would be is in the audit log",
+        ),
+        (
+            plaintext,
+            "upstream.insecure_plaintext: everything between gateway and cluster is readable on the way",
+        ),
     ];
     for (_, words) in settings.into_iter().filter(|(is_on, _)| *is_on) {
         warn!("INSECURE: {words}");

@@ -1,9 +1,12 @@
 //! One running node: every room opened in order, and closed in the opposite one.
 
+mod broker_ports;
 mod doors;
+mod gateway;
 mod office;
 mod process;
 mod serve;
+mod state_watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +18,10 @@ use tracing::info;
 
 use crate::datadir::DataDir;
 
+use gateway::Chores;
+
 pub(crate) use doors::tls;
+pub(crate) use gateway::{GatewayState, upstream_error};
 pub(crate) use office::Office;
 pub(crate) use process::runtime;
 pub(crate) use serve::State;
@@ -36,6 +42,28 @@ pub(crate) struct Node {
 enum Behind {
     /// A log of our own.
     Log(Arc<Flusher>),
+    /// An Apache Kafka cluster, and state that other gateways share.
+    Cluster(Box<Chores>),
+}
+
+impl Behind {
+    /// What is to be done while clients are served, for ever.
+    async fn work(&mut self, gate: &Gate, audit: &Audit) {
+        match self {
+            Self::Log(_) => std::future::pending().await,
+            Self::Cluster(chores) => chores.run(gate, audit).await,
+        }
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Log(flusher) => Ok(tokio::task::spawn_blocking(move || flusher.shutdown()).await??),
+            Self::Cluster(chores) => {
+                chores.end().await;
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Node {
@@ -52,8 +80,11 @@ impl Node {
     ///
     /// # Errors
     /// A log that could not be brought to disk.
-    pub(crate) async fn serve_until_signal(self) -> anyhow::Result<()> {
-        let name = process::signalled().await?;
+    pub(crate) async fn serve_until_signal(mut self) -> anyhow::Result<()> {
+        let name = tokio::select! {
+            name = process::signalled() => name?,
+            () = self.behind.work(&self.gate, &self.audit) => "END",
+        };
         info!(signal = name, "stopping: requests in flight are finished and everything is flushed");
         self.stop(name).await
     }
@@ -64,9 +95,7 @@ impl Node {
     /// A log that could not be brought to disk.
     pub(crate) async fn stop(self, why: &str) -> anyhow::Result<()> {
         self.gate.shutdown().await;
-        match self.behind {
-            Behind::Log(flusher) => tokio::task::spawn_blocking(move || flusher.shutdown()).await??,
-        }
+        self.behind.close().await?;
         let stopped = Event::system("schloss.Stop").principal(SYSTEM).message(why);
         Ok(self.audit.record_durably(vec![stopped]).await?)
     }

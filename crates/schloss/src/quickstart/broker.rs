@@ -80,11 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The port is taken, or the file system's.
-async fn make(
-    data_dir: DataDir,
-    root: &Path,
-    arguments: &Arguments,
-) -> anyhow::Result<(State, ServeConfig)> {
+async fn make(data_dir: DataDir, root: &Path, arguments: &Arguments) -> anyhow::Result<(State, ServeConfig)> {
     let host = arguments.advertised_host.as_deref().unwrap_or(DEFAULT_HOST);
     let bind = sockets::one(host, arguments.port.unwrap_or(DEFAULT_PORT))?;
     certificates::make(root, &[host.to_owned()])?;

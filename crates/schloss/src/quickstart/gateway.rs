@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             refuse_contradiction(arguments, &config)?;
             (GatewayState::open(data_dir, &config, false).await?, config)
         };
-        let upstream = Found::look(&config.upstream.client).await?;
+        let upstream = Found::look(&config.upstream.client, &config.upstream.client_file).await?;
         let place = place(&root, &config, topic_for(&state, &upstream));
         let node = state.serve(&config).await?;
         let route = super::route(&node)?;
@@ -125,7 +125,8 @@ async fn make(
 ) -> anyhow::Result<(GatewayState, GatewayConfig)> {
     let host = arguments.advertised_host.as_deref().unwrap_or(DEFAULT_HOST);
     let (client_file, override_bootstrap, client) = found::client(root, arguments)?;
-    let upstream = Found::look(&client).await?;
+    let named = arguments.upstream_config.clone().unwrap_or_else(|| root.join(&client_file));
+    let upstream = Found::look(&client, &named).await?;
     let port = arguments.port.unwrap_or(DEFAULT_PORT);
     let (bind, way) = match &arguments.broker_names {
         Some(names) => (sockets::one(host, port)?, Way::Names(names.clone())),

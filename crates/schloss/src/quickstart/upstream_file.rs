@@ -86,13 +86,13 @@ mod tests {
             ("a.json", "{\n\"ca\": \"my-ca.pem\",\n\"user\": \"u\"\n}\n"),
         ] {
             fs::write(there.path().join(name), text).unwrap();
-            let copy = fs::read_to_string(here.path().join(super::copy(here.path(), &there.path().join(name)).unwrap()));
-            let copy = copy.unwrap();
-            assert_eq!(copy.replacen(&*ca.to_string_lossy(), "my-ca.pem", 1), text, "{name}");
-            assert!(copy.contains(&*ca.to_string_lossy()), "{name}");
+            let name = copy(here.path(), &there.path().join(name)).unwrap();
+            let copied = fs::read_to_string(here.path().join(&name)).unwrap();
+            assert_eq!(copied.replacen(&*ca.to_string_lossy(), "my-ca.pem", 1), text, "{name}");
+            assert!(copied.contains(&*ca.to_string_lossy()), "{name}");
         }
         fs::write(there.path().join("b.conf"), "ssl.ca.location=nowhere.pem\n").unwrap();
-        let error = super::copy(here.path(), &there.path().join("b.conf")).unwrap_err().to_string();
+        let error = copy(here.path(), &there.path().join("b.conf")).unwrap_err().to_string();
         assert!(error.contains("names nowhere.pem"), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use schloss_client::{ClientConfig, ClientError, Cluster, Security};
 
 use super::Arguments;
 use crate::cli::UsageError;
+use crate::node::upstream_error;
 use crate::quickstart::upstream_file;
 
 /// What is there.
@@ -18,24 +19,21 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Asks the cluster.
+    /// Asks the cluster as `file` says.
     ///
     /// # Errors
     /// It can't be reached, or does not let us in.
-    pub(super) async fn look(client: &ClientConfig) -> anyhow::Result<Self> {
+    pub(super) async fn look(client: &ClientConfig, file: &Path) -> anyhow::Result<Self> {
         let looked = async {
             let mut cluster = Cluster::connect(client.clone()).await?;
             let topics = cluster.list_topics().await?;
             let topics = topics.into_iter().map(|topic| topic.name).collect();
-            Ok(Self { brokers: cluster.brokers().iter().map(|broker| broker.id).collect(), topics })
+            Ok::<_, ClientError>(Self {
+                brokers: cluster.brokers().iter().map(|broker| broker.id).collect(),
+                topics,
+            })
         };
-        looked.await.map_err(|error: ClientError| {
-            let hint = match &error {
-                ClientError::TlsServer { .. } => ": name a client file with --upstream-config",
-                _ => "",
-            };
-            anyhow::Error::new(error).context(format!("the upstream cluster can't be used{hint}"))
-        })
+        looked.await.map_err(|error| upstream_error(error, file))
     }
 }
 
@@ -48,7 +46,8 @@ pub(super) fn client(
     let wanted = &arguments.upstream;
     let Some(given) = &arguments.upstream_config else {
         if wanted.is_empty() {
-            let message = "name the cluster with --upstream HOST:PORT, and its client file with --upstream-config FILE";
+            let message =
+                "name the cluster with --upstream HOST:PORT, and its client file with --upstream-config FILE";
             return Err(UsageError(message.to_owned()).into());
         }
         let name = upstream_file::make_open(root, wanted)?;

@@ -26,7 +26,8 @@ pub(super) struct Settings<'a> {
 
 pub(super) fn config(settings: &Settings<'_>) -> String {
     let bootstrap = settings.bootstrap.map_or_else(String::new, |addresses| {
-        let addresses = addresses.iter().map(|address| quoted(address)).collect::<Vec<_>>().join(", ");
+        let addresses =
+            addresses.iter().map(|address| quoted(address).to_string()).collect::<Vec<_>>().join(", ");
         format!("bootstrap = [{addresses}]\n")
     });
     let plaintext = if settings.is_plaintext {
