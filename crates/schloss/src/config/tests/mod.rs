@@ -1,5 +1,6 @@
 //! What is wrong in a file is said with its place; each kind of file has its own tests.
 
+mod gateway;
 mod serve;
 
 use std::fs;
