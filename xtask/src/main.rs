@@ -21,7 +21,8 @@ use clap::{Parser, Subcommand};
   cargo xtask bench                   Schloss beside Apache Kafka; about 15 minutes, writes docs/benchmarks.md
   cargo xtask bench --quick           the same in small: tries the harness
   cargo xtask bench --durability disk --rounds 5
-  cargo xtask bench --peer-only       Apache Kafka against itself"
+  cargo xtask bench --peer-only       Apache Kafka against itself
+  cargo xtask bench gateway           Apache Kafka with and without the gateway; writes its chapter of the same page"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -36,7 +37,7 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
-    /// Measure Schloss beside Apache Kafka: CPU per GiB, throughput, latency, memory, time to ready
+    /// Measure Schloss beside and before Apache Kafka: CPU per GiB, throughput, latency, memory, time to ready
     Bench(bench::Options),
 }
 

@@ -1,7 +1,8 @@
 //! Accounts and the files with which clients use them.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -33,9 +34,9 @@ impl Account {
         let conf = directory.join(format!("{name}.conf"));
         let ca = ca.display();
         // One version and one cipher suite, so that both servers encrypt the same way.
-        fs::write(
+        write_private(
             &properties,
-            format!(
+            &format!(
                 "security.protocol=SASL_SSL\n\
                  sasl.mechanism=SCRAM-SHA-512\n\
                  sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
@@ -46,9 +47,9 @@ impl Account {
                  ssl.cipher.suites={CIPHER_SUITE}\n"
             ),
         )?;
-        fs::write(
+        write_private(
             &conf,
-            format!(
+            &format!(
                 "bootstrap.servers={bootstrap}\n\
                  broker.address.family=v4\n\
                  security.protocol=SASL_SSL\n\
@@ -62,6 +63,12 @@ impl Account {
         )?;
         Ok(Self { name: name.to_owned(), password, properties, conf })
     }
+}
+
+/// Only for the owner: the gateway refuses passwords that others can read.
+fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// The suite of TLS 1.3 that every implementation has.

@@ -1,4 +1,4 @@
-//! What an administrator sets up at either server, with Kafka's own tools: accounts, ACLs, topics.
+//! What an administrator sets up at a server, with Kafka's own tools: accounts, ACLs, topics.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -10,6 +10,8 @@ use super::server::Server;
 
 /// All topics and groups of the benchmark start with this; the ACLs are for it.
 const PREFIX: &str = "bench-";
+/// The topic of a contender's runs at a fixed rate.
+pub(super) const PACED_TOPIC: &str = "paced";
 /// Partitions of a topic.
 pub(super) const PARTITIONS: u32 = 4;
 
@@ -23,6 +25,17 @@ pub(super) struct Administrator<'a> {
 }
 
 impl Administrator<'_> {
+    /// Makes the topics of a contender for that many rounds and a warm-up, and `more` of it.
+    ///
+    /// # Errors
+    /// The tools'.
+    pub(super) fn make_topics(&self, contender: &str, rounds: u32, more: &[&str]) -> anyhow::Result<()> {
+        for name in [&[PACED_TOPIC], more].concat() {
+            self.make_topic(&topic(contender, name))?;
+        }
+        (0..=rounds).try_for_each(|round| self.make_topic(&topic(contender, &round.to_string())))
+    }
+
     /// Makes an account that may write and one that may read.
     ///
     /// # Errors
@@ -71,18 +84,12 @@ impl Administrator<'_> {
         Ok(account)
     }
 
-    /// Makes the topic `bench-<name>` and returns its full name.
-    ///
-    /// # Errors
-    /// The tool's.
-    pub(super) fn make_topic(&self, name: &str) -> anyhow::Result<String> {
-        let topic = format!("{PREFIX}{name}");
+    fn make_topic(&self, topic: &str) -> anyhow::Result<()> {
         let partitions = PARTITIONS.to_string();
         self.tool(
             "org.apache.kafka.tools.TopicCommand",
-            &["--create", "--topic", &topic, "--partitions", &partitions, "--replication-factor", "1"],
-        )?;
-        Ok(topic)
+            &["--create", "--topic", topic, "--partitions", &partitions, "--replication-factor", "1"],
+        )
     }
 
     fn tool(&self, class: &str, arguments: &[&str]) -> anyhow::Result<()> {
@@ -91,6 +98,11 @@ impl Administrator<'_> {
         let common = ["--bootstrap-server", bootstrap.as_str(), "--command-config", file.as_str()];
         self.java.tool(class, &[&common[..], arguments].concat(), &log)
     }
+}
+
+/// The full name of a contender's topic: both may be of one cluster.
+pub(super) fn topic(contender: &str, name: &str) -> String {
+    format!("{PREFIX}{contender}-{name}")
 }
 
 const ACL: [&str; 3] = ["--add", "--resource-pattern-type", "prefixed"];

@@ -1,4 +1,4 @@
-//! The clients that make the load: Kafka's own performance tools, the same for both servers.
+//! The clients that make the load: Kafka's own performance tools, and its producer with a finer clock.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::account::Account;
 use super::java::Java;
 use super::process::{Process, last_lines};
+use crate::root;
 
 /// Size of a record's value, bytes.
 pub(super) const RECORD_BYTES: u64 = 1024;
@@ -22,11 +23,17 @@ const RUN_LIMIT: Duration = Duration::from_secs(240);
 /// As in `kafka-producer-perf-test.sh` and `kafka-consumer-perf-test.sh`.
 const JVM: &[&str] = &["-Xmx512M"];
 
-/// What the producing tool says at its end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What a producing tool says at its end.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Produced {
     pub(super) records: u64,
     pub(super) mib_per_second: f64,
+    pub(super) latency: Latency,
+}
+
+/// From before a record is sent to its acknowledgement, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Latency {
     pub(super) average_ms: f64,
     pub(super) p50_ms: f64,
     pub(super) p95_ms: f64,
@@ -35,7 +42,7 @@ pub(super) struct Produced {
 }
 
 /// What the consuming tool says at its end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Consumed {
     pub(super) records: u64,
     /// Without the time until the group had its members.
@@ -58,7 +65,15 @@ impl Clients {
     /// # Errors
     /// The tool fails or some record was not acknowledged.
     pub(super) fn produce(&self, topic: &str, records: u64) -> anyhow::Result<Produced> {
-        self.run_producer(&format!("produce-{topic}"), topic, records, None, &[])
+        let mut command = self.java.command(JVM, "org.apache.kafka.tools.ProducerPerformance");
+        command
+            .args(["--bootstrap-server", &self.bootstrap, "--topic", topic, "--throughput", "-1"])
+            .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
+            .arg("--command-config")
+            .arg(&self.producer.properties)
+            .args(["--command-property", "acks=all"]);
+        let text = self.run(&format!("produce-{topic}"), &mut command)?;
+        acknowledged(&text, " records sent", records)
     }
 
     /// Writes at a fixed rate for some seconds; the result is without the first ones.
@@ -72,41 +87,14 @@ impl Clients {
         seconds: u64,
     ) -> anyhow::Result<Produced> {
         let (warm_up, records) = paced_records(per_second, seconds);
-        let more = ["--warmup-records".to_owned(), warm_up.to_string()];
-        self.run_producer(&format!("paced-{topic}"), topic, records, Some(per_second), &more)
-    }
-
-    fn run_producer(
-        &self,
-        name: &str,
-        topic: &str,
-        records: u64,
-        paced: Option<u64>,
-        more: &[String],
-    ) -> anyhow::Result<Produced> {
-        let mut command = self.java.command(JVM, "org.apache.kafka.tools.ProducerPerformance");
+        let program = root().join("xtask/src/bench/PacedProducer.java");
+        let mut command = self.java.command(JVM, &program.display().to_string());
         command
-            .args(["--bootstrap-server", &self.bootstrap, "--topic", topic])
-            .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
-            .args(["--throughput", &paced.map_or_else(|| "-1".to_owned(), |rate| rate.to_string())])
-            .args(more)
-            .arg("--command-config")
             .arg(&self.producer.properties)
-            .args(["--command-property", "acks=all"]);
-        if paced.is_some() {
-            // Waiting for more records would be most of what is measured.
-            command.arg("linger.ms=0");
-        }
-        let text = self.run(name, &mut command)?;
-        let total = summary(&text, " records sent").context("the producer printed no result")?;
-        if total.records != records {
-            bail!("{name}: {} of {records} records were acknowledged:\n{}", total.records, last_lines(&text));
-        }
-        if paced.is_some() {
-            return summary(&text, " steady state records sent")
-                .context("the producer printed no steady state");
-        }
-        Ok(total)
+            .args([&self.bootstrap, topic])
+            .args([RECORD_BYTES, per_second, warm_up, records].map(|number| number.to_string()));
+        let text = self.run(&format!("paced-{topic}"), &mut command)?;
+        acknowledged(&text, " steady state records sent", records - warm_up)
     }
 
     /// Reads that many records from the start of the topic as a new group.
@@ -141,6 +129,19 @@ pub(super) fn paced_records(per_second: u64, seconds: u64) -> (u64, u64) {
     (per_second * PACED_WARM_UP_SECONDS, per_second * (PACED_WARM_UP_SECONDS + seconds))
 }
 
+/// What a producer says in `words` about its end.
+///
+/// # Errors
+/// It says nothing, or that fewer records were acknowledged.
+fn acknowledged(text: &str, words: &str, records: u64) -> anyhow::Result<Produced> {
+    let produced = summary(text, words)
+        .with_context(|| format!("a producer printed no result:\n{}", last_lines(text)))?;
+    if produced.records != records {
+        bail!("{} of {records} records were acknowledged:\n{}", produced.records, last_lines(text));
+    }
+    Ok(produced)
+}
+
 /// Reads the last line such as `9 records sent, 1.0 records/sec (0.10 MB/sec), 2.00 ms avg latency, 3.00 ms max
 /// latency, 2 ms 50th, 2 ms 95th, 3 ms 99th, 3 ms 99.9th.`; lines on the way have no percentiles.
 fn summary(text: &str, words: &str) -> Option<Produced> {
@@ -157,11 +158,13 @@ fn summary(text: &str, words: &str) -> Option<Produced> {
     Some(Produced {
         records: line.split_once(words)?.0.parse().ok()?,
         mib_per_second: before("MB/sec")?,
-        average_ms: before("ms avg latency")?,
-        p50_ms: before("ms 50th")?,
-        p95_ms: before("ms 95th")?,
-        p99_ms: before("ms 99th")?,
-        p999_ms: before("ms 99.9th")?,
+        latency: Latency {
+            average_ms: before("ms avg latency")?,
+            p50_ms: before("ms 50th")?,
+            p95_ms: before("ms 95th")?,
+            p99_ms: before("ms 99th")?,
+            p999_ms: before("ms 99.9th")?,
+        },
     })
 }
 
@@ -181,36 +184,32 @@ mod tests {
 
     const PRODUCER: &str = "\
 [main] INFO org.apache.kafka.common.security.authenticator.AbstractLogin - Successfully logged in.
-Warmup first 10 records. Steady state results will print after the complete test summary.
 24971 records sent, 4994.2 records/sec (4.88 MB/sec), 1.5 ms avg latency, 271.0 ms max latency.
 64971 records sent, 4996.5 records/sec (4.88 MB/sec), 1.49 ms avg latency, 271.00 ms max latency, 1 ms 50th, 2 ms 95th, 12 ms 99th, 40 ms 99.9th.
-49990 steady state records sent, 4990.5 records/sec (4.87 MB/sec), 0.90 ms avg latency, 20.00 ms max latency, 1 ms 50th, 2 ms 95th, 7 ms 99th, 15 ms 99.9th.
+";
+    const PACED: &str = "\
+50000 steady state records sent, 4990.5 records/sec (4.874 MB/sec), 0.901 ms avg latency, 20.015 ms max latency, 0.812 ms 50th, 2.043 ms 95th, 7.250 ms 99th, 15.002 ms 99.9th.
 ";
 
     #[test]
-    fn the_totals_and_the_steady_state_of_a_producer_are_told_apart() {
-        let total = summary(PRODUCER, " records sent").unwrap();
-        assert_eq!(
-            total,
-            Produced {
-                records: 64_971,
-                mib_per_second: 4.88,
-                average_ms: 1.49,
-                p50_ms: 1.0,
-                p95_ms: 2.0,
-                p99_ms: 12.0,
-                p999_ms: 40.0
-            }
-        );
-        let steady = summary(PRODUCER, " steady state records sent").unwrap();
-        assert_eq!((steady.records, steady.average_ms, steady.p99_ms), (49_990, 0.9, 7.0));
+    fn the_result_of_a_producer_is_its_last_line() {
+        let latency = Latency { average_ms: 1.49, p50_ms: 1.0, p95_ms: 2.0, p99_ms: 12.0, p999_ms: 40.0 };
+        let total = acknowledged(PRODUCER, " records sent", 64_971).unwrap();
+        assert_eq!(total, Produced { records: 64_971, mib_per_second: 4.88, latency });
+        let latency =
+            Latency { average_ms: 0.901, p50_ms: 0.812, p95_ms: 2.043, p99_ms: 7.25, p999_ms: 15.002 };
+        let steady = acknowledged(PACED, " steady state records sent", 50_000).unwrap();
+        assert_eq!(steady, Produced { records: 50_000, mib_per_second: 4.874, latency });
     }
 
     #[test]
     fn a_producer_that_did_not_end_well_has_no_result() {
-        let cut = PRODUCER.lines().take(3).collect::<Vec<_>>().join("\n");
-        assert_eq!(summary(&cut, " records sent"), None);
-        assert_eq!(summary("", " records sent"), None);
+        let cut = PRODUCER.lines().take(2).collect::<Vec<_>>().join("\n");
+        assert!(acknowledged(&cut, " records sent", 64_971).is_err());
+        assert!(acknowledged("", " records sent", 0).is_err());
+        let fewer = acknowledged(PRODUCER, " records sent", 70_000).unwrap_err().to_string();
+        assert!(fewer.contains("64971 of 70000"), "{fewer}");
+        assert!(acknowledged(PACED, " records sent", 50_000).is_err(), "only the steady state");
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl Process {
         Ok(Self { child, name: name.to_owned(), log: log.to_owned() })
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// CPU time of all threads so far, in user mode and in the kernel. Steps of 10 ms.
     ///
     /// # Errors

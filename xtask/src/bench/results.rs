@@ -1,4 +1,4 @@
-//! What a run found, as it is kept in JSON, and which of its numbers are compared.
+//! What a run found, as it is kept in JSON, and how its numbers are compared.
 
 use serde::Serialize;
 
@@ -18,9 +18,17 @@ pub(super) struct Report {
     pub(super) versions: Versions,
     pub(super) machine: Machine,
     pub(super) rounds: u32,
+    #[serde(flatten)]
+    pub(super) findings: Findings,
+    pub(super) seconds: u64,
+}
+
+/// What was measured.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Findings {
+    /// None where starts are not compared.
     pub(super) starts: Vec<Start>,
     pub(super) pairs: Vec<Pair>,
-    pub(super) seconds: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,7 +59,7 @@ pub(super) enum Side {
     Theirs,
 }
 
-/// Two servers that promise the same about durability.
+/// Two contenders with the same load, such as two servers that promise the same about durability.
 #[derive(Debug, Serialize)]
 pub(super) struct Pair {
     pub(super) title: String,
@@ -64,7 +72,7 @@ pub(super) struct Pair {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Named {
     pub(super) name: String,
-    /// The setting for durability.
+    /// What is special about it, such as the setting for durability.
     pub(super) setting: String,
 }
 
@@ -90,64 +98,111 @@ impl Comparison {
 }
 
 /// Name, unit and value.
-type Metric<Of> = (&'static str, &'static str, fn(&Of) -> f64);
+pub(super) type Metric<Of> = (&'static str, &'static str, fn(&Of) -> f64);
 
-/// In the order of the report.
-const METRICS: [Metric<Turn>; 11] = [
-    ("produce: server CPU", "CPU s/GiB", |turn| turn.produce_cpu_seconds_per_gib),
-    ("consume: server CPU", "CPU s/GiB", |turn| turn.consume_cpu_seconds_per_gib),
-    ("fixed rate: server CPU", "CPU s/GiB", |turn| turn.paced_cpu_seconds_per_gib),
-    ("produce: throughput", "MiB/s", |turn| turn.produce_mib_per_second),
-    ("consume: throughput", "MiB/s", |turn| turn.consume_mib_per_second),
-    ("fixed rate: mean latency", "ms", |turn| turn.paced_average_ms),
-    ("fixed rate: p50 latency", "ms", |turn| turn.paced_p50_ms),
-    ("fixed rate: p99 latency", "ms", |turn| turn.paced_p99_ms),
-    ("fixed rate: p99.9 latency", "ms", |turn| turn.paced_p999_ms),
-    ("peak memory", "MiB", |turn| turn.peak_memory_mib),
-    ("client CPU (produce)", "CPU s/GiB", |turn| turn.produce_client_cpu_seconds_per_gib),
+/// What is compared in every pair, in the order of the report.
+pub(super) const METRICS: [Metric<Turn>; 10] = [
+    ("produce: broker CPU", "CPU s/GiB", |turn| turn.produce.server_cpu),
+    ("consume: broker CPU", "CPU s/GiB", |turn| turn.consume.server_cpu),
+    ("fixed rate: broker CPU", "CPU s/GiB", |turn| turn.paced.server_cpu),
+    ("produce: client CPU", "CPU s/GiB", |turn| turn.produce.client_cpu),
+    ("produce: throughput", "MiB/s", |turn| turn.produce.mib_per_second),
+    ("consume: throughput", "MiB/s", |turn| turn.consume.mib_per_second),
+    ("fixed rate: mean latency", "ms", |turn| turn.latency.average_ms),
+    ("fixed rate: p50 latency", "ms", |turn| turn.latency.p50_ms),
+    ("fixed rate: p99 latency", "ms", |turn| turn.latency.p99_ms),
+    ("fixed rate: p99.9 latency", "ms", |turn| turn.latency.p999_ms),
 ];
 
+/// Compares what `ours` and `theirs` say about each metric; leaves out what was not measured.
+pub(super) fn compare<'a, Of: 'a>(
+    metrics: &[Metric<Of>],
+    ours: impl Iterator<Item = &'a Of> + Clone,
+    theirs: impl Iterator<Item = &'a Of> + Clone,
+) -> Vec<Comparison> {
+    let line = |&(metric, unit, value): &Metric<Of>| {
+        Some(Comparison {
+            metric,
+            unit,
+            ours: Summary::of(&ours.clone().map(value).collect::<Vec<_>>())?,
+            theirs: Summary::of(&theirs.clone().map(value).collect::<Vec<_>>())?,
+        })
+    };
+    metrics.iter().filter_map(line).collect()
+}
+
 impl Pair {
-    pub(super) fn comparisons(&self) -> Vec<Comparison> {
-        let of = |name: &str, value: fn(&Turn) -> f64| {
-            let turns = self.turns.iter().filter(|turn| turn.server == name);
-            Summary::of(&turns.map(value).collect::<Vec<_>>())
-        };
-        METRICS
-            .iter()
-            .filter_map(|&(metric, unit, value)| {
-                Some(Comparison {
-                    metric,
-                    unit,
-                    ours: of(&self.ours.name, value)?,
-                    theirs: of(&self.theirs.name, value)?,
-                })
-            })
-            .collect()
+    pub(super) fn comparisons(&self, metrics: &[Metric<Turn>]) -> Vec<Comparison> {
+        compare(metrics, self.turns_of(&self.ours), self.turns_of(&self.theirs))
+    }
+
+    pub(super) fn turns_of(&self, named: &Named) -> impl Iterator<Item = &Turn> + Clone {
+        self.turns.iter().filter(|turn| turn.server == named.name)
+    }
+
+    /// How much more ours is than theirs, round by round. `None` without a round of both.
+    pub(super) fn added(&self, value: fn(&Turn) -> f64) -> Option<Summary> {
+        let differences = self.turns_of(&self.ours).filter_map(|ours| {
+            let theirs = self.turns_of(&self.theirs).find(|theirs| theirs.round == ours.round)?;
+            Some(value(ours) - value(theirs))
+        });
+        Summary::of(&differences.collect::<Vec<_>>())
     }
 }
 
-impl Report {
-    pub(super) fn start_comparisons(&self) -> Vec<Comparison> {
-        let of = |side: Side, value: fn(&Start) -> f64| {
-            let starts = self.starts.iter().filter(|start| start.side == side);
-            Summary::of(&starts.map(value).collect::<Vec<_>>())
-        };
-        let metrics: [Metric<Start>; 2] = [
-            ("time to ready", "s", |start| start.ready_seconds),
-            ("idle memory", "MiB", |start| start.idle_memory_mib),
-        ];
-        metrics
-            .into_iter()
-            .filter_map(|(metric, unit, value)| {
-                Some(Comparison {
-                    metric,
-                    unit,
-                    ours: of(Side::Ours, value)?,
-                    theirs: of(Side::Theirs, value)?,
-                })
-            })
-            .collect()
+#[cfg(test)]
+pub(super) mod samples {
+    use super::super::clients::Latency;
+    use super::super::turn::Run;
+    use super::*;
+
+    /// A turn of a contender whose every number follows from `size`.
+    pub(in super::super) fn turn(server: &str, round: u32, size: f64) -> Turn {
+        let run = Run { mib_per_second: 50.0, server_cpu: 4.0 * size, other_cpu: size, client_cpu: 9.0 };
+        let latency =
+            Latency { average_ms: size, p50_ms: size, p95_ms: size, p99_ms: 2.0 * size, p999_ms: 3.0 * size };
+        Turn {
+            server: server.to_owned(),
+            round,
+            records: 1000,
+            produce: run,
+            consume: run,
+            paced: run,
+            latency,
+            peak_memory_mib: 800.0,
+            other: "gateway".to_owned(),
+            other_peak_memory_mib: 20.0,
+            other_cpu_seconds: size,
+        }
+    }
+
+    /// A report about the turns of `gateway` and `direct`.
+    pub(in super::super) fn report(turns: Vec<Turn>) -> Report {
+        let named = |name: &str| Named { name: name.to_owned(), setting: "a setting".to_owned() };
+        Report {
+            date: "2026-01-01T00:00:00Z".to_owned(),
+            command: "cargo xtask bench".to_owned(),
+            smoke: false,
+            versions: Versions {
+                schloss: Some("0.1.0".to_owned()),
+                commit: "abc".to_owned(),
+                kafka: "4.3.1".to_owned(),
+                java: "25".to_owned(),
+            },
+            machine: Machine::of(std::path::Path::new("/")),
+            rounds: 1,
+            findings: Findings {
+                starts: Vec::new(),
+                pairs: vec![Pair {
+                    title: "A pair".to_owned(),
+                    ours: named("gateway"),
+                    theirs: named("direct"),
+                    load: Load { records: 1000, paced_per_second: 25_600, paced_seconds: 10 },
+                    turns,
+                }],
+            },
+            seconds: 1,
+        }
     }
 }
 
@@ -163,5 +218,16 @@ mod tests {
         assert!(!comparison(summary(1.0, 1.9), summary(2.0, 3.0)).overlaps());
         assert!(!comparison(summary(4.0, 5.0), summary(2.0, 3.0)).overlaps());
         assert_eq!(comparison(summary(1.0, 1.0), summary(4.0, 4.0)).ratio(), Some(0.25));
+    }
+
+    #[test]
+    fn what_is_added_is_the_difference_within_a_round() {
+        let turns = [("gateway", 1, 3.0), ("direct", 1, 1.0), ("direct", 2, 9.0), ("gateway", 2, 10.0)];
+        let report =
+            samples::report(turns.map(|(name, round, size)| samples::turn(name, round, size)).into());
+        let added = report.findings.pairs[0].added(|turn| turn.latency.average_ms).unwrap();
+        assert_eq!(added, Summary { median: 1.5, min: 1.0, max: 2.0 });
+        let alone = samples::report(vec![samples::turn("gateway", 1, 3.0), samples::turn("direct", 2, 1.0)]);
+        assert_eq!(alone.findings.pairs[0].added(|turn| turn.latency.average_ms), None);
     }
 }

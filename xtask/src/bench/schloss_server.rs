@@ -1,5 +1,6 @@
-//! Schloss as its quickstart makes it.
+//! Schloss as its quickstarts make it: the broker, and the gateway before another.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,40 +35,74 @@ impl Durability {
     }
 }
 
-/// Makes a data directory below `directory` with `schloss quickstart`.
+/// Makes a broker's data directory below `directory` with `schloss quickstart`.
 ///
 /// # Errors
 /// The quickstart fails, or writes other files than expected.
-pub(super) fn prepare(
+pub(super) fn prepare_broker(
     name: &str,
     directory: &Path,
     durability: Durability,
     binary: &Path,
 ) -> anyhow::Result<(Server, Certificates)> {
-    fs::create_dir_all(directory)?;
-    let (log, data_dir, port) = (directory.join("server.log"), directory.join("data"), free_port()?);
-    let mut quickstart = Command::new(binary);
-    quickstart.arg("quickstart").arg("--data-dir").arg(&data_dir).args([
-        "--port",
-        &port.to_string(),
-        "--once",
-    ]);
-    Process::start("schloss quickstart", &mut quickstart, &log)?.wait(QUICKSTART_LIMIT)?;
+    let prepared = prepare(name, directory, &["quickstart".as_ref()], "serve", "schloss.toml", binary)?;
+    set_durability(&directory.join(DATA).join("schloss.toml"), durability)?;
+    Ok(prepared)
+}
 
-    let configuration = data_dir.join("schloss.toml");
-    set_durability(&configuration, durability)?;
+/// Makes a gateway's data directory below `directory` with `schloss gateway quickstart`; `upstream` must run.
+///
+/// # Errors
+/// As of [`prepare_broker`].
+pub(super) fn prepare_gateway(
+    name: &str,
+    directory: &Path,
+    upstream: &Server,
+    binary: &Path,
+) -> anyhow::Result<(Server, Certificates)> {
+    let address = upstream.bootstrap();
+    let quickstart: [&OsStr; 6] = [
+        "gateway".as_ref(),
+        "quickstart".as_ref(),
+        "--upstream".as_ref(),
+        address.as_ref(),
+        "--upstream-config".as_ref(),
+        upstream.admin.conf.as_ref(),
+    ];
+    prepare(name, directory, &quickstart, "gateway", "gateway.toml", binary)
+}
+
+/// Runs a quickstart once; the server is then `schloss <command> --config <file>`.
+fn prepare(
+    name: &str,
+    directory: &Path,
+    quickstart: &[&OsStr],
+    command: &'static str,
+    file: &str,
+    binary: &Path,
+) -> anyhow::Result<(Server, Certificates)> {
+    fs::create_dir_all(directory)?;
+    let (log, data_dir, port) = (directory.join("server.log"), directory.join(DATA), free_port()?);
+    let mut program = Command::new(binary);
+    program.args(quickstart).arg("--data-dir").arg(&data_dir);
+    program.args(["--port", &port.to_string(), "--once"]);
+    Process::start("the quickstart", &mut program, &log)?.wait(QUICKSTART_LIMIT)?;
+
     let certificates = Certificates::of_schloss(&data_dir);
     let password = setting(&data_dir.join("clients/admin.conf"), "sasl.password")?;
     let admin = Account::write(directory, "admin", password, &bootstrap(port), &certificates.ca)?;
 
-    let binary = binary.to_owned();
+    let (binary, configuration) = (binary.to_owned(), data_dir.join(file));
     let command = Box::new(move || {
-        let mut command = Command::new(&binary);
-        command.arg("serve").arg("--config").arg(&configuration);
-        command
+        let mut program = Command::new(&binary);
+        program.arg(command).arg("--config").arg(&configuration);
+        program
     });
     Ok((Server { name: name.to_owned(), port, admin, log, command }, certificates))
 }
+
+/// Where a quickstart puts everything, below a server's directory.
+const DATA: &str = "data";
 
 /// Changes the one line in place, which keeps the file's mode.
 fn set_durability(configuration: &Path, durability: Durability) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
-//! One server's turn: produce, consume, produce at a fixed rate, and what each cost.
+//! One turn: produce, consume, produce at a fixed rate, and what each cost.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::clients::{Clients, RECORD_BYTES, paced_records};
+use super::administration::{PACED_TOPIC, topic};
+use super::clients::{Clients, Latency, RECORD_BYTES, paced_records};
 use super::process::{Process, cpu_of_ended};
+use super::results::Named;
 
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 const KIB_PER_MIB: f64 = 1024.0;
@@ -22,106 +24,118 @@ pub(super) struct Load {
 impl Load {
     /// Whether a fixed-rate run that reached so many MiB/s kept its rate, within what timers allow.
     pub(super) fn is_kept_by(&self, mib_per_second: f64) -> bool {
-        let wanted = (self.paced_per_second * RECORD_BYTES) as f64 / (KIB_PER_MIB * KIB_PER_MIB);
-        mib_per_second >= wanted * 0.97
+        mib_per_second >= self.paced_mib_per_second() * 0.97
+    }
+
+    pub(super) fn paced_mib_per_second(&self) -> f64 {
+        (self.paced_per_second * RECORD_BYTES) as f64 / (KIB_PER_MIB * KIB_PER_MIB)
+    }
+
+    /// Bytes of values that one turn writes.
+    pub(super) fn bytes(&self) -> u64 {
+        let (_, paced) = paced_records(self.paced_per_second, self.paced_seconds);
+        (self.records + paced) * RECORD_BYTES
     }
 }
 
-/// What one turn measured. GiB are those of the records' values.
+/// What one turn measured.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Turn {
+    /// Whose turn it was.
     pub(super) server: String,
     pub(super) round: u32,
     pub(super) records: u64,
-    pub(super) produce_mib_per_second: f64,
-    pub(super) produce_cpu_seconds_per_gib: f64,
-    pub(super) produce_client_cpu_seconds_per_gib: f64,
-    pub(super) consume_mib_per_second: f64,
-    pub(super) consume_cpu_seconds_per_gib: f64,
-    pub(super) consume_client_cpu_seconds_per_gib: f64,
-    /// What the fixed-rate run reached: where it is below its rate, its latency is that of a queue.
-    pub(super) paced_mib_per_second: f64,
-    pub(super) paced_average_ms: f64,
-    pub(super) paced_p50_ms: f64,
-    pub(super) paced_p95_ms: f64,
-    pub(super) paced_p99_ms: f64,
-    pub(super) paced_p999_ms: f64,
-    pub(super) paced_cpu_seconds_per_gib: f64,
-    /// Since the server started.
+    pub(super) produce: Run,
+    pub(super) consume: Run,
+    /// Where it is below the fixed rate, its latency is that of a queue.
+    pub(super) paced: Run,
+    pub(super) latency: Latency,
     pub(super) peak_memory_mib: f64,
-    /// What the waiting server used meanwhile: noise.
-    pub(super) other_server_cpu_seconds: f64,
+    /// The process that the costs of `other` are of.
+    pub(super) other: String,
+    pub(super) other_peak_memory_mib: f64,
+    /// In the whole turn.
+    pub(super) other_cpu_seconds: f64,
 }
 
-/// One server's clients and topics for a turn.
+/// One run of a client, and its costs in CPU seconds per GiB of the records' values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Run {
+    pub(super) mib_per_second: f64,
+    pub(super) server_cpu: f64,
+    pub(super) other_cpu: f64,
+    pub(super) client_cpu: f64,
+}
+
+/// Two processes that run, and the clients whose turn it is.
 pub(super) struct Contender<'a> {
-    pub(super) name: &'a str,
-    pub(super) process: &'a Process,
-    pub(super) clients: &'a Clients,
+    pub(super) named: Named,
+    pub(super) clients: Clients,
+    /// The server that stores the records.
+    pub(super) server: &'a Process,
+    /// The other process: one that waits meanwhile, or that passes on what the clients send.
+    pub(super) other: &'a Process,
 }
 
 impl Contender<'_> {
-    /// Takes one turn on `topic`, while `other` waits; `step` is told what was done.
+    /// Takes one turn on topics that were made for it; `step` is told what was done.
     ///
     /// # Errors
     /// A client's.
     pub(super) fn take_turn(
         &self,
         round: u32,
-        topics: (&str, &str),
         load: Load,
-        other: &Process,
         step: &mut dyn FnMut(&str),
     ) -> anyhow::Result<Turn> {
-        let (topic, paced_topic) = topics;
-        let other_before = other.cpu()?;
+        let topic = topic(&self.named.name, &round.to_string());
+        let other_before = self.other.cpu()?;
 
-        let (produced, produce_cost) = self.measure(|| self.clients.produce(topic, load.records))?;
-        let produce = produce_cost.per_gib(load.records);
-        step(&format!("produced {:.1} MiB/s, {:.2} CPU s/GiB", produced.mib_per_second, produce.server));
+        let (produced, cost) = self.measure(|| self.clients.produce(&topic, load.records))?;
+        let produce = cost.of_run(produced.records, produced.mib_per_second);
+        step(&format!("produced {}", produce.words()));
 
-        let (consumed, consume_cost) = self.measure(|| self.clients.consume(topic, load.records))?;
-        let consume = consume_cost.per_gib(consumed.records);
-        step(&format!("consumed {:.1} MiB/s, {:.2} CPU s/GiB", consumed.mib_per_second, consume.server));
+        let (consumed, cost) = self.measure(|| self.clients.consume(&topic, load.records))?;
+        let consume = cost.of_run(consumed.records, consumed.mib_per_second);
+        step(&format!("consumed {}", consume.words()));
 
-        let (paced, paced_cost) = self
-            .measure(|| self.clients.produce_paced(paced_topic, load.paced_per_second, load.paced_seconds))?;
-        let (_, paced_count) = paced_records(load.paced_per_second, load.paced_seconds);
-        let paced_cost = paced_cost.per_gib(paced_count);
+        let paced_topic = self::topic(&self.named.name, PACED_TOPIC);
+        let (kept, cost) = self.measure(|| {
+            self.clients.produce_paced(&paced_topic, load.paced_per_second, load.paced_seconds)
+        })?;
+        let (_, paced_records) = paced_records(load.paced_per_second, load.paced_seconds);
+        let (paced, latency) = (cost.of_run(paced_records, kept.mib_per_second), kept.latency);
         step(&format!(
-            "at a fixed rate: {:.2} ms average, {} ms p50, {} ms p99, {:.2} CPU s/GiB",
-            paced.average_ms, paced.p50_ms, paced.p99_ms, paced_cost.server
+            "at a fixed rate {}, latency {:.2} ms average, {:.2} ms p50, {:.2} ms p99",
+            paced.words(),
+            latency.average_ms,
+            latency.p50_ms,
+            latency.p99_ms
         ));
 
         Ok(Turn {
-            server: self.name.to_owned(),
+            server: self.named.name.clone(),
             round,
             records: load.records,
-            produce_mib_per_second: produced.mib_per_second,
-            produce_cpu_seconds_per_gib: produce.server,
-            produce_client_cpu_seconds_per_gib: produce.client,
-            consume_mib_per_second: consumed.mib_per_second,
-            consume_cpu_seconds_per_gib: consume.server,
-            consume_client_cpu_seconds_per_gib: consume.client,
-            paced_mib_per_second: paced.mib_per_second,
-            paced_average_ms: paced.average_ms,
-            paced_p50_ms: paced.p50_ms,
-            paced_p95_ms: paced.p95_ms,
-            paced_p99_ms: paced.p99_ms,
-            paced_p999_ms: paced.p999_ms,
-            paced_cpu_seconds_per_gib: paced_cost.server,
-            peak_memory_mib: self.process.memory()?.peak_kib as f64 / KIB_PER_MIB,
-            other_server_cpu_seconds: other.cpu()?.saturating_sub(other_before).as_secs_f64(),
+            produce,
+            consume,
+            paced,
+            latency,
+            peak_memory_mib: self.server.memory()?.peak_kib as f64 / KIB_PER_MIB,
+            other: self.other.name().to_owned(),
+            other_peak_memory_mib: self.other.memory()?.peak_kib as f64 / KIB_PER_MIB,
+            other_cpu_seconds: self.other.cpu()?.saturating_sub(other_before).as_secs_f64(),
         })
     }
 
     /// Runs a client and says what it cost. Starts with nothing left to be written from earlier runs.
     fn measure<T>(&self, run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Cost)> {
         rustix::fs::sync();
-        let (server, client) = (self.process.cpu()?, cpu_of_ended()?);
+        let (server, other, client) = (self.server.cpu()?, self.other.cpu()?, cpu_of_ended()?);
         let result = run()?;
         let cost = Cost {
-            server: self.process.cpu()?.saturating_sub(server),
+            server: self.server.cpu()?.saturating_sub(server),
+            other: self.other.cpu()?.saturating_sub(other),
             client: cpu_of_ended()?.saturating_sub(client),
         };
         Ok((result, cost))
@@ -132,20 +146,25 @@ impl Contender<'_> {
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     server: Duration,
+    other: Duration,
     client: Duration,
 }
 
-/// CPU seconds per GiB of values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct CostPerGib {
-    server: f64,
-    client: f64,
+impl Cost {
+    fn of_run(self, records: u64, mib_per_second: f64) -> Run {
+        let gib = (records * RECORD_BYTES) as f64 / GIB;
+        let [server_cpu, other_cpu, client_cpu] =
+            [self.server, self.other, self.client].map(|time| time.as_secs_f64() / gib);
+        Run { mib_per_second, server_cpu, other_cpu, client_cpu }
+    }
 }
 
-impl Cost {
-    fn per_gib(self, records: u64) -> CostPerGib {
-        let gib = (records * RECORD_BYTES) as f64 / GIB;
-        CostPerGib { server: self.server.as_secs_f64() / gib, client: self.client.as_secs_f64() / gib }
+impl Run {
+    fn words(&self) -> String {
+        format!(
+            "{:.1} MiB/s, CPU s/GiB: server {:.2}, other {:.2}",
+            self.mib_per_second, self.server_cpu, self.other_cpu
+        )
     }
 }
 
@@ -161,8 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_writes_its_records_and_those_of_the_fixed_rate_with_its_warm_up() {
+        let load = Load { records: 1000, paced_per_second: 10, paced_seconds: 2 };
+        assert_eq!(load.bytes(), 1050 * 1024);
+    }
+
+    #[test]
     fn a_cost_is_stated_per_gib_of_values() {
-        let cost = Cost { server: Duration::from_millis(1500), client: Duration::from_secs(4) };
-        assert_eq!(cost.per_gib(512 * 1024), CostPerGib { server: 3.0, client: 8.0 });
+        let cost = Cost {
+            server: Duration::from_millis(1500),
+            other: Duration::from_millis(250),
+            client: Duration::from_secs(4),
+        };
+        let run = Run { mib_per_second: 7.0, server_cpu: 3.0, other_cpu: 0.5, client_cpu: 8.0 };
+        assert_eq!(cost.of_run(512 * 1024, 7.0), run);
     }
 }
