@@ -27,6 +27,7 @@ use clap::{Args, Subcommand};
 
 /// What `cargo xtask bench` takes.
 #[derive(Args)]
+#[group(skip)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -53,4 +54,26 @@ pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
         Some(Other::Gateway(options)) => gateway::bench(options)?,
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn brokers_are_compared_unless_the_gateway_is_named() {
+        let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.options.other);
+        assert!(matches!(parse("bench --quick --durability disk --rate 9"), Ok(None)));
+        assert!(matches!(parse("bench gateway --quick --rate 9"), Ok(Some(Other::Gateway(_)))));
+        assert!(parse("bench --quick gateway").is_err(), "an option that would not be heard");
+        assert!(parse("bench gateway --durability disk").is_err());
+    }
 }
