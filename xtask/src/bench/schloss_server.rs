@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use super::account::Account;
 use super::certificates::Certificates;
 use super::process::Process;
-use super::server::{Server, bootstrap, free_port, setting};
+use super::server::{Server, bootstrap, setting};
 
 /// What a quickstart may take.
 const QUICKSTART_LIMIT: Duration = Duration::from_secs(60);
@@ -82,14 +82,14 @@ fn prepare(
     binary: &Path,
 ) -> anyhow::Result<(Server, Certificates)> {
     fs::create_dir_all(directory)?;
-    let (log, data_dir, port) = (directory.join("server.log"), directory.join(DATA), free_port()?);
+    let (log, data_dir) = (directory.join("server.log"), directory.join(DATA));
     let mut program = Command::new(binary);
-    program.args(quickstart).arg("--data-dir").arg(&data_dir);
-    program.args(["--port", &port.to_string(), "--once"]);
+    program.args(quickstart).arg("--data-dir").arg(&data_dir).args(["--port", "0", "--once"]);
     Process::start("the quickstart", &mut program, &log)?.wait(QUICKSTART_LIMIT)?;
 
     let certificates = Certificates::of_schloss(&data_dir);
-    let password = setting(&data_dir.join("clients/admin.conf"), "sasl.password")?;
+    let conf = data_dir.join("clients/admin.conf");
+    let (port, password) = (port(&setting(&conf, "bootstrap.servers")?)?, setting(&conf, "sasl.password")?);
     let admin = Account::write(directory, "admin", password, &bootstrap(port), &certificates.ca)?;
 
     let (binary, configuration) = (binary.to_owned(), data_dir.join(file));
@@ -99,6 +99,12 @@ fn prepare(
         program
     });
     Ok((Server { name: name.to_owned(), port, admin, log, command }, certificates))
+}
+
+/// The port that a quickstart chose.
+fn port(bootstrap: &str) -> anyhow::Result<u16> {
+    let port = bootstrap.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.with_context(|| format!("no port in the address '{bootstrap}'"))
 }
 
 /// Where a quickstart puts everything, below a server's directory.
@@ -119,6 +125,12 @@ fn set_durability(configuration: &Path, durability: Durability) -> anyhow::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_port_is_that_which_clients_are_told() {
+        assert_eq!(port("localhost:12001").unwrap(), 12_001);
+        assert!(port("localhost").is_err());
+    }
 
     #[test]
     fn durability_is_changed_where_it_stands_and_nowhere_else() {
