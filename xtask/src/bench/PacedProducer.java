@@ -11,9 +11,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.server.util.ThroughputThrottler;
 
 /**
- * Writes at a fixed rate, as ProducerPerformance does with its throttle, and says how long each record took from
- * before it was sent to its acknowledgement. ProducerPerformance does so in whole milliseconds, which is coarser than
- * what is to be told apart here. Prints one line of the same form.
+ * Writes at a fixed rate, as ProducerPerformance does with its throttle, and says how long records took from
+ * before they were sent to their acknowledgement. ProducerPerformance does so in whole milliseconds, which is
+ * coarser than what is to be told apart here. Prints one line of the same form.
  */
 public final class PacedProducer {
     public static void main(String[] arguments) throws Exception {
@@ -70,8 +70,8 @@ public final class PacedProducer {
         double perSecondReached = counted.length / seconds;
         System.out.printf(
                 Locale.ROOT,
-                "%d steady state records sent, %.1f records/sec (%.3f MB/sec), %.3f ms avg latency, %.3f ms max latency, "
-                        + "%.3f ms 50th, %.3f ms 95th, %.3f ms 99th, %.3f ms 99.9th.%n",
+                "%d steady state records sent, %.1f records/sec (%.3f MB/sec), %.3f ms avg latency, "
+                        + "%.3f ms max latency, %.3f ms 50th, %.3f ms 95th, %.3f ms 99th, %.3f ms 99.9th.%n",
                 counted.length,
                 perSecondReached,
                 perSecondReached * recordBytes / (1024.0 * 1024.0),

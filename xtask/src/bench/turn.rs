@@ -88,18 +88,18 @@ impl Contender<'_> {
         load: Load,
         step: &mut dyn FnMut(&str),
     ) -> anyhow::Result<Turn> {
-        let topic = topic(&self.named.name, &round.to_string());
+        let [turn_topic, paced_topic] =
+            [&round.to_string(), PACED_TOPIC].map(|name| topic(&self.named.name, name));
         let other_before = self.other.cpu()?;
 
-        let (produced, cost) = self.measure(|| self.clients.produce(&topic, load.records))?;
+        let (produced, cost) = self.measure(|| self.clients.produce(&turn_topic, load.records))?;
         let produce = cost.of_run(produced.records, produced.mib_per_second);
         step(&format!("produced {}", produce.words()));
 
-        let (consumed, cost) = self.measure(|| self.clients.consume(&topic, load.records))?;
+        let (consumed, cost) = self.measure(|| self.clients.consume(&turn_topic, load.records))?;
         let consume = cost.of_run(consumed.records, consumed.mib_per_second);
         step(&format!("consumed {}", consume.words()));
 
-        let paced_topic = self::topic(&self.named.name, PACED_TOPIC);
         let (kept, cost) = self.measure(|| {
             self.clients.produce_paced(&paced_topic, load.paced_per_second, load.paced_seconds)
         })?;
