@@ -1,0 +1,44 @@
+//! ACLs in words: `allow read topic a`, `deny all topic pre* from 10.1.2.3`, `allow create cluster`.
+
+use schloss_client::AclEntry;
+use schloss_policy::{Acl, CLUSTER_NAME, Operation, PatternType, Permission, ResourceType, WILDCARD};
+
+use crate::names::Names;
+
+/// The ACL of a user that these words say, of one twin's resources.
+pub(crate) fn acl(words: &str, user: &str, names: &Names) -> Acl {
+    let mut words = words.split(' ');
+    let permission: Permission = words.next().unwrap().parse().unwrap();
+    let operation: Operation = words.next().unwrap().parse().unwrap();
+    let resource_type: ResourceType = words.next().unwrap().parse().unwrap();
+    let (pattern_type, resource_name) = match words.next().filter(|word| *word != "from") {
+        None => (PatternType::Literal, CLUSTER_NAME.to_owned()),
+        Some(WILDCARD) => (PatternType::Literal, WILDCARD.to_owned()),
+        Some(name) => match name.strip_suffix('*') {
+            Some(prefix) => (PatternType::Prefixed, names.name(prefix)),
+            None => (PatternType::Literal, names.name(name)),
+        },
+    };
+    Acl {
+        resource_type,
+        pattern_type,
+        resource_name,
+        principal: format!("User:{user}"),
+        host: words.last().unwrap_or("*").to_owned(),
+        operation,
+        permission,
+    }
+}
+
+/// The same as the client sends it.
+pub(crate) fn entry(acl: &Acl) -> AclEntry {
+    AclEntry {
+        resource_type: acl.resource_type.code(),
+        resource_name: acl.resource_name.clone(),
+        pattern_type: acl.pattern_type.code(),
+        principal: acl.principal.clone(),
+        host: acl.host.clone(),
+        operation: acl.operation.code(),
+        permission: acl.permission.code(),
+    }
+}

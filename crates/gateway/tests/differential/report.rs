@@ -1,0 +1,87 @@
+//! What was compared and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use crate::case::Case;
+use crate::known::{self, KNOWN, Place};
+use crate::names::Twin;
+use crate::side::Exchange;
+use crate::tree::compare;
+
+#[derive(Default)]
+pub(crate) struct Report {
+    /// By the key of the API that a case is about.
+    apis: BTreeMap<i16, Sum>,
+    met: BTreeSet<&'static str>,
+    unmeant: Vec<String>,
+}
+
+#[derive(Default)]
+struct Sum {
+    name: &'static str,
+    versions: BTreeSet<i16>,
+    answers: usize,
+    meant: usize,
+    unmeant: usize,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, case: &Case, version: i16, kafka: &[Exchange], gateway: &[Exchange]) {
+        let sum = self.apis.entry(case.api.key()).or_default();
+        sum.name = case.api.name();
+        sum.versions.insert(version);
+        let head = format!("{} v{version}, {}", case.api.name(), case.scenario);
+        if kafka.len() != gateway.len() {
+            self.unmeant.push(format!("{head}: {} answers, {} of the gateway", kafka.len(), gateway.len()));
+            sum.unmeant += 1;
+        }
+        for (one, other) in kafka.iter().zip(gateway) {
+            sum.answers += 1;
+            let (mut meant, mut unmeant) = (false, String::new());
+            for difference in compare(&one.answer, &other.answer) {
+                let api = one.step.split(' ').next().unwrap_or_default();
+                let place = Place { api, version, scenario: &case.scenario, difference: &difference };
+                if let Some(row) = known::row(&place) {
+                    self.met.insert(row);
+                    meant = true;
+                    continue;
+                }
+                let (left, right) = (Twin::Kafka.called(), Twin::Gateway.called());
+                let _ = write!(
+                    unmeant,
+                    "\n  {}\n    {left}: {}\n    {right}: {}",
+                    difference.path, difference.left, difference.right
+                );
+            }
+            sum.meant += usize::from(meant);
+            if !unmeant.is_empty() {
+                sum.unmeant += 1;
+                self.unmeant.push(format!("{head} [{}] ({}){unmeant}", case.grants.join("; "), one.step));
+            }
+        }
+    }
+
+    /// Prints everything, and ends the test if a difference is not meant, or one that is meant was not met.
+    pub(crate) fn conclude(&self, whole: bool) {
+        println!(
+            "{:>3} {:<32} {:>9} {:>8} {:>6} {:>8}",
+            "key", "API", "versions", "answers", "meant", "unmeant"
+        );
+        for (key, sum) in &self.apis {
+            let (first, last) = (sum.versions.first().unwrap_or(&0), sum.versions.last().unwrap_or(&0));
+            let versions = format!("{first}-{last}");
+            let Sum { name, answers, meant, unmeant, .. } = sum;
+            println!("{key:>3} {name:<32} {versions:>9} {answers:>8} {meant:>6} {unmeant:>8}");
+        }
+        let answers: usize = self.apis.values().map(|sum| sum.answers).sum();
+        println!("{answers} answers of {} APIs compared", self.apis.len());
+        for text in self.unmeant.iter() {
+            println!("\n{text}");
+        }
+        assert!(self.unmeant.is_empty(), "{} answers differ in what is not documented", self.unmeant.len());
+        let stale: Vec<&str> =
+            KNOWN.iter().map(|known| known.row).filter(|row| !self.met.contains(row)).collect();
+        assert!(!whole || stale.is_empty(), "documented, but no difference any more: {stale:?}");
+    }
+}

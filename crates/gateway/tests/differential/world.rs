@@ -1,0 +1,318 @@
+//! What both twins find: topics with the same records on the same brokers, groups with the same offsets, users with
+//! the same ACLs, once in Apache Kafka and once in the gateway.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use schloss_client::{ClientConfig, Cluster, Connection};
+use schloss_identity::{Mechanism, Password, SaltedPassword, ScramCredential};
+use schloss_policy::Acl;
+use schloss_wire::messages as m;
+use schloss_wire::{Api, StrBytes, Uuid, build};
+use tokio::sync::Mutex;
+
+use crate::case::Case;
+use crate::common::{self, House, PASSWORD};
+use crate::grant;
+use crate::names::{Names, Twin};
+use crate::records;
+
+pub(crate) const BROKERS: [i32; 3] = [1, 2, 3];
+/// Topics that every scenario may look at and none changes. Partition 0 is led by broker 1, partition 1 by broker 2.
+const TOPICS: [&str; 5] = ["a", "b", "c", "pre-a", "pre-b"];
+/// Groups with offsets in `a`, `b` and `c`, that every scenario may look at.
+const GROUPS: [&str; 4] = ["a", "b", "c", "pre-a"];
+const ITERATIONS: u32 = 4096;
+
+pub(crate) struct World {
+    pub(crate) run: String,
+    house: House,
+    upstream: ClientConfig,
+    addresses: HashMap<i32, String>,
+    ranges: HashMap<Api, RangeInclusive<i16>>,
+    /// By the name of a topic.
+    pub(crate) ids: HashMap<String, Uuid>,
+    /// By a topic's id in hexadecimal digits: its label.
+    pub(crate) labels: HashMap<String, String>,
+    service: Mutex<Cluster>,
+    coordinators: Mutex<HashMap<(i8, String), i32>>,
+    users: HashMap<Vec<String>, String>,
+}
+
+impl World {
+    /// Makes everything that these cases need.
+    pub(crate) async fn new(cases: &[Case]) -> Self {
+        let run = common::unique("r").rsplit('-').nth(1).unwrap().chars().rev().take(7).collect::<String>();
+        let upstream = common::upstream();
+        let mut service = Cluster::connect(upstream.clone()).await.unwrap();
+        let addresses: HashMap<i32, String> =
+            service.brokers().into_iter().map(|broker| (broker.id, broker.address)).collect();
+        let connection = Connection::connect(&upstream, &addresses[&1]).await.unwrap();
+        let ranges = common_ranges(&connection);
+        let names = |version| Twin::BOTH.map(|twin| Names::new(twin, &run, version));
+        let mut topics: HashSet<String> =
+            names(0).iter().flat_map(|names| TOPICS.map(|label| names.name(label))).collect();
+        let mut acls: BTreeMap<(String, String), Acl> = BTreeMap::new();
+        let mut users: HashMap<Vec<String>, String> = HashMap::new();
+        for case in cases {
+            let next = format!("user-{}-{run}", users.len());
+            let user = users.entry(case.grants.clone()).or_insert(next).clone();
+            for version in versions(case, &ranges) {
+                for names in names(version) {
+                    topics.extend(case.topic_names(&names));
+                    let said = case.grants.iter().map(|words| grant::acl(words, &user, &names));
+                    acls.extend(said.map(|acl| ((user.clone(), format!("{acl}")), acl)));
+                }
+            }
+        }
+        let acls: Vec<Acl> = acls.into_values().collect();
+        let user_names: Vec<String> = users.values().cloned().collect();
+        eprintln!("{} users, {} ACLs, {} topics", user_names.len(), acls.len(), topics.len());
+        make_topics(&mut service, &topics).await;
+        make_users(&mut service, &user_names).await;
+        for part in acls.chunks(500) {
+            let entries: Vec<_> = part.iter().map(grant::entry).collect();
+            service.create_acls(&entries).await.unwrap().into_iter().for_each(|added| added.unwrap());
+        }
+        let ids = await_brokers(&upstream, &addresses, &topics, &run, acls.len(), user_names.len()).await;
+        let labels = ids.iter().map(|(name, id)| {
+            let digits = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let label =
+                names(0).iter().find_map(|names| name.strip_prefix(&names.token()).map(str::to_owned));
+            (digits, label.unwrap_or_else(|| name.clone()))
+        });
+        let labels = labels.collect();
+        // The gateway learns of all topics when it opens.
+        let house = House::open().await;
+        let credentials = Mechanism::ALL.map(|mechanism| {
+            (ScramCredential::derive(mechanism, &Password::new(PASSWORD.to_owned()), ITERATIONS)).unwrap()
+        });
+        for user in &user_names {
+            house.metadata.set_scram(user, credentials[0].clone()).await.unwrap();
+        }
+        for outcome in house.metadata.add_acls(acls).await.unwrap() {
+            outcome.unwrap();
+        }
+        let world = Self {
+            run,
+            house,
+            upstream,
+            addresses,
+            ranges,
+            ids,
+            labels,
+            service: Mutex::new(service),
+            coordinators: Mutex::default(),
+            users,
+        };
+        world.fill().await;
+        world
+    }
+
+    /// The versions of an API that both sides offer.
+    pub(crate) fn range(&self, api: Api) -> RangeInclusive<i16> {
+        self.ranges.get(&api).cloned().unwrap_or(1..=0)
+    }
+
+    pub(crate) fn versions(&self, case: &Case) -> impl Iterator<Item = i16> + use<> {
+        versions(case, &self.ranges)
+    }
+
+    pub(crate) fn user(&self, case: &Case) -> &str {
+        &self.users[&case.grants]
+    }
+
+    /// A connection of a user to a broker.
+    pub(crate) async fn connect(&self, twin: Twin, user: &str, node: i32) -> Connection {
+        let (config, address) = match twin {
+            Twin::Kafka => {
+                let password = Password::new(PASSWORD.to_owned());
+                let config = self.upstream.clone().with_scram(Mechanism::ScramSha256, user, password);
+                (config, self.addresses[&node].clone())
+            }
+            Twin::Gateway => {
+                (self.house.client(user), format!("localhost:{}", i32::from(self.house.base) + node))
+            }
+        };
+        let mut config = config.with_client_id("twin");
+        config.request_timeout = Duration::from_secs(60);
+        Connection::connect(&config, &address).await.unwrap()
+    }
+
+    /// Where groups (0), transactions (1) and share partitions (2) are kept. Asked by the service.
+    pub(crate) async fn coordinator(&self, kind: i8, key: &str) -> i32 {
+        let mut known = self.coordinators.lock().await;
+        if let Some(node) = known.get(&(kind, key.to_owned())) {
+            return *node;
+        }
+        let request =
+            build!(m::FindCoordinatorRequest { key_type: kind, coordinator_keys: vec![StrBytes::from(key)] });
+        let begun = Instant::now();
+        let node = loop {
+            let answer = self.service.lock().await.call_any(&request).await.unwrap();
+            let found = &answer.coordinators[0];
+            if found.error_code == 0 {
+                break found.node_id;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        known.insert((kind, key.to_owned()), node);
+        node
+    }
+
+    /// Records into the topics, offsets into the groups.
+    async fn fill(&self) {
+        for twin in Twin::BOTH {
+            let names = Names::new(twin, &self.run, 0);
+            for label in ["a", "b", "pre-a"] {
+                let request = records::produce(&names, label, self.ids[&names.name(label)], 10, -1);
+                let answer = self.service.lock().await.call_node(1, &request, 13).await.unwrap();
+                assert_eq!(answer.responses[0].partition_responses[0].error_code, 0, "{answer:?}");
+            }
+            for group in GROUPS {
+                self.commit(&names, group).await;
+            }
+        }
+    }
+
+    /// Offsets of a group without members, which makes the group.
+    pub(crate) async fn commit(&self, names: &Names, group: &str) {
+        use m::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+        let topics = ["a", "b", "c"].map(|label| {
+            let partition = build!(OffsetCommitRequestPartition { partition_index: 0, committed_offset: 5 });
+            build!(OffsetCommitRequestTopic { name: names.text(label), partitions: vec![partition] })
+        });
+        let request = build!(m::OffsetCommitRequest {
+            group_id: names.text(group),
+            generation_id_or_member_epoch: -1,
+            topics: topics.to_vec(),
+        });
+        let node = self.coordinator(0, &names.name(group)).await;
+        let begun = Instant::now();
+        loop {
+            let answer = self.service.lock().await.call_node(node, &request, 9).await.unwrap();
+            if answer.topics.iter().all(|topic| topic.partitions[0].error_code == 0) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn common_ranges(connection: &Connection) -> HashMap<Api, RangeInclusive<i16>> {
+    let both = connection.api_versions().api_keys.iter().filter_map(|theirs| {
+        let api = Api::from_key(theirs.api_key)?;
+        let ours = api.range();
+        Some((api, ours.min.max(theirs.min_version)..=ours.max.min(theirs.max_version)))
+    });
+    both.collect()
+}
+
+fn versions(case: &Case, ranges: &HashMap<Api, RangeInclusive<i16>>) -> RangeInclusive<i16> {
+    let range = ranges.get(&case.api).cloned().unwrap_or(1..=0);
+    *range.start().max(case.versions.start())..=*range.end().min(case.versions.end())
+}
+
+async fn make_topics(service: &mut Cluster, topics: &HashSet<String>) {
+    use m::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+    let topics: Vec<CreatableTopic> = topics
+        .iter()
+        .map(|name| {
+            let assigned = |(index, broker_ids)| {
+                build!(CreatableReplicaAssignment { partition_index: index, broker_ids })
+            };
+            build!(CreatableTopic {
+                name: StrBytes::from(name.as_str()),
+                num_partitions: -1,
+                replication_factor: -1,
+                assignments: [(0, vec![1, 2]), (1, vec![2, 3])].map(assigned).to_vec(),
+            })
+        })
+        .collect();
+    for part in topics.chunks(100) {
+        let request = build!(m::CreateTopicsRequest { topics: part.to_vec(), timeout_ms: 30_000 });
+        let answer = service.call_any(&request).await.unwrap();
+        assert!(answer.topics.iter().all(|topic| topic.error_code == 0), "{answer:?}");
+    }
+}
+
+/// Users of Apache Kafka. They share a salt, or this would take seconds for each hundred.
+async fn make_users(service: &mut Cluster, users: &[String]) {
+    use m::alter_user_scram_credentials_request::ScramCredentialUpsertion;
+    let salted =
+        SaltedPassword::derive(Mechanism::ScramSha256, &Password::new(PASSWORD.to_owned()), ITERATIONS)
+            .unwrap();
+    let upsertions = users.iter().map(|user| {
+        build!(ScramCredentialUpsertion {
+            name: StrBytes::from(user.as_str()),
+            mechanism: Mechanism::ScramSha256.code(),
+            iterations: i32::try_from(ITERATIONS).unwrap(),
+            salt: salted.salt.clone().into(),
+            salted_password: salted.salted.to_vec().into(),
+        })
+    });
+    let upsertions: Vec<_> = upsertions.collect();
+    for part in upsertions.chunks(200) {
+        let request = build!(m::AlterUserScramCredentialsRequest { upsertions: part.to_vec() });
+        let answer = service.call_any(&request).await.unwrap();
+        assert!(answer.results.iter().all(|result| result.error_code == 0), "{answer:?}");
+    }
+}
+
+/// Until every broker knows of everything; then the ids of the topics.
+async fn await_brokers(
+    upstream: &ClientConfig,
+    addresses: &HashMap<i32, String>,
+    topics: &HashSet<String>,
+    run: &str,
+    acls: usize,
+    users: usize,
+) -> HashMap<String, Uuid> {
+    let mut ids = HashMap::new();
+    let ends_with_run = |user: &str| user.ends_with(run);
+    for address in addresses.values() {
+        // One broker alone is asked, whatever it says of the others.
+        let mut connection = Connection::connect(upstream, address).await.unwrap();
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{address} does not hear of what was made");
+            let metadata = connection.call(&build!(m::MetadataRequest { topics: None })).await.unwrap();
+            ids = metadata
+                .topics
+                .iter()
+                .filter(|topic| {
+                    topic.error_code == 0 && topic.partitions.iter().all(|part| part.error_code == 0)
+                })
+                .filter_map(|topic| Some((topic.name.as_ref()?.to_string(), topic.topic_id)))
+                .collect();
+            let has_topics = topics.iter().all(|topic| ids.contains_key(topic));
+            let described = connection.call(&describe_all_acls()).await.unwrap();
+            let known = described.resources.iter().flat_map(|resource| &resource.acls);
+            let known_acls = known.filter(|acl| ends_with_run(&acl.principal)).count();
+            let request = build!(m::DescribeUserScramCredentialsRequest { users: None });
+            let described = connection.call(&request).await.unwrap();
+            let known_users = described.results.iter().filter(|result| ends_with_run(&result.user)).count();
+            if has_topics && known_acls == acls && known_users == users {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    ids
+}
+
+fn describe_all_acls() -> m::DescribeAclsRequest {
+    const ANY: i8 = 1;
+    build!(m::DescribeAclsRequest {
+        resource_type_filter: ANY,
+        resource_name_filter: None,
+        pattern_type_filter: ANY,
+        principal_filter: None,
+        host_filter: None,
+        operation: ANY,
+        permission_type: ANY,
+    })
+}
