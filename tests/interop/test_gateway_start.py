@@ -19,11 +19,12 @@ pytestmark = pytest.mark.gateway_only("starts before a cluster")
 @pytest.fixture
 def quickstart(start_gateway, cluster, tmp_path, unique):
     """Runs the quickstart to its end: it proves itself, or says why it can't."""
+    state_topic = unique("__schloss_start")
 
     def run(*arguments, client=None, upstream=None, data_dir=tmp_path / "data"):
         file = client or cluster.client("gateway", "properties")
         command = [BINARY, "gateway", "quickstart", "--data-dir", str(data_dir), "--upstream", upstream or first_address(file)]
-        command += ["--upstream-config", str(file), "--state-topic", unique("__schloss_start"), "--once", *arguments]
+        command += ["--upstream-config", str(file), "--state-topic", state_topic, "--once", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     return run

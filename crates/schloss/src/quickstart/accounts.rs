@@ -42,10 +42,15 @@ pub(super) async fn make(office: &Office, place: &Place) -> anyhow::Result<bool>
             office.set_password(QUICKSTART, name, &password).await?;
         }
     }
-    if complete {
-        office.add_acls(QUICKSTART, acls(&place.topic)).await?;
-    }
     Ok(complete)
+}
+
+/// Gives the service accounts the least that they need on `topic`.
+///
+/// # Errors
+/// The state can't be changed.
+pub(super) async fn grant(office: &Office, topic: &str) -> anyhow::Result<()> {
+    office.add_acls(QUICKSTART, acls(topic)).await
 }
 
 /// The topic that the producer may write to.
@@ -61,7 +66,6 @@ pub(super) fn topic_of(snapshot: &Snapshot) -> Option<String> {
     granted.map(|acl| acl.resource_name.clone())
 }
 
-/// The least that the two service accounts need.
 fn acls(topic: &str) -> Vec<Acl> {
     [
         (PRODUCER, ResourceType::Topic, topic, Operation::Write),

@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let node = state.serve(&config).await?;
         let route = super::route(&node)?;
         if needs_topic {
-            topic::make(&place, route).await?;
+            topic::make(place.client(ADMIN, route)?, &place.topic).await?;
         }
         super::announce(&place, is_new, started)?;
         let bench = Bench::new(&place, route, &config.common.audit.directory, node.audit());
@@ -91,6 +91,7 @@ async fn make(data_dir: DataDir, root: &Path, arguments: &Arguments) -> anyhow::
     let mut config = ServeConfig::load(&draft)?;
     let state = State::open(data_dir, &config).await?;
     accounts::make(&state.office, &place(root, &config)).await?;
+    accounts::grant(&state.office, TOPIC).await?;
     fs::rename(&draft, &path).context("can't write the configuration")?;
     config.common.path = path;
     Ok((state, config))

@@ -1,7 +1,7 @@
 //! `schloss gateway quickstart`: the gate before a cluster that is there already.
 
-mod found;
 mod text;
+mod upstream;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
+use schloss_client::ClientError;
 use schloss_gateway::Addressing;
 use schloss_keys::SealingKey;
 use schloss_metadata_topic::{DEFAULT_TOPIC, OpenError};
@@ -21,14 +22,11 @@ use crate::cli::UsageError;
 use crate::config::{GatewayConfig, check_state_topic};
 use crate::datadir::{DataDir, write_private};
 use crate::node::{self, GatewayState};
-use found::Found;
 use text::{Settings, Way};
 
 /// The configuration that quickstart writes, in the data directory.
 const CONFIG: &str = "gateway.toml";
 const KEY: &str = "state.key";
-/// Where a topic of the usual name is somebody's.
-const OTHER_TOPIC: &str = "schloss-quickstart";
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -94,14 +92,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             refuse_contradiction(arguments, &config)?;
             (GatewayState::open(data_dir, &config, false).await?, config)
         };
-        let upstream = Found::look(&config.upstream.client, &config.upstream.client_file).await?;
-        let place = place(&root, &config, topic_for(&state, &upstream));
+        let place = place(&root, &config, &state);
         let node = state.serve(&config).await?;
         let route = super::route(&node)?;
         let has_accounts = [ADMIN, PRODUCER, CONSUMER].iter().all(|name| place.client_file(name).exists());
-        // Also at a later start: the proofs need it, and a first start may have been cut off before it.
-        if has_accounts && !upstream.topics.contains(&place.topic) {
-            topic::make(&place, route).await?;
+        if has_accounts {
+            // It may have been deleted since, and the proofs need it.
+            let made = topic::make(place.client(ADMIN, route)?, &place.topic).await;
+            made.map_err(|error| refused_upstream(error, &config))?;
         }
         super::announce(&place, is_new, started)?;
         let bench = Bench::new(&place, route, &config.common.audit.directory, node.audit());
@@ -124,24 +122,30 @@ async fn make(
     arguments: &Arguments,
 ) -> anyhow::Result<(GatewayState, GatewayConfig)> {
     let host = arguments.advertised_host.as_deref().unwrap_or(DEFAULT_HOST);
-    let (client_file, override_bootstrap, client) = found::client(root, arguments)?;
+    let (client_file, override_bootstrap, client) = upstream::client(root, arguments)?;
     let named = arguments.upstream_config.clone().unwrap_or_else(|| root.join(&client_file));
-    let upstream = Found::look(&client, &named).await?;
+    let brokers =
+        upstream::brokers(&client, &named).await.map_err(|error| match arguments.upstream_config {
+            Some(_) => error,
+            None => error.context(
+                "without --upstream-config the cluster is taken to be open, and reached in plain text",
+            ),
+        })?;
     let port = arguments.port.unwrap_or(DEFAULT_PORT);
     let (bind, way) = match &arguments.broker_names {
-        Some(names) => (sockets::one(host, port)?, Way::Names(names.clone())),
+        Some(names) => (sockets::with_brokers(host, port, &[])?.0, Way::Names(names.clone())),
         None => {
-            let (bind, base) = sockets::with_brokers(host, port, &upstream.brokers)?;
+            let (bind, base) = sockets::with_brokers(host, port, &brokers)?;
             (bind, Way::PortBase(base))
         }
     };
-    certificates::make(root, &names(host, &way, &upstream.brokers))?;
+    certificates::make(root, &names(host, &way, &brokers))?;
     let key_is_new = place_key(&root.join(KEY), arguments.state_key.as_deref())?;
     let topic = arguments.state_topic.as_deref().unwrap_or(DEFAULT_TOPIC);
     let text = text::config(&Settings {
         client_file: &client_file,
         bootstrap: override_bootstrap.as_deref(),
-        is_plaintext: found::is_plaintext(&client),
+        is_plaintext: upstream::is_plaintext(&client),
         state_topic: topic,
         host,
         bind: &bind,
@@ -165,28 +169,26 @@ async fn make(
         }
         state => state?,
     };
-    let place = place(root, &config, topic_for(&state, &upstream));
-    accounts::make(&state.office, &place).await?;
+    let place = place(root, &config, &state);
+    if accounts::make(&state.office, &place).await? {
+        let topic = match accounts::topic_of(&state.office.metadata.snapshot()) {
+            Some(topic) => topic,
+            None => topic::make_own(&client).await.map_err(|error| node::upstream_error(error, &named))?,
+        };
+        accounts::grant(&state.office, &topic).await?;
+    }
     fs::rename(&draft, &path).context("can't write the configuration")?;
     config.common.path = path;
     Ok((state, config))
 }
 
-/// The topic of the self-check: what its accounts may use, or else the usual one, unless that is somebody's.
-fn topic_for(state: &GatewayState, upstream: &Found) -> String {
-    accounts::topic_of(&state.office.metadata.snapshot()).unwrap_or_else(|| {
-        let is_theirs = upstream.topics.iter().any(|topic| topic == accounts::TOPIC);
-        if is_theirs { OTHER_TOPIC.to_owned() } else { accounts::TOPIC.to_owned() }
-    })
-}
-
-fn place(root: &Path, config: &GatewayConfig, topic: String) -> Place {
+fn place(root: &Path, config: &GatewayConfig, state: &GatewayState) -> Place {
     let listener = &config.listeners[0].listener;
     Place {
         root: root.to_owned(),
         host: listener.advertised_host.clone(),
         port: listener.bind[0].port(),
-        topic,
+        topic: accounts::topic_of(&state.office.metadata.snapshot()).unwrap_or_default(),
     }
 }
 
@@ -205,6 +207,20 @@ async fn prove(bench: &Bench<'_>, config: &GatewayConfig, has_accounts: bool) ->
         ))?;
     }
     Ok(())
+}
+
+/// The administrator is denied nothing here, so a denial is the cluster's, and meant for the gateway.
+fn refused_upstream(error: ClientError, config: &GatewayConfig) -> anyhow::Error {
+    let is_denied = matches!(error, ClientError::Denied(_));
+    let error = anyhow::Error::new(error);
+    if !is_denied {
+        return error;
+    }
+    let user = config.upstream.client.user().unwrap_or("of the gateway's certificate");
+    error.context(format!(
+        "the cluster itself denies this to its user {user}, as whom the gateway comes; docs/gateway.md lists the rights \
+         that it needs there"
+    ))
 }
 
 /// What the certificate must hold beside the names of this machine.
@@ -264,7 +280,7 @@ fn refuse_contradiction(arguments: &Arguments, config: &GatewayConfig) -> anyhow
         return Ok(());
     }
     Err(UsageError(format!(
-        "{} was made with another {}: start without it, change the file (and clients/), or name another --data-dir",
+        "{} was made with another {}: start without it, change it in the file (and clients/), or name another --data-dir",
         config.common.path.display(),
         wrong.join(" and ")
     ))

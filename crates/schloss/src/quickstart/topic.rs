@@ -1,25 +1,40 @@
-//! The first topic, made by the first administrator.
+//! The first topic: its own, never somebody's.
 
-use std::net::IpAddr;
-
-use schloss_client::{Cluster, NewTopic};
+use schloss_client::{ClientConfig, ClientError, Cluster, NewTopic};
 use schloss_wire::ErrorCode;
 
-use super::Place;
-use super::accounts::ADMIN;
+use super::accounts::TOPIC;
 
+/// The name of the topic where a topic of the usual name is somebody's.
+const OTHER: &str = "schloss-quickstart";
 const PARTITIONS: i32 = 3;
 
-/// Asks for the topic with the client file of the administrator.
+/// Asks for the topic `name` as `client`.
 ///
 /// # Errors
-/// The file does not work, or the broker refused.
-pub(super) async fn make(place: &Place, route: IpAddr) -> anyhow::Result<()> {
-    let mut cluster = Cluster::connect(place.client(ADMIN, route)?).await?;
-    let topic = NewTopic { name: place.topic.clone(), partitions: Some(PARTITIONS), ..NewTopic::default() };
-    match cluster.create_topic(&topic).await {
-        // A start that was cut off may have come as far as this.
-        Err(error) if error.code() != Some(ErrorCode::TopicAlreadyExists) => Err(error.into()),
-        _ => Ok(()),
+/// The client can't connect, or the broker refused; not if the topic is there.
+pub(super) async fn make(client: ClientConfig, name: &str) -> Result<(), ClientError> {
+    let is_there = |error: &ClientError| error.code() == Some(ErrorCode::TopicAlreadyExists);
+    create(client, name).await.or_else(|error| if is_there(&error) { Ok(()) } else { Err(error) })
+}
+
+/// Makes a topic that was not there before, and returns its name. Only what this call has made is known not to
+/// hold records of somebody, whatever a listing that is cut to our rights says.
+///
+/// # Errors
+/// As [`make`].
+pub(super) async fn make_own(client: &ClientConfig) -> Result<String, ClientError> {
+    match create(client.clone(), TOPIC).await {
+        Ok(()) => Ok(TOPIC.to_owned()),
+        Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {
+            make(client.clone(), OTHER).await.map(|()| OTHER.to_owned())
+        }
+        Err(error) => Err(error),
     }
+}
+
+async fn create(client: ClientConfig, name: &str) -> Result<(), ClientError> {
+    let mut cluster = Cluster::connect(client).await?;
+    let topic = NewTopic { name: name.to_owned(), partitions: Some(PARTITIONS), ..NewTopic::default() };
+    cluster.create_topic(&topic).await
 }

@@ -1,40 +1,22 @@
-//! The cluster as it is before anything is made.
+//! The cluster as it is before anything is made, and the file that says how to reach it.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
-use schloss_client::{ClientConfig, ClientError, Cluster, Security};
+use schloss_client::{ClientConfig, Cluster, Security};
 
 use super::Arguments;
 use crate::cli::UsageError;
 use crate::node::upstream_error;
 use crate::quickstart::upstream_file;
 
-/// What is there.
-pub(super) struct Found {
-    pub(super) brokers: Vec<i32>,
-    /// Names of the topics that the gateway's principal may see.
-    pub(super) topics: HashSet<String>,
-}
-
-impl Found {
-    /// Asks the cluster as `file` says.
-    ///
-    /// # Errors
-    /// It can't be reached, or does not let us in.
-    pub(super) async fn look(client: &ClientConfig, file: &Path) -> anyhow::Result<Self> {
-        let looked = async {
-            let mut cluster = Cluster::connect(client.clone()).await?;
-            let topics = cluster.list_topics().await?;
-            let topics = topics.into_iter().map(|topic| topic.name).collect();
-            Ok::<_, ClientError>(Self {
-                brokers: cluster.brokers().iter().map(|broker| broker.id).collect(),
-                topics,
-            })
-        };
-        looked.await.map_err(|error| upstream_error(error, file))
-    }
+/// The ids of the brokers that there are, asked as `file` says.
+///
+/// # Errors
+/// The cluster can't be reached, or does not let us in.
+pub(super) async fn brokers(client: &ClientConfig, file: &Path) -> anyhow::Result<Vec<i32>> {
+    let cluster = Cluster::connect(client.clone()).await.map_err(|error| upstream_error(error, file))?;
+    Ok(cluster.brokers().iter().map(|broker| broker.id).collect())
 }
 
 /// Copies or makes the client file, and returns its name, the addresses to use instead of those in it, and what
