@@ -4,6 +4,7 @@
 fixture `cluster`. Tests that make sense with one of them alone are marked `serve_only` or `gateway_only` with the reason.
 """
 
+import inspect
 import shutil
 import subprocess
 
@@ -21,7 +22,14 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{engine}_only(reason): runs with SCHLOSS_ENGINE={engine} alone")
 
 
+def source(item):
+    return inspect.getsource(item.function)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
+    # A broker that was killed may take a while to be itself again: who kills one comes last.
+    items.sort(key=lambda item: "cluster.kill" in source(item))
     other = "serve" if ENGINE == "gateway" else "gateway"
     for item in items:
         for mark in item.iter_markers(f"{other}_only"):

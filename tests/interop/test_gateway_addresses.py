@@ -122,7 +122,13 @@ def hidden(schloss, cluster):
     return STATE_TOPIC, str(described.topic_id).replace("/", "_").replace("+", "-")
 
 
-REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
+# The last is what librdkafka says when it was told no leader.
+REFUSALS = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._NOENT,
+)
 
 
 def refused(call):

@@ -51,10 +51,16 @@ impl Session {
             return Ok(sent.map(move |sent| ended(api, address, sent.map(|()| Outcome::NoReply))).boxed());
         }
         let answer = self.link.send(frame, caller.correlation_id)?.begin();
-        if !names_brokers(api) {
-            return Ok(answer.map(move |answer| ended(api, address, answer.map(Outcome::Forward))).boxed());
-        }
         let surroundings = Arc::clone(&self.surroundings);
+        if !names_brokers(api) {
+            let passed = answer.map(move |answer| {
+                if matches!(api, Api::CreateTopics | Api::DeleteTopics) {
+                    surroundings.view.doubt();
+                }
+                ended(api, address, answer.map(Outcome::Forward))
+            });
+            return Ok(passed.boxed());
+        }
         let answered = async move {
             let answer = match answer.await {
                 Ok(answer) => rewritten(answer, api, version, &surroundings).await,

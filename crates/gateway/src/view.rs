@@ -224,10 +224,6 @@ impl TopicNames for View {
         name
     }
 
-    fn is_missing(&self, name: &str) -> bool {
-        !self.topics.read().names.contains(name)
-    }
-
     fn names(&self) -> Vec<Arc<str>> {
         self.topics.read().names.iter().map(Arc::clone).collect()
     }
@@ -240,7 +236,8 @@ impl TopicNames for View {
         exists
     }
 
-    /// Whether brokers do is their own setting; that they might is what counts.
+    /// Whether brokers do is their own setting; that they might is what counts. That a topic is missing is
+    /// never said here: another client may have made it since the last look.
     fn creates_missing_topics(&self) -> bool {
         true
     }
