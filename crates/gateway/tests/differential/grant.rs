@@ -24,7 +24,7 @@ pub(crate) fn acl(words: &str, user: &str, names: &Names) -> Acl {
         pattern_type,
         resource_name,
         principal: format!("User:{user}"),
-        host: words.last().unwrap_or("*").to_owned(),
+        host: words.next_back().unwrap_or("*").to_owned(),
         operation,
         permission,
     }

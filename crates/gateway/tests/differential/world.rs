@@ -112,7 +112,7 @@ impl World {
 
     /// The versions of an API that both sides offer.
     pub(crate) fn range(&self, api: Api) -> RangeInclusive<i16> {
-        self.ranges.get(&api).cloned().unwrap_or(1..=0)
+        self.ranges.get(&api).cloned().unwrap_or(RangeInclusive::new(1, 0))
     }
 
     pub(crate) fn versions(&self, case: &Case) -> impl Iterator<Item = i16> + use<> {
@@ -212,7 +212,7 @@ fn common_ranges(connection: &Connection) -> HashMap<Api, RangeInclusive<i16>> {
 }
 
 fn versions(case: &Case, ranges: &HashMap<Api, RangeInclusive<i16>>) -> RangeInclusive<i16> {
-    let range = ranges.get(&case.api).cloned().unwrap_or(1..=0);
+    let range = ranges.get(&case.api).cloned().unwrap_or(RangeInclusive::new(1, 0));
     *range.start().max(case.versions.start())..=*range.end().min(case.versions.end())
 }
 

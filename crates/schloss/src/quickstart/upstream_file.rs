@@ -26,10 +26,9 @@ const PATHS: &[&str] = &[
 /// # Errors
 /// It can't be read, or names a file that is not there.
 pub(super) fn copy(root: &Path, given: &Path) -> anyhow::Result<String> {
-    let ending = match given.extension().and_then(|ending| ending.to_str()) {
-        Some(ending @ ("conf" | "json")) => ending,
-        _ => "properties",
-    };
+    let ending = given.extension().and_then(|ending| ending.to_str());
+    // Whatever else it is called, it is read as properties.
+    let ending = ending.filter(|ending| ["conf", "json"].contains(ending)).unwrap_or("properties");
     let name = format!("upstream.{ending}");
     let text = fs::read_to_string(given).map(Zeroizing::new);
     let text = text.with_context(|| format!("can't read {}", given.display()))?;
