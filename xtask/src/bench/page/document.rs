@@ -92,6 +92,13 @@ mod tests {
     }
 
     #[test]
+    fn the_page_that_there_is_can_be_written_anew() {
+        let page = std::fs::read_to_string(crate::root().join(FILE)).unwrap();
+        let brokers = body(&page, BROKERS.key).unwrap().unwrap().trim();
+        assert!(with_chapter(&page, &GATEWAY, &some_report()).unwrap().contains(brokers));
+    }
+
+    #[test]
     fn chapters_keep_their_order_whichever_comes_first() {
         let gateway = with_chapter("", &GATEWAY, &some_report()).unwrap();
         let both = with_chapter(&gateway, &BROKERS, &some_report()).unwrap();

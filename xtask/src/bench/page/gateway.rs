@@ -105,7 +105,7 @@ fn goals(pair: &Pair) -> String {
     });
     let [produce, consume] = cpu;
     let goals = [
-        (format!("a p99 latency of under {GOAL_MS} ms more at half load"), latency),
+        (format!("a p99 latency of under {GOAL_MS} ms more at the fixed rate"), latency),
         ("less CPU than the broker behind it, to produce".to_owned(), produce),
         ("less CPU than the broker behind it, to consume".to_owned(), consume),
     ];
@@ -137,7 +137,8 @@ fn method(_report: &Report) -> String {
          prefix) and topics are made by Kafka's own tools: at the broker for the clients that go there, at the \
          gateway for the others.\n\n\
          Both ways lead to the same running broker, each to topics of its own. After one turn each that is not \
-         counted, and a run that finds out the full rate without the gateway, half of which is the fixed rate, they \
+         counted, and a run that finds out the full rate without the gateway, half of which is the fixed rate (unless `--rate` \
+         sets it), they \
          {} What the gateway adds is the difference within a round.\n\n\
          {COSTS} Idle or not, broker and gateway are both running in all turns.\n",
         turns_in_words()
@@ -180,7 +181,7 @@ mod tests {
     fn goals_are_reached_where_little_is_added() {
         let text = text(vec![turn("direct", 1, 1.0), turn("gateway", 1, 1.2)]);
         assert!(
-            text.contains("* a p99 latency of under 1 ms more at half load: reached (0.400 ms, "),
+            text.contains("* a p99 latency of under 1 ms more at the fixed rate: reached (0.400 ms, "),
             "{text}"
         );
         assert_eq!(text.matches(" it, to produce: reached (0.250)").count(), 1, "{text}");
@@ -194,7 +195,7 @@ mod tests {
         let mut dear = turn("gateway", 1, 2.0);
         dear.produce.other_cpu = 9.0;
         let text = text(vec![turn("direct", 1, 1.0), dear]);
-        assert!(text.contains("at half load: **missed** (2.00 ms, "), "{text}");
+        assert!(text.contains("at the fixed rate: **missed** (2.00 ms, "), "{text}");
         assert!(text.contains(" it, to produce: **missed** (1.12)"), "{text}");
         assert!(text.contains(" it, to consume: reached (0.250)"), "{text}");
     }
