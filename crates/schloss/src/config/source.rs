@@ -48,7 +48,8 @@ impl<'a> Source<'a> {
 
     /// A path of the file, which starts at the file's directory if it is relative.
     pub(super) fn resolve(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new(".")).join(path)
+        // Without the dots of `data_dir = "."`, which would stand in every message.
+        self.path.parent().unwrap_or(Path::new(".")).join(path).components().collect()
     }
 
     pub(super) fn error(&self, span: Range<usize>, key: &str, message: impl Into<String>) -> ConfigError {

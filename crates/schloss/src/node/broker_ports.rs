@@ -121,3 +121,116 @@ impl Door {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
+
+    use schloss_audit::{Audit, AuditConfig};
+    use schloss_gate::{Engine, EngineSession, Entrance, GateConfig, Offer};
+    use schloss_identity::Mechanism;
+    use schloss_log::Flusher;
+    use schloss_metadata::Metadata;
+    use schloss_policy::TopicNames;
+    use schloss_wire::Principal;
+
+    use super::*;
+
+    /// An engine that nobody reaches.
+    struct Nothing;
+
+    impl Engine for Nothing {
+        fn offer(&self, _: &Entrance) -> Arc<Offer> {
+            unreachable!("nobody connects")
+        }
+
+        fn open(&self, _: &Entrance, _: &Principal) -> Box<dyn EngineSession> {
+            unreachable!("nobody connects")
+        }
+
+        fn topics(&self) -> Arc<dyn TopicNames> {
+            Arc::new(NoTopics)
+        }
+    }
+
+    struct NoTopics;
+
+    impl TopicNames for NoTopics {
+        fn name_of(&self, _: schloss_wire::Uuid) -> Option<Arc<str>> {
+            None
+        }
+
+        fn is_missing(&self, _: &str) -> bool {
+            true
+        }
+    }
+
+    fn listener() -> ListenerConfig {
+        let ca = schloss_pki::Authority::generate("test", ::time::Duration::DAY).unwrap();
+        let issued = ca.issue_server(&["localhost".to_owned()], ::time::Duration::DAY).unwrap();
+        ListenerConfig {
+            name: "secure".to_owned(),
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+            tls: schloss_pki::server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap(),
+            mechanisms: vec![Mechanism::ScramSha512],
+        }
+    }
+
+    fn ports_of(brokers: &watch::Sender<Vec<i32>>, base: u16) -> BrokerPorts {
+        let mut ports = BrokerPorts::new(brokers.subscribe());
+        let addressing = Addressing::Ports { host: "localhost".to_owned(), base, bootstrap: vec![1] };
+        ports.add(&[listener()], &addressing);
+        ports
+    }
+
+    /// A base such that `base + 0` to `base + 2` are free, with the socket on `base + 2`.
+    fn stretch() -> (u16, TcpListener) {
+        loop {
+            let last = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let base = last.local_addr().unwrap().port() - 2;
+            if (0..2).all(|id| TcpListener::bind((Ipv4Addr::LOCALHOST, base + id)).is_ok()) {
+                return (base, last);
+            }
+        }
+    }
+
+    fn gate(directory: &std::path::Path) -> Gate {
+        let audit = Audit::open(AuditConfig::new(directory.join("audit"))).unwrap();
+        let flusher = Flusher::start(1).unwrap();
+        let metadata = Metadata::open(&directory.join("metadata"), Vec::new(), flusher).unwrap();
+        Gate::start(GateConfig::new(Vec::new()), Arc::new(Nothing), metadata, audit).unwrap()
+    }
+
+    fn open_ports(gate: &Gate) -> Vec<u16> {
+        gate.addresses().iter().map(|(_, address)| address.port()).collect()
+    }
+
+    #[tokio::test]
+    async fn brokers_that_join_get_their_ports_once_those_are_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let gate = gate(directory.path());
+        let (base, taken) = stretch();
+        let brokers = watch::Sender::new(vec![0]);
+        let mut ports = ports_of(&brokers, base);
+        let first: Vec<u16> = ports.first().unwrap().iter().map(|port| port.bind.port()).collect();
+        assert_eq!(first, [base], "left to the caller");
+        ports.open_missing(&gate, &[0, 1, 2]);
+        assert_eq!(open_ports(&gate), [base + 1]);
+        drop(taken);
+        ports.open_missing(&gate, &[0, 1, 2]);
+        assert_eq!(open_ports(&gate), [base + 1, base + 2]);
+        assert!(ports.told.is_empty());
+        // One that left keeps its port, and is not bound twice when it comes back.
+        ports.open_missing(&gate, &[0]);
+        ports.open_missing(&gate, &[0, 2]);
+        assert_eq!(open_ports(&gate), [base + 1, base + 2]);
+    }
+
+    #[tokio::test]
+    async fn a_broker_without_a_port_hinders_the_start() {
+        let brokers = watch::Sender::new(vec![1, 70_000]);
+        let error = ports_of(&brokers, 9093).first().err().unwrap().to_string();
+        assert!(error.contains("no port for broker 70000") && error.contains("broker_names"), "{error}");
+    }
+}

@@ -8,7 +8,7 @@ use schloss_wire::ErrorCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::SYSTEM;
 
@@ -17,11 +17,13 @@ pub(super) struct StateWatch {
     topic: String,
     health: watch::Receiver<Health>,
     notices: Option<mpsc::Receiver<Notice>>,
+    is_behind: bool,
 }
 
 impl StateWatch {
     pub(super) fn of(shared: &mut SharedMetadata, topic: &str) -> Self {
-        Self { topic: topic.to_owned(), health: shared.health(), notices: shared.notices() }
+        let (health, notices) = (shared.health(), shared.notices());
+        Self { topic: topic.to_owned(), health, notices, is_behind: false }
     }
 
     /// Reports for ever.
@@ -32,15 +34,23 @@ impl StateWatch {
                     let health = self.health.borrow_and_update().clone();
                     self.health_event(&health)
                 }
-                Some(notice) = next(&mut self.notices) => self.notice_event(&notice),
+                Some(notice) = next(&mut self.notices) => Some(self.notice_event(&notice)),
                 else => return std::future::pending().await,
             };
-            audit.record(event).await;
+            if let Some(event) = event {
+                audit.record(event).await;
+            }
         }
     }
 
-    fn health_event(&self, health: &Health) -> Event {
+    /// One event for each time that it falls behind or comes back, however often the reason changes meanwhile.
+    fn health_event(&mut self, health: &Health) -> Option<Event> {
+        let was_behind = std::mem::replace(&mut self.is_behind, *health != Health::Following);
         match health {
+            Health::Behind { why, .. } if was_behind => {
+                debug!(topic = self.topic, "still behind: {why}");
+                None
+            }
             Health::Behind { since, why } => {
                 let words = format!(
                     "users and ACLs are those of {}, later changes by other gateways are not in force and no changes are \
@@ -48,11 +58,12 @@ impl StateWatch {
                     rfc3339(*since)
                 );
                 warn!(topic = self.topic, "{words}");
-                self.event("schloss.StateBehind").result(ErrorCode::NetworkException.name()).message(words)
+                let event = self.event("schloss.StateBehind");
+                Some(event.result(ErrorCode::NetworkException.name()).message(words))
             }
             _ => {
                 info!(topic = self.topic, "users and ACLs are the newest again");
-                self.event("schloss.StateFollowing")
+                Some(self.event("schloss.StateFollowing"))
             }
         }
     }
@@ -93,4 +104,68 @@ async fn next(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Notice> {
 
 fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use schloss_audit::{AuditConfig, DecisionFilter, Query, query};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_happens_to_the_state_is_in_the_audit_trail_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let audit = Audit::open(AuditConfig::new(directory.path())).unwrap();
+        let recorded = || -> Vec<String> {
+            let events = query(directory.path(), &Query::default()).unwrap();
+            events.map(|record| record.unwrap().event.data.method_name).collect()
+        };
+        let awaited = async |count: usize| {
+            while recorded().len() < count {
+                audit.flush().await;
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let (health, hears_health) = watch::channel(Health::Following);
+        let (notices, hears_notices) = mpsc::channel(4);
+        let mut watch = StateWatch {
+            topic: "__schloss_test".to_owned(),
+            health: hears_health,
+            notices: Some(hears_notices),
+            is_behind: false,
+        };
+        let behind = |why: &str| Health::Behind { since: SystemTime::now(), why: why.into() };
+        let script = async {
+            health.send(behind("one broker is gone")).unwrap();
+            awaited(1).await;
+            health.send(behind("the other one too")).unwrap();
+            // What is heard after it has been passed over.
+            notices.send(Notice::Healed { keys: 3 }).await.unwrap();
+            awaited(2).await;
+            health.send(Health::Following).unwrap();
+            awaited(3).await;
+            let keys = vec!["user/mallory".to_owned()];
+            notices
+                .send(Notice::Forged { offset: 7, keys, why: "it lacks our mark".to_owned() })
+                .await
+                .unwrap();
+            awaited(4).await;
+        };
+        tokio::select! {
+            () = watch.report(&audit) => {}
+            ended = timeout(Duration::from_secs(10), script) => ended.unwrap(),
+        }
+        let expected =
+            ["schloss.StateBehind", "schloss.HealedState", "schloss.StateFollowing", "schloss.ForgedState"];
+        assert_eq!(recorded(), expected);
+        let denied = Query { decision: Some(DecisionFilter::Denied), ..Query::default() };
+        let denied: Vec<_> =
+            query(directory.path(), &denied).unwrap().map(|record| record.unwrap().event).collect();
+        assert_eq!(denied.len(), 1, "a forged record is as grave as a denial");
+        let words = denied[0].data.result.message.clone().unwrap();
+        assert!(words.contains("offset 7") && words.contains("user/mallory"), "{words}");
+    }
 }
