@@ -428,6 +428,21 @@ async fn tls_works_and_its_failures_say_what_to_do() {
     assert!(error.to_string().contains("kafka.example.org"), "{error}");
 }
 
+#[tokio::test]
+async fn a_route_leads_elsewhere_than_the_name_and_tls_goes_by_the_name() {
+    let tls = Tls::new(&["kafka.example.invalid"]);
+    let script = || -> fake::Script { Box::new(|_| Act::Answer(versions(|_| Some(i16::MAX)))) };
+    let server = Fake::tls(tls.server, script).await;
+    let port = server.address.rsplit_once(':').unwrap().1;
+    let config = |host: &str| {
+        let config = ClientConfig::new(vec![format!("{host}:{port}")], security(&tls.trust));
+        config.with_route(std::net::Ipv4Addr::LOCALHOST.into())
+    };
+    connect(&config("kafka.example.invalid")).await.unwrap();
+    let error = refused(&config("other.example.invalid")).await;
+    assert!(matches!(error, ClientError::Tls { problem: TlsProblem::NameMismatch { .. }, .. }), "{error}");
+}
+
 fn security(trust: &Trust) -> Security {
     Security::Tls(schloss_client::Tls::new(trust, None, TlsVersions::Both).unwrap())
 }

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::broker_ports::BrokerPorts;
 use super::office::open_audit;
-use super::state_watch::StateWatch;
+use super::state_watch::{StateWatch, forged};
 use super::{Behind, Node, Office, SYSTEM, doors};
 use crate::config::GatewayConfig;
 use crate::datadir::DataDir;
@@ -59,18 +59,26 @@ impl GatewayState {
         let host = gethostname::gethostname();
         let audit = open_audit(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
         let client = Arc::new(config.upstream.client.clone());
-        let shared = schloss_metadata_topic::open(TopicLedgerConfig {
+        let opened = schloss_metadata_topic::open(TopicLedgerConfig {
             client: Arc::clone(&client),
             topic: config.state.topic.clone(),
             key: config.state.key.clone(),
             super_users: config.common.super_users.clone(),
             ignore_forged,
-        })
-        .await
-        .map_err(|error| match error {
-            OpenError::Cluster(error) => upstream_error(error, &config.upstream.client_file),
-            other => other.into(),
-        })?;
+        });
+        let shared = match opened.await {
+            Ok(shared) => shared,
+            Err(OpenError::Cluster(error)) => {
+                return Err(upstream_error(error, &config.upstream.client_file));
+            }
+            Err(error) => {
+                // The start ends here, and who looks into it later finds what hindered it.
+                if let OpenError::Forged { topic, offset, keys, why } = &error {
+                    audit.record_durably(vec![forged(topic, *offset, keys, why)]).await?;
+                }
+                return Err(error.into());
+            }
+        };
         let metadata = Arc::clone(&shared.metadata);
         Ok(Self { office: Office { data_dir, metadata, audit }, shared, client })
     }

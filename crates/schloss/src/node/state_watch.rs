@@ -70,16 +70,7 @@ impl StateWatch {
 
     fn notice_event(&self, notice: &Notice) -> Event {
         match notice {
-            Notice::Forged { offset, keys, why } => {
-                let words = format!(
-                    "somebody who is no gateway wrote into the state of the gateways at offset {offset}, keys [{}], {why}: \
-                     it is not in force; find out who may write to the topic, and take that away from them",
-                    keys.join(", ")
-                );
-                error!(topic = self.topic, "FORGED: {words}");
-                let event = self.event("schloss.ForgedState").decision(false, why.as_str());
-                event.result(ErrorCode::InvalidRecord.name()).message(words)
-            }
+            Notice::Forged { offset, keys, why } => forged(&self.topic, *offset, keys, why),
             Notice::Healed { keys } => {
                 let words = format!("what forged records stood over was written again: {keys} keys");
                 warn!(topic = self.topic, "{words}");
@@ -94,8 +85,24 @@ impl StateWatch {
     }
 
     fn event(&self, method: &str) -> Event {
-        Event::system(method).principal(SYSTEM).resource("Topic", self.topic.as_str())
+        event(&self.topic, method)
     }
+}
+
+/// The event of a record that no gateway wrote: as grave as any, so it is a denial, and an error in the log.
+pub(super) fn forged(topic: &str, offset: i64, keys: &[String], why: &str) -> Event {
+    let words = format!(
+        "somebody who is no gateway wrote into the state of the gateways at offset {offset}, keys [{}], {why}: it is not \
+         in force; find out who may write to the topic, and take that away from them",
+        keys.join(", ")
+    );
+    error!(topic, "FORGED: {words}");
+    let event = event(topic, "schloss.ForgedState").decision(false, why);
+    event.result(ErrorCode::InvalidRecord.name()).message(words)
+}
+
+fn event(topic: &str, method: &str) -> Event {
+    Event::system(method).principal(SYSTEM).resource("Topic", topic)
 }
 
 async fn next(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Notice> {

@@ -298,9 +298,9 @@ fn joined(place: &Place) -> String {
     format!(
         "
 Joined the state of gateways that were there already: users and ACLs are theirs, and no client files are made,
-since nobody knows the passwords. To use a client file of theirs here
-    bootstrap.servers={bootstrap}         add this address to those in the file
-    {}         add this CA to the one that the file names (PEM files can be joined)
+since nobody knows the passwords. To use a client file of theirs here, add
+    {bootstrap} to its bootstrap.servers
+    {} to the CA that it names: cat theirs ours > both.pem
 ",
         ca.display()
     )
