@@ -9,9 +9,10 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::accounts::{self, ADMIN, TOPIC};
+use super::accounts::{self, ADMIN};
 use super::proofs::{self, Bench};
-use super::{DEFAULT_HOST, DEFAULT_PORT, Place, certificates, next_steps, sockets, topic};
+use super::topic::{self, TOPIC};
+use super::{DEFAULT_HOST, DEFAULT_PORT, Place, certificates, next_steps, sockets};
 use crate::config::ServeConfig;
 use crate::datadir::{DataDir, write_private};
 use crate::node::{self, State};

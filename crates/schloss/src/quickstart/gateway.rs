@@ -93,9 +93,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             (GatewayState::open(data_dir, &config, false).await?, config)
         };
         let place = place(&root, &config, &state);
+        let has_accounts = [ADMIN, PRODUCER, CONSUMER].iter().all(|name| place.client_file(name).exists());
+        if has_accounts && place.topic.is_empty() {
+            let words = "lack rights that quickstart gave them, so nothing can be proved by them";
+            return Err(UsageError(format!(
+                "{PRODUCER} and {CONSUMER} {words}: serve with 'schloss gateway --config {}'",
+                config.common.path.display()
+            ))
+            .into());
+        }
         let node = state.serve(&config).await?;
         let route = super::route(&node)?;
-        let has_accounts = [ADMIN, PRODUCER, CONSUMER].iter().all(|name| place.client_file(name).exists());
         if has_accounts {
             // It may have been deleted since, and the proofs need it.
             let made = topic::make(place.client(ADMIN, route)?, &place.topic).await;
@@ -175,7 +183,7 @@ async fn make(
             Some(topic) => topic,
             None => topic::make_own(&client).await.map_err(|error| node::upstream_error(error, &named))?,
         };
-        accounts::grant(&state.office, &topic).await?;
+        accounts::grant(&state.office, topic).await?;
     }
     fs::rename(&draft, &path).context("can't write the configuration")?;
     config.common.path = path;
@@ -188,7 +196,7 @@ fn place(root: &Path, config: &GatewayConfig, state: &GatewayState) -> Place {
         root: root.to_owned(),
         host: listener.advertised_host.clone(),
         port: listener.bind[0].port(),
-        topic: accounts::topic_of(&state.office.metadata.snapshot()).unwrap_or_default(),
+        topic: accounts::topic_of(&state.office.metadata.snapshot()).unwrap_or_default().to_owned(),
     }
 }
 

@@ -29,9 +29,7 @@ fn interfaces(advertised_host: &str) -> Vec<IpAddr> {
 pub(super) fn one(advertised_host: &str, port: u16) -> anyhow::Result<Vec<SocketAddr>> {
     let interfaces = interfaces(advertised_host);
     let port = if port == 0 { any_port(interfaces[0])? } else { port };
-    probe(&interfaces, port).with_context(|| {
-        format!("can't listen on port {port}: choose another with --port, or 0 for a free one")
-    })?;
+    probe(&interfaces, port, "")?;
     Ok(interfaces.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
@@ -74,9 +72,7 @@ fn random_port(interfaces: &[IpAddr], brokers: &[i32]) -> anyhow::Result<u16> {
 
 /// Whether `port`, and the port of each broker after it, is free.
 fn try_port(interfaces: &[IpAddr], port: u16, brokers: &[i32]) -> anyhow::Result<()> {
-    probe(interfaces, port).with_context(|| {
-        format!("can't listen on port {port}: choose another with --port, or 0 for a free one")
-    })?;
+    probe(interfaces, port, "")?;
     for id in brokers {
         let broker_port = u16::try_from(*id).ok().and_then(|id| port.checked_add(1)?.checked_add(id));
         ensure!(
@@ -85,12 +81,7 @@ fn try_port(interfaces: &[IpAddr], port: u16, brokers: &[i32]) -> anyhow::Result
              with --broker-names 'broker-{{id}}.kafka.example.com'"
         );
         let broker_port = broker_port.unwrap_or_default();
-        probe(interfaces, broker_port).with_context(|| {
-            format!(
-                "can't listen on port {broker_port}, which would be that of broker {id}: choose another --port, or 0 for \
-                 free ones"
-            )
-        })?;
+        probe(interfaces, broker_port, &format!(", which would be that of broker {id}"))?;
     }
     Ok(())
 }
@@ -99,9 +90,15 @@ fn any_port(interface: IpAddr) -> anyhow::Result<u16> {
     Ok(TcpListener::bind((interface, 0)).and_then(|listener| listener.local_addr())?.port())
 }
 
-/// One after the other: `[::]` may stand for IPv4 as well while it is probed.
-fn probe(interfaces: &[IpAddr], port: u16) -> std::io::Result<()> {
-    interfaces.iter().try_for_each(|ip| TcpListener::bind((*ip, port)).map(drop))
+/// Whether a port is free; `whose` says in an error what it would be for.
+///
+/// One interface after the other: `[::]` may stand for IPv4 as well while it is probed.
+fn probe(interfaces: &[IpAddr], port: u16, whose: &str) -> anyhow::Result<()> {
+    interfaces.iter().map(|ip| SocketAddr::new(*ip, port)).try_for_each(|address| {
+        TcpListener::bind(address).map(drop).with_context(|| {
+            format!("can't listen on {address}{whose}: choose another --port, or 0 for a free one")
+        })
+    })
 }
 
 #[cfg(test)]
@@ -114,7 +111,10 @@ mod tests {
         assert_eq!(sockets[0].port() + 1, base);
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, base + 2)).unwrap();
         let error = with_brokers("localhost", base - 1, &[1, 2, 7]).unwrap_err().to_string();
-        assert!(error.contains(&format!("port {}, which would be that of broker 2", base + 2)), "{error}");
+        assert!(
+            error.contains(&format!("127.0.0.1:{}, which would be that of broker 2", base + 2)),
+            "{error}"
+        );
         drop(taken);
     }
 

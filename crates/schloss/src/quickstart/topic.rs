@@ -3,10 +3,10 @@
 use schloss_client::{ClientConfig, ClientError, Cluster, NewTopic};
 use schloss_wire::ErrorCode;
 
-use super::accounts::TOPIC;
-
-/// The name of the topic where a topic of the usual name is somebody's.
-const OTHER: &str = "schloss-quickstart";
+/// The topic that the service accounts get, where nobody else has one of this name.
+pub(super) const TOPIC: &str = "orders";
+/// The one that they get there.
+pub(super) const OTHER: &str = "schloss-quickstart";
 const PARTITIONS: i32 = 3;
 
 /// Asks for the topic `name` as `client`.
@@ -23,11 +23,11 @@ pub(super) async fn make(client: ClientConfig, name: &str) -> Result<(), ClientE
 ///
 /// # Errors
 /// As [`make`].
-pub(super) async fn make_own(client: &ClientConfig) -> Result<String, ClientError> {
+pub(super) async fn make_own(client: &ClientConfig) -> Result<&'static str, ClientError> {
     match create(client.clone(), TOPIC).await {
-        Ok(()) => Ok(TOPIC.to_owned()),
+        Ok(()) => Ok(TOPIC),
         Err(error) if error.code() == Some(ErrorCode::TopicAlreadyExists) => {
-            make(client.clone(), OTHER).await.map(|()| OTHER.to_owned())
+            make(client.clone(), OTHER).await.map(|()| OTHER)
         }
         Err(error) => Err(error),
     }
