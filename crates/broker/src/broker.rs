@@ -7,13 +7,15 @@ use std::sync::Arc;
 use schloss_gate::{Features, Offer};
 use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::Metadata;
-use schloss_wire::Api;
+use schloss_wire::messages::api_versions_response::{FinalizedFeatureKey, SupportedFeatureKey};
+use schloss_wire::{Api, StrBytes, build};
 use thiserror::Error;
 
 use crate::directories::DirectoryError;
 use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
+use crate::transactions::{Transactions, TransactionsConfig, TransactionsError};
 
 /// Where clients of one listener find this node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,7 +29,8 @@ pub struct Advertised {
 /// What a broker is opened with.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
-    /// The data directory; partitions live in `topics/`, committed offsets in `groups/`.
+    /// The data directory; partitions live in `topics/`, committed offsets in `groups/`,
+    /// the state of transactions in `transactions/`.
     pub data_dir: PathBuf,
     /// This node's id; it leads every partition.
     pub node_id: i32,
@@ -43,6 +46,8 @@ pub struct BrokerConfig {
     pub max_message_bytes: i32,
     /// Bounds of consumer groups.
     pub groups: GroupsConfig,
+    /// Bounds of transactions.
+    pub transactions: TransactionsConfig,
 }
 
 impl BrokerConfig {
@@ -68,6 +73,7 @@ impl BrokerConfig {
             max_partitions: Self::DEFAULT_MAX_PARTITIONS,
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
             groups: GroupsConfig::default(),
+            transactions: TransactionsConfig::default(),
         }
     }
 }
@@ -81,6 +87,9 @@ pub enum BrokerError {
     /// Committed offsets.
     #[error(transparent)]
     Groups(#[from] GroupsError),
+    /// The state of transactions.
+    #[error(transparent)]
+    Transactions(#[from] TransactionsError),
 }
 
 /// The embedded engine. Cheap to clone; clones are the same broker.
@@ -90,6 +99,7 @@ pub struct Broker {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) transactions: Transactions,
     pub(crate) offer: Arc<Offer>,
     /// Held while topics are created, changed or deleted, so that disk and metadata change as one.
     pub(crate) topology: Arc<tokio::sync::Mutex<()>>,
@@ -110,17 +120,29 @@ impl Broker {
         let topics: Vec<TopicLogs> =
             snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
         let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, Arc::clone(&flusher))?;
-        let groups = Groups::open_with(&config.data_dir.join("groups"), flusher, config.groups.clone())?;
+        let partitions = Arc::new(partitions);
+        let groups =
+            Groups::open_with(&config.data_dir.join("groups"), Arc::clone(&flusher), config.groups.clone())?;
         // Offsets of topics that were deleted just before a crash.
         groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
+        let transactions = Transactions::open(
+            &config.data_dir.join("transactions"),
+            flusher,
+            config.transactions.clone(),
+            Arc::clone(&partitions),
+            groups.clone(),
+            Arc::clone(&metadata),
+        )?;
+        transactions.start();
         let ranges = APIS.iter().copied().map(Api::range);
-        let offer = Offer::new(ranges, Features::default(), snapshot.cluster_id(), Some(config.node_id));
+        let offer = Offer::new(ranges, features(), snapshot.cluster_id(), Some(config.node_id));
         Ok(Arc::new(Self {
             offer: Arc::new(offer),
             config: Arc::new(config),
             metadata,
-            partitions: Arc::new(partitions),
+            partitions,
             groups: Arc::new(groups),
+            transactions,
             topology: Arc::default(),
         }))
     }
@@ -135,5 +157,21 @@ impl Broker {
             );
         }
         found
+    }
+}
+
+/// Transactions of the newer kind (KIP-890), for clients that know them; the others go on as ever.
+fn features() -> Features {
+    let name = || StrBytes::from("transaction.version");
+    let (min_version, max_version) = (0, 2);
+    Features {
+        supported: vec![build!(SupportedFeatureKey { name: name(), min_version, max_version })],
+        finalized: vec![build!(FinalizedFeatureKey {
+            name: name(),
+            min_version_level: max_version,
+            max_version_level: max_version,
+        })],
+        // It never changes.
+        finalized_epoch: 0,
     }
 }

@@ -8,10 +8,12 @@ use schloss_policy::{Admitted, TopicNames, refuse};
 use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
-    create_partitions, create_topics, delete_groups, delete_topics, describe_client_quotas, describe_cluster,
-    describe_configs, describe_groups, fetch, find_coordinator, heartbeat, incremental_alter_configs,
-    init_producer_id, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
-    offset_fetch, produce, sync_group,
+    add_offsets_to_txn, add_partitions_to_txn, create_partitions, create_topics, delete_groups,
+    delete_topics, describe_client_quotas, describe_cluster, describe_configs, describe_groups,
+    describe_producers, describe_transactions, end_txn, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups, list_offsets,
+    list_transactions, metadata, offset_commit, offset_fetch, produce, sync_group, txn_offset_commit,
+    write_txn_markers,
 };
 use crate::broker::Broker;
 use crate::reply::ready;
@@ -34,12 +36,20 @@ pub(crate) const APIS: &[Api] = &[
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::InitProducerId,
+    Api::AddPartitionsToTxn,
+    Api::AddOffsetsToTxn,
+    Api::EndTxn,
+    Api::WriteTxnMarkers,
+    Api::TxnOffsetCommit,
     Api::DescribeConfigs,
     Api::CreatePartitions,
     Api::DeleteGroups,
     Api::IncrementalAlterConfigs,
     Api::DescribeClientQuotas,
     Api::DescribeCluster,
+    Api::DescribeProducers,
+    Api::DescribeTransactions,
+    Api::ListTransactions,
 ];
 
 impl Engine for Broker {
@@ -59,6 +69,7 @@ impl Engine for Broker {
 
 impl EngineSession for Broker {
     fn call(&mut self, caller: Caller, request: Admitted) -> BoxFuture<'static, Outcome> {
+        self.transactions.start();
         match request.into_request() {
             Request::Produce(request) => produce::call(self, caller, request),
             Request::Fetch(request) => fetch::call(self, caller, request),
@@ -76,6 +87,11 @@ impl EngineSession for Broker {
             Request::CreateTopics(request) => create_topics::call(self, caller, request),
             Request::DeleteTopics(request) => delete_topics::call(self, caller, request),
             Request::InitProducerId(request) => init_producer_id::call(self, caller, request),
+            Request::AddPartitionsToTxn(request) => add_partitions_to_txn::call(self, caller, request),
+            Request::AddOffsetsToTxn(request) => add_offsets_to_txn::call(self, caller, request),
+            Request::EndTxn(request) => end_txn::call(self, caller, request),
+            Request::WriteTxnMarkers(request) => write_txn_markers::call(self, caller, request),
+            Request::TxnOffsetCommit(request) => txn_offset_commit::call(self, caller, request),
             Request::DescribeConfigs(request) => describe_configs::call(self, caller, request),
             Request::CreatePartitions(request) => create_partitions::call(self, caller, request),
             Request::DeleteGroups(request) => delete_groups::call(self, caller, request),
@@ -84,6 +100,9 @@ impl EngineSession for Broker {
             }
             Request::DescribeClientQuotas(_) => describe_client_quotas::call(),
             Request::DescribeCluster(request) => describe_cluster::call(self, caller, request),
+            Request::DescribeProducers(request) => describe_producers::call(self, caller, request),
+            Request::DescribeTransactions(request) => describe_transactions::call(self, caller, request),
+            Request::ListTransactions(request) => list_transactions::call(self, caller, request),
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),
         }

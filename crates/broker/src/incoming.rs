@@ -59,11 +59,8 @@ pub(crate) fn check_incoming(
     if header.is_control() {
         return invalid("clients are not allowed to write control records");
     }
-    if header.is_transactional() {
-        return Err(refusal(
-            ErrorCode::InvalidTxnState,
-            "transactions are not supported by this broker yet: produce without transactional.id",
-        ));
+    if header.is_transactional() && !header.is_idempotent() {
+        return invalid("a batch of a transaction must have a producer id");
     }
     if header.is_idempotent() && (header.base_sequence < 0 || header.producer_epoch < 0) {
         return invalid("a batch with a producer id must have a sequence number and a producer epoch");
@@ -147,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn what_only_brokers_and_transactions_write_is_refused() {
+    fn what_only_brokers_write_is_refused() {
         let with_attributes = |bits: i16| Some(batch(1).patched(21, &bits.to_be_bytes()));
         assert_eq!(code(with_attributes(0x20), 9), ErrorCode::InvalidRecord);
-        assert_eq!(code(with_attributes(0x10), 9), ErrorCode::InvalidTxnState);
+        assert_eq!(code(with_attributes(0x10), 9), ErrorCode::InvalidRecord, "a transaction of nobody");
         assert_eq!(code(with_attributes(0x08), 9), ErrorCode::InvalidTimestamp);
         assert_eq!(code(with_attributes(0x05), 9), ErrorCode::UnsupportedCompressionType);
         assert_eq!(code(with_attributes(0x04), 6), ErrorCode::UnsupportedCompressionType);

@@ -1,12 +1,14 @@
-//! The embedded engine: topics, groups and producers, on this node's own disk.
+//! The embedded engine: topics, groups, producers and transactions, on this node's own disk.
 //!
 //! [`Broker`] implements `schloss_gate::Engine`, so it sees admitted requests only: who may do what was
 //! decided before, by `schloss_policy`. One file per API, named by key and name, is the support matrix.
 
 mod broker;
+mod control;
 mod directories;
 mod dispatch;
 mod groups;
+mod hex_id;
 mod incoming;
 mod leader_epoch;
 mod log_errors;
@@ -14,7 +16,7 @@ mod long_poll;
 mod parallel;
 mod partition;
 mod partitions;
-mod producer_state;
+mod producers;
 mod random;
 mod reply;
 mod settings;
@@ -22,9 +24,14 @@ mod settings;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 /// One module per API, in the order of their keys; each has a `call` of the same shape.
 mod api {
+    #[path = "25_add_offsets_to_txn.rs"]
+    pub(crate) mod add_offsets_to_txn;
+    #[path = "24_add_partitions_to_txn.rs"]
+    pub(crate) mod add_partitions_to_txn;
     #[path = "37_create_partitions.rs"]
     pub(crate) mod create_partitions;
     #[path = "19_create_topics.rs"]
@@ -41,6 +48,12 @@ mod api {
     pub(crate) mod describe_configs;
     #[path = "15_describe_groups.rs"]
     pub(crate) mod describe_groups;
+    #[path = "61_describe_producers.rs"]
+    pub(crate) mod describe_producers;
+    #[path = "65_describe_transactions.rs"]
+    pub(crate) mod describe_transactions;
+    #[path = "26_end_txn.rs"]
+    pub(crate) mod end_txn;
     #[path = "01_fetch.rs"]
     pub(crate) mod fetch;
     #[path = "10_find_coordinator.rs"]
@@ -59,6 +72,8 @@ mod api {
     pub(crate) mod list_groups;
     #[path = "02_list_offsets.rs"]
     pub(crate) mod list_offsets;
+    #[path = "66_list_transactions.rs"]
+    pub(crate) mod list_transactions;
     #[path = "03_metadata.rs"]
     pub(crate) mod metadata;
     #[path = "08_offset_commit.rs"]
@@ -69,8 +84,13 @@ mod api {
     pub(crate) mod produce;
     #[path = "14_sync_group.rs"]
     pub(crate) mod sync_group;
+    #[path = "28_txn_offset_commit.rs"]
+    pub(crate) mod txn_offset_commit;
+    #[path = "27_write_txn_markers.rs"]
+    pub(crate) mod write_txn_markers;
 }
 
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};
 pub use directories::DirectoryError;
 pub use groups::{GroupsConfig, GroupsError};
+pub use transactions::{TransactionsConfig, TransactionsError};

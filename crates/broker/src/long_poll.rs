@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::select_all;
-use schloss_wire::messages::fetch_response::PartitionData;
+use schloss_wire::messages::fetch_response::{AbortedTransaction, PartitionData};
+use schloss_wire::records::BatchHeader;
 use schloss_wire::{ErrorCode, build};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -38,8 +39,7 @@ pub(crate) struct LongPoll {
     pub(crate) min_bytes: usize,
     /// ... but no longer than this.
     pub(crate) max_wait: Duration,
-    /// Whether the consumer asks for aborted transactions. There are no transactions yet, so what is stable
-    /// is what is there.
+    /// Whether the consumer wants nothing of transactions that are open, and to be told which were aborted.
     pub(crate) read_committed: bool,
 }
 
@@ -77,7 +77,10 @@ pub(crate) async fn long_poll(poll: LongPoll) -> Vec<PartitionData> {
 /// Reads every partition, off the async threads if there is anything to read from the disk.
 async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
     let anything = poll.partitions.iter().any(|fetch| {
-        fetch.partition.as_ref().is_ok_and(|partition| fetch.offset < partition.log.high_watermark())
+        fetch
+            .partition
+            .as_ref()
+            .is_ok_and(|partition| fetch.offset < partition.readable_to(poll.read_committed))
     });
     if !anything {
         return poll.read();
@@ -92,14 +95,9 @@ async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
 impl LongPoll {
     fn read(&self) -> Vec<PartitionData> {
         let mut budget = Budget { left: self.max_bytes, nothing_yet: true };
-        let aborted_transactions = self.read_committed.then(Vec::new);
-        let read = |fetch: &PartitionFetch| {
-            let mut answer = match fetch.read(&mut budget) {
-                Ok(answer) => answer,
-                Err(code) => error(fetch.index, code),
-            };
-            answer.aborted_transactions.clone_from(&aborted_transactions);
-            answer
+        let read = |fetch: &PartitionFetch| match fetch.read(&mut budget, self.read_committed) {
+            Ok(answer) => answer,
+            Err(code) => error(fetch.index, code),
         };
         self.partitions.iter().map(read).collect()
     }
@@ -113,32 +111,58 @@ struct Budget {
 }
 
 impl PartitionFetch {
-    fn read(&self, budget: &mut Budget) -> Result<PartitionData, ErrorCode> {
-        let log = &self.partition.as_ref().map_err(|code| *code)?.log;
+    fn read(&self, budget: &mut Budget, read_committed: bool) -> Result<PartitionData, ErrorCode> {
+        let partition = self.partition.as_ref().map_err(|code| *code)?;
+        let log = &partition.log;
         check_leader_epoch(self.leader_epoch)?;
         log.check().map_err(|error| code_of(&error))?;
         // Taken before the read: what comes in between shows as a change to whoever waits.
         let high_watermark = log.high_watermark();
+        let last_stable_offset = partition.last_stable_offset().min(high_watermark);
         let start = log.start_offset();
         if self.offset < start || self.offset > log.end_offset() || self.last_fetched_epoch > LEADER_EPOCH {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let limit = self.max_bytes.min(budget.left);
-        let records = if self.offset < high_watermark && (limit > 0 || budget.nothing_yet) {
+        let readable_to = if read_committed { last_stable_offset } else { high_watermark };
+        let mut records = if self.offset < readable_to && (limit > 0 || budget.nothing_yet) {
             log.read(self.offset, limit, budget.nothing_yet).map_err(|error| code_of(&error))?
         } else {
             Bytes::new()
         };
+        let aborted_transactions = read_committed.then(|| {
+            let end = cut_before(&mut records, last_stable_offset).unwrap_or(self.offset);
+            partition.aborted_within(self.offset, end).into_iter().map(aborted).collect()
+        });
         budget.left = budget.left.saturating_sub(records.len());
         budget.nothing_yet &= records.is_empty();
         Ok(build!(PartitionData {
             partition_index: self.index,
             high_watermark,
-            last_stable_offset: high_watermark,
+            last_stable_offset,
             log_start_offset: start,
+            aborted_transactions,
             records: Some(records),
         }))
     }
+}
+
+/// Takes away the batches from offset `limit` on, where one begins. What is left ends before the offset that
+/// is returned; nothing if nothing is left.
+fn cut_before(records: &mut Bytes, limit: i64) -> Option<i64> {
+    let (mut length, mut end) = (0, None);
+    while let Some(header) = records.get(length..).and_then(|rest| BatchHeader::parse(rest).ok())
+        && header.base_offset < limit
+    {
+        length += header.total_bytes;
+        end = Some(header.last_offset() + 1);
+    }
+    records.truncate(length);
+    end
+}
+
+fn aborted((producer_id, first_offset): (i64, i64)) -> AbortedTransaction {
+    build!(AbortedTransaction { producer_id, first_offset })
 }
 
 fn error(partition_index: i32, code: ErrorCode) -> PartitionData {

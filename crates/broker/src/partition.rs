@@ -1,4 +1,4 @@
-//! One partition: its log, and the producers that write to it.
+//! One partition: its log, the producers that write to it, and their transactions.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,9 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use schloss_log::{Flusher, LogConfig, LogError, PartitionLog, Recovery, TimestampSource};
+use schloss_wire::ErrorCode;
 use schloss_wire::records::BatchHeader;
 
-use crate::producer_state::{ProducerStates, SequenceCheck, SequenceError};
+use crate::control::Marker;
+use crate::producers::{
+    Aborted, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+};
 
 /// The leader epoch of every partition: one node leads from the first day and never elects.
 pub(crate) const LEADER_EPOCH: i32 = 0;
@@ -17,7 +21,8 @@ pub(crate) const LEADER_EPOCH: i32 = 0;
 pub(crate) struct Partition {
     pub(crate) log: PartitionLog,
     timestamps: TimestampSource,
-    /// Held over check and append, so that two batches of one producer are never judged by the same state.
+    /// Held over check and append, so that two batches of one producer are never judged by the same state, and
+    /// nobody sees a high watermark that is ahead of the open transactions.
     producers: Mutex<ProducerStates>,
 }
 
@@ -36,7 +41,10 @@ pub(crate) struct Written {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error(transparent)]
-    Sequence(#[from] SequenceError),
+    Producer(#[from] ProducerError),
+    /// The coordinator knows of no such transaction.
+    #[error("the transaction's coordinator answers {0}")]
+    Transaction(ErrorCode),
     #[error(transparent)]
     Log(#[from] LogError),
 }
@@ -50,25 +58,45 @@ impl Partition {
     ) -> Result<(Self, Recovery), LogError> {
         let timestamps = config.timestamps;
         let mut producers = ProducerStates::default();
+        let mut ended = Vec::new();
         let (log, recovery) = PartitionLog::open_replaying(directory, config, flusher, 0, &mut |header| {
-            producers.appended(header, header.max_timestamp);
+            if header.is_control() {
+                ended.extend(producers.ended(header, header.max_timestamp));
+            } else {
+                producers.appended(header, header.max_timestamp);
+            }
         })?;
+        for transaction in ended {
+            let marker = marker_at(&log, &transaction);
+            if let Some(marker) = &marker {
+                producers.coordinated(marker);
+            }
+            // Of two ways to be wrong about a damaged marker, hiding records is the one that can be mended.
+            if marker.is_none_or(|marker| !marker.commit) {
+                producers.aborted(transaction);
+            }
+        }
         Ok((Self { log, timestamps, producers: Mutex::new(producers) }, recovery))
     }
 
     /// Appends a checked batch, unless its producer sent it before: then the answer is that of the first
     /// time. `now_ms` is in milliseconds since the epoch.
+    ///
+    /// `enrol` is asked before a batch begins a transaction here. No marker comes between its consent and the
+    /// batch.
     pub(crate) fn append(
         &self,
         header: BatchHeader,
         batch: Bytes,
         now_ms: i64,
+        version: TransactionVersion,
+        enrol: impl FnOnce() -> Result<(), ErrorCode>,
     ) -> Result<Written, WriteError> {
         if !header.is_idempotent() {
             return Ok(written(&self.log.append(&[(header, batch)], now_ms)?));
         }
         let mut producers = self.producers.lock();
-        if let SequenceCheck::Duplicate(first_time) = producers.check(&header)? {
+        if let SequenceCheck::Duplicate(first_time) = producers.check(&header, version)? {
             let log_append_time = match self.timestamps {
                 TimestampSource::CreateTime => -1,
                 TimestampSource::LogAppendTime => first_time.max_timestamp,
@@ -79,6 +107,11 @@ impl Partition {
                 log_append_time,
             });
         }
+        if header.is_transactional()
+            && !producers.is_in_transaction(header.producer_id, header.producer_epoch)
+        {
+            enrol().map_err(WriteError::Transaction)?;
+        }
         let written = written(&self.log.append(&[(header, batch)], now_ms)?);
         let max_timestamp = match self.timestamps {
             TimestampSource::CreateTime => header.max_timestamp,
@@ -87,6 +120,65 @@ impl Partition {
         let stored = BatchHeader { base_offset: written.base_offset, max_timestamp, ..header };
         producers.appended(&stored, now_ms);
         Ok(written)
+    }
+
+    /// Appends the marker that ends a producer's transaction here, if it has one. To wait for the marker to be
+    /// on disk: its `last_offset + 1`.
+    pub(crate) fn end_transaction(
+        &self,
+        marker: &Marker,
+        version: TransactionVersion,
+        now_ms: i64,
+    ) -> Result<Written, WriteError> {
+        let mut producers = self.producers.lock();
+        producers.check_marker(marker, version)?;
+        let (header, batch) =
+            marker.encode(now_ms).ok_or(WriteError::Transaction(ErrorCode::UnknownServerError))?;
+        let written = written(&self.log.append(&[(header, batch)], now_ms)?);
+        let stored = BatchHeader { base_offset: written.base_offset, ..header };
+        let ended = producers.ended(&stored, now_ms);
+        producers.coordinated(marker);
+        if let Some(aborted) = ended.filter(|_| !marker.commit) {
+            producers.aborted(aborted);
+        }
+        Ok(written)
+    }
+
+    /// The offset before which every transaction has ended, as far as records may be read.
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        self.producers.lock().last_stable_offset(self.log.high_watermark())
+    }
+
+    /// The offset before which a consumer may read: of committed records only, or of all.
+    pub(crate) fn readable_to(&self, committed_only: bool) -> i64 {
+        if committed_only { self.last_stable_offset() } else { self.log.high_watermark() }
+    }
+
+    /// Producers and first offsets of the aborted transactions with records from offset `from` up to before
+    /// `to`.
+    pub(crate) fn aborted_within(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+        self.producers.lock().aborted_within(self.log.start_offset(), from, to)
+    }
+
+    /// Every transaction that is open here: producer and epoch.
+    pub(crate) fn open_transactions(&self) -> Vec<(i64, i16)> {
+        self.producers.lock().open_transactions()
+    }
+
+    /// Every producer, for administrators.
+    pub(crate) fn producers(&self) -> Vec<ProducerView> {
+        self.producers.lock().view()
+    }
+}
+
+/// The marker of a transaction that ended here.
+fn marker_at(log: &PartitionLog, ended: &Aborted) -> Option<Marker> {
+    match log.read(ended.last_offset, 0, true) {
+        Ok(batch) => Marker::decode(batch),
+        Err(error) => {
+            tracing::error!(%error, offset = ended.last_offset, "a transaction's marker can't be read");
+            None
+        }
     }
 }
 

@@ -89,6 +89,19 @@ impl Partitions {
         }
     }
 
+    /// Every transaction that is open somewhere: topic, partition, and producer with its epoch.
+    pub(crate) fn open_transactions(&self) -> Vec<(Uuid, i32, (i64, i16))> {
+        let topics = self.topics.read();
+        let mut found = Vec::new();
+        for (topic, slots) in topics.iter() {
+            for (index, partition) in (0..).zip(slots) {
+                let open = partition.iter().flat_map(|partition| partition.open_transactions());
+                found.extend(open.map(|producer| (*topic, index, producer)));
+            }
+        }
+        found
+    }
+
     /// How many partitions there are in all.
     pub(crate) fn count(&self) -> usize {
         self.topics.read().values().map(Vec::len).sum()

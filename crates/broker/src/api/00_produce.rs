@@ -13,16 +13,23 @@ use schloss_wire::messages::ProduceRequest;
 use schloss_wire::messages::produce_response::{
     PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
 };
-use schloss_wire::{ErrorCode, build};
+use schloss_wire::records::BatchHeader;
+use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 use tokio::time::Instant;
 
 use crate::broker::Broker;
 use crate::incoming::check_incoming;
 use crate::log_errors::code_of;
 use crate::partition::WriteError;
-use crate::producer_state::SequenceError;
+use crate::producers::{ProducerError, TransactionVersion};
 use crate::reply::{now_ms, ready, refusal, text};
 use crate::settings::TopicSettings;
+use crate::transactions::{Claimant, Place};
+
+/// KIP-890: from here on a batch makes its partition part of the transaction.
+const TRANSACTIONS_V2_SINCE_VERSION: i16 = 12;
+/// KIP-890: from here on clients understand that a transaction can only be aborted.
+const ABORTABLE_SINCE_VERSION: i16 = 11;
 
 /// What the producer waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,7 +61,8 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: ProduceRequest) -> 
     };
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let snapshot = broker.metadata.snapshot();
-    let now_ms = now_ms();
+    let writer =
+        Writer { broker, transactional_id: request.transactional_id, version, acks, now_ms: now_ms() };
     let mut response = ProduceResponse::default();
     let mut flushes = Vec::new();
     let mut failed = false;
@@ -67,7 +75,7 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: ProduceRequest) -> 
         for (partition_index, part) in data.partition_data.into_iter().enumerate() {
             let outcome = topic
                 .ok_or_else(|| refusal(missing, "the topic does not exist"))
-                .and_then(|topic| write(broker, topic, part.index, part.records, version, acks, now_ms));
+                .and_then(|topic| writer.write(topic, part.index, part.records));
             partition_responses.push(match outcome {
                 Ok((answer, flush)) => {
                     flushes.extend(flush.map(|flush| (topic_index, partition_index, flush)));
@@ -105,43 +113,109 @@ pub(crate) fn call(broker: &Broker, caller: Caller, request: ProduceRequest) -> 
     }
 }
 
-/// Appends one partition's records; returns the answer and, for `acks=all`, what to wait for before it.
-fn write(
-    broker: &Broker,
-    topic: &TopicMeta,
-    index: i32,
-    records: Option<Bytes>,
+/// What all partitions of a request have in common.
+struct Writer<'a> {
+    broker: &'a Broker,
+    transactional_id: Option<StrBytes>,
     version: i16,
     acks: Acks,
+    /// In milliseconds since the epoch.
     now_ms: i64,
-) -> Result<(PartitionProduceResponse, Option<impl Future<Output = Result<(), LogError>> + use<>>), Refusal> {
-    let partition = broker
-        .partitions
-        .get(topic.id, index)
-        .map_err(|code| refusal(code, "the partition does not exist or its log can't be used"))?;
-    let settings = TopicSettings::new(&topic.configs, &broker.config);
-    if acks == Acks::All && settings.min_in_sync_replicas() > 1 {
-        let message = "min.insync.replicas of the topic asks for more replicas than the one there is";
-        return Err(refusal(ErrorCode::NotEnoughReplicas, message));
+}
+
+impl Writer<'_> {
+    /// Appends one partition's records; returns the answer and, for `acks=all`, what to wait for before it.
+    fn write(
+        &self,
+        topic: &TopicMeta,
+        index: i32,
+        records: Option<Bytes>,
+    ) -> Result<(PartitionProduceResponse, Option<impl Future<Output = Result<(), LogError>> + use<>>), Refusal>
+    {
+        let partition = self
+            .broker
+            .partitions
+            .get(topic.id, index)
+            .map_err(|code| refusal(code, "the partition does not exist or its log can't be used"))?;
+        let settings = TopicSettings::new(&topic.configs, &self.broker.config);
+        if self.acks == Acks::All && settings.min_in_sync_replicas() > 1 {
+            let message = "min.insync.replicas of the topic asks for more replicas than the one there is";
+            return Err(refusal(ErrorCode::NotEnoughReplicas, message));
+        }
+        let (header, batch) = check_incoming(records, self.version, &settings, self.now_ms)?;
+        let enrol = || self.enrol(&header, (topic.id, index));
+        let written = partition
+            .append(header, batch, self.now_ms, self.transaction_version(), enrol)
+            .map_err(not_written)?;
+        let flush = (self.acks == Acks::All).then(|| partition.log.wait_flushed(written.last_offset + 1));
+        let answer = build!(PartitionProduceResponse {
+            index,
+            base_offset: written.base_offset,
+            log_append_time_ms: written.log_append_time,
+            log_start_offset: partition.log.start_offset(),
+        });
+        Ok((answer, flush))
     }
-    let (header, batch) = check_incoming(records, version, &settings, now_ms)?;
-    let written = partition.append(header, batch, now_ms).map_err(not_written)?;
-    let flush = (acks == Acks::All).then(|| partition.log.wait_flushed(written.last_offset + 1));
-    let answer = build!(PartitionProduceResponse {
-        index,
-        base_offset: written.base_offset,
-        log_append_time_ms: written.log_append_time,
-        log_start_offset: partition.log.start_offset(),
-    });
-    Ok((answer, flush))
+
+    const fn transaction_version(&self) -> TransactionVersion {
+        if self.version >= TRANSACTIONS_V2_SINCE_VERSION {
+            TransactionVersion::V2
+        } else {
+            TransactionVersion::V1
+        }
+    }
+
+    /// Makes the partition part of the producer's transaction, or, for older clients, sees that it is.
+    fn enrol(&self, header: &BatchHeader, partition: (Uuid, i32)) -> Result<(), ErrorCode> {
+        let producer = Claimant {
+            transactional_id: self.transactional_id.as_deref().unwrap_or_default(),
+            producer_id: header.producer_id,
+            epoch: header.producer_epoch,
+        };
+        let transactions = &self.broker.transactions;
+        let enrolled = match self.transaction_version() {
+            // The batch itself says that the partition takes part, so nobody has to wait for the ticket: what a
+            // crash takes back of the coordinator's journal is found again in the partition.
+            TransactionVersion::V2 => transactions.add(producer, &[partition], &[]).map(|_| ()),
+            TransactionVersion::V1 => {
+                transactions.verify(producer, &Place::Partition(partition.0, partition.1))
+            }
+        };
+        enrolled.map_err(|code| self.in_version(code))
+    }
+
+    /// What clients of this version understand.
+    const fn in_version(&self, code: ErrorCode) -> ErrorCode {
+        let v2 = self.version >= TRANSACTIONS_V2_SINCE_VERSION;
+        match code {
+            ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+            ErrorCode::TransactionAbortable if self.version < ABORTABLE_SINCE_VERSION => {
+                ErrorCode::InvalidTxnState
+            }
+            // Retried by every client, and without asking for metadata first.
+            ErrorCode::CoordinatorNotAvailable => ErrorCode::NotEnoughReplicas,
+            ErrorCode::ConcurrentTransactions if !v2 => ErrorCode::NotEnoughReplicas,
+            code => code,
+        }
+    }
 }
 
 fn not_written(error: WriteError) -> Refusal {
     match error {
-        WriteError::Sequence(error @ SequenceError::StaleEpoch { .. }) => {
-            refusal(ErrorCode::InvalidProducerEpoch, error)
+        WriteError::Producer(error) => {
+            let code = match error {
+                ProducerError::StaleEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+                ProducerError::OutsideTransaction { .. } => ErrorCode::InvalidTxnState,
+                ProducerError::StaleCoordinator { .. } => ErrorCode::TransactionCoordinatorFenced,
+                ProducerError::NewEpochNotFromZero { .. } | ProducerError::OutOfOrder { .. } => {
+                    ErrorCode::OutOfOrderSequenceNumber
+                }
+            };
+            refusal(code, error)
         }
-        WriteError::Sequence(error) => refusal(ErrorCode::OutOfOrderSequenceNumber, error),
+        WriteError::Transaction(code) => {
+            refusal(code, "the partition is not part of an open transaction of this producer")
+        }
         WriteError::Log(error) => not_stored(&error),
     }
 }

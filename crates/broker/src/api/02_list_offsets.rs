@@ -74,12 +74,13 @@ pub(crate) fn call(
         .iter()
         .flat_map(|(_, wanted)| wanted)
         .any(|(_, lookup)| matches!(lookup, Ok((_, Target::Time(_) | Target::MaxTimestamp))));
+    let committed_only = request.isolation_level != READ_UNCOMMITTED;
     let leader_epoch = if caller.api_version >= LEADER_EPOCH_SINCE { LEADER_EPOCH } else { NO_LEADER_EPOCH };
     let answer = move || {
         let topic = |(name, wanted): (_, Vec<(i32, Lookup)>)| {
-            let partitions =
-                wanted.into_iter().map(|(index, lookup)| answer(index, lookup, leader_epoch)).collect();
-            build!(ListOffsetsTopicResponse { name, partitions })
+            let answers =
+                wanted.into_iter().map(|(index, lookup)| answer(index, lookup, committed_only, leader_epoch));
+            build!(ListOffsetsTopicResponse { name, partitions: answers.collect() })
         };
         build!(ListOffsetsResponse { topics: lookups.into_iter().map(topic).collect() })
     };
@@ -92,12 +93,20 @@ pub(crate) fn call(
 /// The first version whose answers have a leader epoch, and what stands for none.
 const LEADER_EPOCH_SINCE: i16 = 4;
 const NO_LEADER_EPOCH: i32 = -1;
+/// The isolation level of whoever wants records of open and aborted transactions as well.
+const READ_UNCOMMITTED: i8 = 0;
 
 type Lookup = Result<(Arc<Partition>, Target), ErrorCode>;
 
-fn answer(partition_index: i32, lookup: Lookup, leader_epoch: i32) -> ListOffsetsPartitionResponse {
-    let found =
-        lookup.and_then(|(partition, target)| look_up(&partition, target).map_err(|error| code_of(&error)));
+fn answer(
+    partition_index: i32,
+    lookup: Lookup,
+    committed_only: bool,
+    leader_epoch: i32,
+) -> ListOffsetsPartitionResponse {
+    let found = lookup.and_then(|(partition, target)| {
+        look_up(&partition, target, committed_only).map_err(|error| code_of(&error))
+    });
     match found {
         Ok(Some((offset, timestamp))) => {
             build!(ListOffsetsPartitionResponse { partition_index, offset, timestamp, leader_epoch })
@@ -108,14 +117,19 @@ fn answer(partition_index: i32, lookup: Lookup, leader_epoch: i32) -> ListOffset
 }
 
 /// Offset and timestamp; the timestamp is -1 where the offset is not that of a record.
-fn look_up(partition: &Partition, target: Target) -> Result<Option<(i64, i64)>, LogError> {
+fn look_up(
+    partition: &Partition,
+    target: Target,
+    committed_only: bool,
+) -> Result<Option<(i64, i64)>, LogError> {
     const NO_TIMESTAMP: i64 = -1;
     let log = &partition.log;
     log.check()?;
     // A record that can't be read yet is not found yet.
-    let readable = |found: Option<(i64, i64)>| found.filter(|(offset, _)| *offset < log.high_watermark());
+    let end = partition.readable_to(committed_only);
+    let readable = |found: Option<(i64, i64)>| found.filter(|(offset, _)| *offset < end);
     match target {
-        Target::Latest => Ok(Some((log.high_watermark(), NO_TIMESTAMP))),
+        Target::Latest => Ok(Some((end, NO_TIMESTAMP))),
         Target::Earliest | Target::EarliestLocal => Ok(Some((log.start_offset(), NO_TIMESTAMP))),
         Target::MaxTimestamp => log.max_timestamp().map(readable),
         Target::Time(timestamp) => log.offset_for_time(timestamp).map(readable),

@@ -13,7 +13,7 @@ use schloss_wire::messages::offset_fetch_response::{
 use schloss_wire::{ErrorCode, Uuid, build};
 
 use crate::broker::Broker;
-use crate::groups::{Committed, Fetched, wire};
+use crate::groups::{Fetched, Found, wire};
 use crate::reply::later;
 
 /// KIP-709: from here on a request asks for several groups.
@@ -29,30 +29,39 @@ pub(crate) fn call(
     caller: Caller,
     request: OffsetFetchRequest,
 ) -> BoxFuture<'static, Outcome> {
-    // `require_stable` asks to wait for transactions that hold offsets back; there are none here.
+    let stable = request.require_stable;
     let broker = broker.clone();
     let version = caller.api_version;
     later(async move {
         if version >= FIRST_WITH_GROUPS {
-            let groups = request.groups.into_iter().map(|group| fetch(&broker, group, version));
+            let groups = request.groups.into_iter().map(|group| fetch(&broker, group, version, stable));
             return build!(OffsetFetchResponse { groups: join_all(groups).await });
         }
         let wanted = build!(OffsetFetchRequestGroup {
             group_id: request.group_id,
             topics: request.topics.map(|topics| topics.into_iter().map(to_new_form).collect()),
         });
-        let OffsetFetchResponseGroup { topics, error_code, .. } = fetch(&broker, wanted, version).await;
+        let OffsetFetchResponseGroup { topics, error_code, .. } =
+            fetch(&broker, wanted, version, stable).await;
         build!(OffsetFetchResponse { topics: topics.into_iter().map(to_old_form).collect(), error_code })
     })
 }
 
-async fn fetch(broker: &Broker, group: OffsetFetchRequestGroup, version: i16) -> OffsetFetchResponseGroup {
+async fn fetch(
+    broker: &Broker,
+    group: OffsetFetchRequestGroup,
+    version: i16,
+    stable: bool,
+) -> OffsetFetchResponseGroup {
     let snapshot = broker.metadata.snapshot();
     let by_id = version >= FIRST_WITH_TOPIC_IDS;
     let group_id = group.group_id;
     let topics = match group.topics {
-        Some(topics) => fetch_some(broker, &snapshot, group_id.as_str(), topics, by_id).await,
-        None => broker.groups.fetch_all(group_id.as_str()).await.map(|found| all_topics(&snapshot, found)),
+        Some(topics) => fetch_some(broker, &snapshot, group_id.as_str(), topics, (by_id, stable)).await,
+        None => {
+            let found = broker.groups.fetch_all(group_id.as_str(), stable).await;
+            found.map(|found| all_topics(&snapshot, found))
+        }
     };
     match topics {
         Ok(topics) => build!(OffsetFetchResponseGroup { group_id, topics }),
@@ -65,7 +74,7 @@ async fn fetch_some(
     snapshot: &Snapshot,
     group_id: &str,
     topics: Vec<OffsetFetchRequestTopics>,
-    by_id: bool,
+    (by_id, stable): (bool, bool),
 ) -> Result<Vec<OffsetFetchResponseTopics>, ErrorCode> {
     // An unknown topic has the id zero, under which nothing is ever committed.
     let id_of = |topic: &OffsetFetchRequestTopics| {
@@ -79,12 +88,11 @@ async fn fetch_some(
         .zip(&ids)
         .flat_map(|(topic, id)| topic.partition_indexes.iter().map(move |partition| (*id, *partition)))
         .collect();
-    let mut found = broker.groups.fetch(group_id, &wanted).await?.into_iter();
+    let mut found = broker.groups.fetch(group_id, &wanted, stable).await?.into_iter();
     let answer = |(topic, id): (OffsetFetchRequestTopics, Uuid)| {
         let rows = found.by_ref().take(topic.partition_indexes.len());
         let missing = if by_id && id.is_zero() { ErrorCode::UnknownTopicId } else { ErrorCode::None };
-        let partitions =
-            rows.map(|(_, partition, committed)| to_partition(partition, committed, missing)).collect();
+        let partitions = rows.map(|(_, partition, found)| to_partition(partition, found, missing)).collect();
         build!(OffsetFetchResponseTopics { name: topic.name, topic_id: topic.topic_id, partitions })
     };
     Ok(topics.into_iter().zip(ids).map(answer).collect())
@@ -93,9 +101,9 @@ async fn fetch_some(
 /// Topics that were deleted are left out. The rows come topic by topic.
 fn all_topics(snapshot: &Snapshot, found: Fetched) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: Vec<OffsetFetchResponseTopics> = Vec::new();
-    for (id, partition, committed) in found {
+    for (id, partition, one) in found {
         let Some(meta) = snapshot.topic_by_id(id) else { continue };
-        let partition = to_partition(partition, committed, ErrorCode::None);
+        let partition = to_partition(partition, one, ErrorCode::None);
         match topics.last_mut().filter(|topic| topic.topic_id == id) {
             Some(topic) => topic.partitions.push(partition),
             None => topics.push(build!(OffsetFetchResponseTopics {
@@ -108,24 +116,24 @@ fn all_topics(snapshot: &Snapshot, found: Fetched) -> Vec<OffsetFetchResponseTop
     topics
 }
 
-fn to_partition(
-    partition_index: i32,
-    committed: Option<Committed>,
-    missing: ErrorCode,
-) -> OffsetFetchResponsePartitions {
-    match committed {
-        Some(committed) => build!(OffsetFetchResponsePartitions {
+fn to_partition(partition_index: i32, found: Found, missing: ErrorCode) -> OffsetFetchResponsePartitions {
+    let without_offset = |code: ErrorCode| {
+        build!(OffsetFetchResponsePartitions {
+            partition_index,
+            committed_offset: NO_OFFSET,
+            committed_leader_epoch: NO_EPOCH,
+            error_code: code.code(),
+        })
+    };
+    match found {
+        Found::Offset(committed) => build!(OffsetFetchResponsePartitions {
             partition_index,
             committed_offset: committed.offset,
             committed_leader_epoch: committed.leader_epoch,
             metadata: Some(wire(&committed.metadata)),
         }),
-        None => build!(OffsetFetchResponsePartitions {
-            partition_index,
-            committed_offset: NO_OFFSET,
-            committed_leader_epoch: NO_EPOCH,
-            error_code: missing.code(),
-        }),
+        Found::Nothing => without_offset(missing),
+        Found::Unstable => without_offset(ErrorCode::UnstableOffsetCommit),
     }
 }
 

@@ -1,4 +1,4 @@
-//! FindCoordinator: which node looks after a group; there is one node.
+//! FindCoordinator: which node looks after a group or a transactional id; there is one node.
 
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
@@ -41,14 +41,12 @@ type Refused = (ErrorCode, &'static str);
 
 fn find<'a>(broker: &'a Broker, caller: &Caller, key_type: i8) -> Result<&'a Advertised, Refused> {
     match key_type {
-        GROUP => broker
+        GROUP | TRANSACTION => broker
             .advertised(&caller.listener)
             .ok_or((ErrorCode::CoordinatorNotAvailable, "no address is advertised for this listener")),
-        TRANSACTION => Err((
-            ErrorCode::CoordinatorNotAvailable,
-            "this broker does not serve transactions: unset transactional.id",
-        )),
-        _ => Err((ErrorCode::InvalidRequest, "this broker coordinates consumer groups only")),
+        _ => {
+            Err((ErrorCode::InvalidRequest, "this broker coordinates consumer groups and transactions only"))
+        }
     }
 }
 

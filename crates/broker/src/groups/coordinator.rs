@@ -18,6 +18,7 @@ use super::member::{Answer, Ticket as RequestTicket};
 use super::membership::Membership;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncReply};
 use super::offsets::CommittedOffsets;
+use super::pending::PendingOffsets;
 use super::waiting::{Phase, wait_for};
 
 /// Longest group id in bytes. Kafka has no bound of its own; a group id is kept in memory and in each entry
@@ -69,6 +70,8 @@ pub(super) struct State {
 pub(super) struct Group {
     pub(super) membership: Membership,
     pub(super) offsets: CommittedOffsets,
+    /// Offsets that transactions hold.
+    pub(super) pending: PendingOffsets,
     /// The last entry of the journal that changed the offsets.
     pub(super) ticket: Option<Ticket>,
     pub(super) armed: Option<Instant>,
@@ -80,10 +83,21 @@ impl Group {
         Self {
             membership: Membership::empty(now, protocol_type, generation),
             offsets: CommittedOffsets::default(),
+            pending: PendingOffsets::default(),
             ticket: None,
             armed: None,
             member_bytes: 0,
         }
+    }
+
+    /// Bytes that its offsets take, by estimate.
+    pub(super) fn offsets_bytes(&self) -> usize {
+        self.offsets.bytes() + self.pending.bytes()
+    }
+
+    /// Whether it has any offsets, those that transactions hold included.
+    pub(super) fn has_offsets(&self) -> bool {
+        self.offsets.count() > 0 || !self.pending.is_empty()
     }
 }
 

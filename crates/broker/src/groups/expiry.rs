@@ -98,7 +98,7 @@ impl Group {
 
     /// Whether nothing of the group needs keeping.
     fn is_void(&self) -> bool {
-        self.membership.is_deserted() && self.offsets.count() == 0
+        self.membership.is_deserted() && !self.has_offsets()
     }
 }
 

@@ -8,6 +8,7 @@
 mod config;
 mod coordinator;
 mod deadlines;
+mod deletion;
 mod expiry;
 mod join;
 mod member;
@@ -15,20 +16,24 @@ mod member_id;
 mod membership;
 mod messages;
 mod offsets;
+mod pending;
 mod presence;
 mod record;
 mod store;
+mod subscriptions;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod transactional;
 mod view;
 mod waiting;
 
 pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
-pub(crate) use coordinator::Groups;
+pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
+pub(crate) use deletion::ForgottenTopic;
 pub(crate) use member_id::fresh_member_id;
 pub(crate) use membership::GroupState;
 #[cfg(test)]
@@ -37,6 +42,6 @@ pub(crate) use messages::{
     Claim, Join, JoinRefused, JoinReply, Joined, JoinedMember, Leaving, Protocol, Sync, SyncReply,
 };
 pub(crate) use offsets::{Commit, Committed};
-pub(crate) use store::Fetched;
+pub(crate) use store::{Fetched, Found};
 pub(crate) use texts::{error_of, shared, shared_if_any, wire, wire_if_any};
 pub(crate) use view::{DescribedMember, Description, Listing};

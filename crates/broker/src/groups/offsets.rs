@@ -76,6 +76,23 @@ impl CommittedOffsets {
         self.topics.get(&topic)?.get(&partition)
     }
 
+    /// Forgets the offset of a partition; false if there was none.
+    pub(super) fn remove(&mut self, topic: Uuid, partition: i32) -> bool {
+        let removed = self.topics.get_mut(&topic).and_then(|partitions| partitions.remove(&partition));
+        if let Some(old) = &removed {
+            self.bytes -= old.bytes();
+            self.count -= 1;
+        }
+        removed.is_some()
+    }
+
+    /// All of them, one by one.
+    pub(super) fn into_commits(self) -> impl Iterator<Item = Commit> {
+        self.topics.into_iter().flat_map(|(topic, partitions)| {
+            partitions.into_iter().map(move |(partition, committed)| Commit { topic, partition, committed })
+        })
+    }
+
     pub(super) fn topics(&self) -> impl Iterator<Item = (Uuid, &BTreeMap<i32, Committed>)> {
         self.topics.iter().map(|(id, partitions)| (*id, partitions))
     }
@@ -115,5 +132,8 @@ mod tests {
         offsets.retain(&|topic| topic == Uuid::from_bytes([2; 16]));
         assert_eq!((offsets.count(), offsets.bytes()), (1, ENTRY_BYTES + 2));
         assert_eq!(offsets.get(Uuid::from_bytes([1; 16]), 0), None);
+        assert!(!offsets.remove(Uuid::from_bytes([1; 16]), 0));
+        assert!(offsets.remove(Uuid::from_bytes([2; 16]), 0));
+        assert_eq!((offsets.count(), offsets.bytes()), (0, 0));
     }
 }

@@ -55,6 +55,18 @@ impl Membership {
         Ok(())
     }
 
+    /// Whether whoever claims to be this member may commit offsets in a transaction now. Older producers don't
+    /// say who they are; the transaction is what fences them.
+    pub(super) fn check_transactional_commit(&self, claim: Claim<'_>) -> Result<(), ErrorCode> {
+        if claim.generation < 0
+            && (self.state == GroupState::Empty || claim.member_id.is_empty() && claim.instance_id.is_none())
+        {
+            return Ok(());
+        }
+        self.validate(claim.member_id, claim.instance_id)?;
+        if claim.generation == self.generation { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
+    }
+
     /// LeaveGroup: one result for each that leaves, in order.
     pub(super) fn leave(
         &mut self,

@@ -6,6 +6,8 @@ use schloss_wire::Uuid;
 use serde::{Deserialize, Serialize};
 
 use super::offsets::{Commit, Committed, CommittedOffsets};
+use super::pending::PendingOffsets;
+use crate::hex_id;
 
 /// About how many bytes one entry may hold; a larger commit becomes several entries. Far below the journal's
 /// own limit, since JSON may write one byte of metadata as six.
@@ -28,12 +30,39 @@ pub(super) enum Record<'a> {
         #[serde(borrow)]
         offsets: Vec<Row<'a>>,
     },
+    /// Offsets that count once a transaction is committed.
+    Hold {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        producer_id: i64,
+        epoch: i16,
+        #[serde(borrow)]
+        offsets: Vec<Row<'a>>,
+    },
+    /// What a producer held, in this epoch or an older one, counts from now on, or never will.
+    Settle {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        producer_id: i64,
+        newest_epoch: i16,
+        commit: bool,
+    },
+    /// Offsets of single partitions were deleted.
+    Forget {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        partitions: Vec<Partition>,
+    },
     /// The group and all its offsets were deleted.
     Delete {
         #[serde(borrow)]
         group: Cow<'a, str>,
     },
 }
+
+/// Topic id in hexadecimal and partition.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Partition(#[serde(with = "hex_id")] pub(super) Uuid, pub(super) i32);
 
 /// Topic id in hexadecimal, partition, offset, leader epoch, time, metadata.
 #[derive(Debug, Deserialize, Serialize)]
@@ -67,18 +96,46 @@ pub(super) struct GroupFacts<'a> {
 
 /// The entries for one commit.
 pub(super) fn encode_commits(group: GroupFacts<'_>, commits: &[Commit]) -> serde_json::Result<Vec<Vec<u8>>> {
-    encode_rows(group, commits.iter().map(|one| Row::new(one.topic, one.partition, &one.committed)))
+    encode_rows(commits.iter().map(to_row), |offsets| group.commit(offsets))
+}
+
+/// The entries for offsets that a transaction holds.
+pub(super) fn encode_hold(
+    group: &str,
+    (producer_id, epoch): (i64, i16),
+    commits: &[Commit],
+) -> serde_json::Result<Vec<Vec<u8>>> {
+    encode_rows(commits.iter().map(to_row), |offsets| hold(group, (producer_id, epoch), offsets))
+}
+
+/// The entry for the end of a transaction.
+pub(super) fn encode_settle(
+    group: &str,
+    producer_id: i64,
+    newest_epoch: i16,
+    commit: bool,
+) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Record::Settle { group: Cow::Borrowed(group), producer_id, newest_epoch, commit })
+}
+
+/// The entry for offsets of single partitions that are deleted.
+pub(super) fn encode_forget(group: &str, partitions: &[(Uuid, i32)]) -> serde_json::Result<Vec<u8>> {
+    let partitions = partitions.iter().map(|&(topic, partition)| Partition(topic, partition)).collect();
+    serde_json::to_vec(&Record::Forget { group: Cow::Borrowed(group), partitions })
 }
 
 /// The entries that hold all offsets of a group.
 pub(super) fn encode_all(
     group: GroupFacts<'_>,
     offsets: &CommittedOffsets,
+    pending: &PendingOffsets,
 ) -> serde_json::Result<Vec<Vec<u8>>> {
-    let rows = offsets.topics().flat_map(|(topic, partitions)| {
-        partitions.iter().map(move |(partition, committed)| Row::new(topic, *partition, committed))
-    });
-    encode_rows(group, rows)
+    let mut entries = encode_rows(to_rows(offsets), |offsets| group.commit(offsets))?;
+    for (producer_id, epoch, offsets) in pending.open() {
+        let held = encode_rows(to_rows(offsets), |offsets| hold(group.id, (producer_id, epoch), offsets))?;
+        entries.extend(held);
+    }
+    Ok(entries)
 }
 
 /// The entry for a group that is deleted.
@@ -86,51 +143,49 @@ pub(super) fn encode_delete(group: &str) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Record::Delete { group: Cow::Borrowed(group) })
 }
 
-fn encode_rows<'a>(
-    group: GroupFacts<'a>,
-    rows: impl Iterator<Item = Row<'a>>,
-) -> serde_json::Result<Vec<Vec<u8>>> {
-    let entry = |offsets| {
-        serde_json::to_vec(&Record::Commit {
-            group: Cow::Borrowed(group.id),
-            protocol_type: group.protocol_type.map(Cow::Borrowed),
-            generation: group.generation,
+impl<'a> GroupFacts<'a> {
+    fn commit(self, offsets: Vec<Row<'a>>) -> Record<'a> {
+        Record::Commit {
+            group: Cow::Borrowed(self.id),
+            protocol_type: self.protocol_type.map(Cow::Borrowed),
+            generation: self.generation,
             offsets,
-        })
-    };
+        }
+    }
+}
+
+fn hold<'a>(group: &'a str, (producer_id, epoch): (i64, i16), offsets: Vec<Row<'a>>) -> Record<'a> {
+    Record::Hold { group: Cow::Borrowed(group), producer_id, epoch, offsets }
+}
+
+fn to_row(commit: &Commit) -> Row<'_> {
+    Row::new(commit.topic, commit.partition, &commit.committed)
+}
+
+fn to_rows(offsets: &CommittedOffsets) -> impl Iterator<Item = Row<'_>> {
+    offsets.topics().flat_map(|(topic, partitions)| {
+        partitions.iter().map(move |(partition, committed)| Row::new(topic, *partition, committed))
+    })
+}
+
+fn encode_rows<'a>(
+    rows: impl Iterator<Item = Row<'a>>,
+    entry: impl Fn(Vec<Row<'a>>) -> Record<'a>,
+) -> serde_json::Result<Vec<Vec<u8>>> {
     let mut entries = Vec::new();
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for row in rows {
         bytes += row.bytes();
         batch.push(row);
         if bytes >= TARGET_ENTRY_BYTES {
-            entries.push(entry(std::mem::take(&mut batch))?);
+            entries.push(serde_json::to_vec(&entry(std::mem::take(&mut batch)))?);
             bytes = 0;
         }
     }
     if !batch.is_empty() {
-        entries.push(entry(batch)?);
+        entries.push(serde_json::to_vec(&entry(batch))?);
     }
     Ok(entries)
-}
-
-/// A topic id as 32 hexadecimal digits.
-mod hex_id {
-    use schloss_wire::Uuid;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-    use std::borrow::Cow;
-
-    pub(super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:032x}", u128::from_be_bytes(id.to_bytes())))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let id =
-            u128::from_str_radix(&text, 16).map_err(|_| D::Error::custom("topic id is not hexadecimal"))?;
-        Ok(Uuid::from_bytes(id.to_be_bytes()))
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,16 @@ use super::offsets::{Commit, Committed};
 use super::record::{GroupFacts, Record, encode_all, encode_commits, encode_delete};
 
 /// The offsets of one group that were asked for.
-pub(crate) type Fetched = Vec<(Uuid, i32, Option<Committed>)>;
+pub(crate) type Fetched = Vec<(Uuid, i32, Found)>;
+
+/// What there is for a partition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Found {
+    Nothing,
+    Offset(Committed),
+    /// A transaction that is open may commit another one.
+    Unstable,
+}
 
 impl Groups {
     /// Commits offsets for a group, and answers when they are on disk. All are committed or none.
@@ -36,22 +45,31 @@ impl Groups {
         }
     }
 
-    /// The offsets of these partitions; those without one are in the answer all the same. Waits until what it
-    /// answers is on disk, so nobody goes on from an offset that a crash takes back.
-    pub(crate) async fn fetch(&self, group_id: &str, wanted: &[(Uuid, i32)]) -> Result<Fetched, ErrorCode> {
+    /// The offsets of these partitions; those without one are in the answer all the same. If `stable`, an offset
+    /// that an open transaction may change is not told. Waits until what it answers is on disk, so nobody goes
+    /// on from an offset that a crash takes back.
+    pub(crate) async fn fetch(
+        &self,
+        group_id: &str,
+        wanted: &[(Uuid, i32)],
+        stable: bool,
+    ) -> Result<Fetched, ErrorCode> {
         let pick = |group: &Group| {
-            let one = |&(topic, partition)| (topic, partition, group.offsets.get(topic, partition).cloned());
+            let one = |&(topic, partition)| (topic, partition, group.find(topic, partition, stable));
             wanted.iter().map(one).collect()
         };
-        let nothing = || wanted.iter().map(|&(topic, partition)| (topic, partition, None)).collect();
+        let nothing =
+            || wanted.iter().map(|&(topic, partition)| (topic, partition, Found::Nothing)).collect();
         Ok(self.inner.read(group_id, pick).await?.unwrap_or_else(nothing))
     }
 
-    /// All offsets of a group, topics in the order of their ids.
-    pub(crate) async fn fetch_all(&self, group_id: &str) -> Result<Fetched, ErrorCode> {
+    /// All offsets of a group, topics in the order of their ids. See [`fetch`](Self::fetch).
+    pub(crate) async fn fetch_all(&self, group_id: &str, stable: bool) -> Result<Fetched, ErrorCode> {
         let pick = |group: &Group| {
             let rows = group.offsets.topics().flat_map(|(topic, partitions)| {
-                partitions.iter().map(move |(partition, one)| (topic, *partition, Some(one.clone())))
+                partitions
+                    .keys()
+                    .map(move |partition| (topic, *partition, group.find(topic, *partition, stable)))
             });
             let mut rows: Fetched = rows.collect();
             rows.sort_by_key(|(topic, partition, _)| (*topic, *partition));
@@ -78,16 +96,17 @@ impl Groups {
         let ids: Vec<_> = state.groups.keys().cloned().collect();
         for id in ids {
             let forgotten = self.inner.operate(&mut state, &id, |group, _| {
-                let before = group.offsets.bytes();
+                let before = group.offsets_bytes();
                 group.offsets.retain(&keep);
-                before - group.offsets.bytes()
+                group.pending.retain(&keep);
+                before - group.offsets_bytes()
             });
             state.offsets_bytes -= forgotten.unwrap_or_default();
         }
     }
 
     /// Writes the journal anew, in the background, if it is mostly outdated.
-    fn compact_if_worthwhile(&self) {
+    pub(super) fn compact_if_worthwhile(&self) {
         if self.inner.wants_compaction() && !self.inner.compacting.swap(true, Ordering::AcqRel) {
             let groups = self.clone();
             tokio::spawn(async move {
@@ -152,7 +171,7 @@ impl Inner {
         let fits = state.offsets_bytes + added <= self.config.max_offsets_bytes;
         let checked = self.operate(&mut state, group_id, |group, now| {
             group.membership.check_commit(now, claim)?;
-            if !fits || group.offsets.count_with(commits) > self.config.max_offsets_per_group {
+            if !fits || group.count_with(commits) > self.config.max_offsets_per_group {
                 return Err(ErrorCode::InvalidCommitOffsetSize);
             }
             Ok((group.membership.protocol_type.clone(), group.membership.generation))
@@ -166,7 +185,7 @@ impl Inner {
         if group.membership.state != GroupState::Empty {
             return Err(ErrorCode::NonEmptyGroup);
         }
-        let ticket = if group.offsets.count() > 0 {
+        let ticket = if group.has_offsets() {
             let entry = encode_delete(group_id).map_err(|error| failed(&error))?;
             Some(self.append(&[entry])?)
         } else {
@@ -176,12 +195,12 @@ impl Inner {
         Ok(ticket)
     }
 
-    fn append(&self, entries: &[Vec<u8>]) -> Result<Ticket, ErrorCode> {
+    pub(super) fn append(&self, entries: &[Vec<u8>]) -> Result<Ticket, ErrorCode> {
         let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
         self.journal.append_all(&entries).map_err(|error| failed(&error))
     }
 
-    async fn durable(&self, ticket: Ticket) -> Result<(), ErrorCode> {
+    pub(super) async fn durable(&self, ticket: Ticket) -> Result<(), ErrorCode> {
         self.journal.wait(ticket).await.map_err(|error| failed(&error))
     }
 
@@ -205,7 +224,7 @@ impl Inner {
         let encode = |id: Arc<str>| {
             let state = self.state.lock();
             let group = state.groups.get(&id)?;
-            Some(encode_all(group.facts(&id), &group.offsets))
+            Some(encode_all(group.facts(&id), &group.offsets, &group.pending))
         };
         let encoded: Result<Vec<_>, _> = ids.into_iter().filter_map(encode).collect();
         let written = match encoded {
@@ -226,7 +245,7 @@ impl Inner {
 }
 
 /// Clients look for the coordinator again and retry, which is right for a disk that may recover.
-fn failed(error: &dyn std::fmt::Display) -> ErrorCode {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> ErrorCode {
     error!(%error, "can't store committed offsets");
     ErrorCode::CoordinatorNotAvailable
 }
@@ -236,23 +255,43 @@ impl Group {
         let protocol_type = self.membership.protocol_type.as_deref();
         GroupFacts { id, protocol_type, generation: self.membership.generation }
     }
+
+    /// How many offsets there would be after these commits, at most.
+    pub(super) fn count_with(&self, commits: &[Commit]) -> usize {
+        self.offsets.count_with(commits) + self.pending.count()
+    }
+
+    fn find(&self, topic: Uuid, partition: i32, stable: bool) -> Found {
+        if stable && self.pending.holds(topic, partition) {
+            return Found::Unstable;
+        }
+        self.offsets.get(topic, partition).cloned().map_or(Found::Nothing, Found::Offset)
+    }
 }
 
 impl State {
     fn apply(&mut self, group_id: &str, commits: Vec<Commit>, ticket: Option<Ticket>) {
-        // An empty group may have come to its end since the commit was checked.
+        self.keep(group_id, ticket, |group| {
+            for commit in commits {
+                group.pending.forget(commit.topic, commit.partition);
+                group.offsets.set(commit);
+            }
+        });
+    }
+
+    /// Changes the offsets of a group, which is made if it is not there.
+    pub(super) fn keep(&mut self, group_id: &str, ticket: Option<Ticket>, change: impl FnOnce(&mut Group)) {
+        // An empty group may have come to its end since a commit was checked.
         let group = self.groups.entry(group_id.into()).or_insert_with(|| Group::new(Instant::now(), None, 0));
-        let before = group.offsets.bytes();
-        for commit in commits {
-            group.offsets.set(commit);
-        }
+        let before = group.offsets_bytes();
+        change(group);
         group.ticket = ticket;
-        self.offsets_bytes = self.offsets_bytes + group.offsets.bytes() - before;
+        self.offsets_bytes = self.offsets_bytes + group.offsets_bytes() - before;
     }
 
     fn remove(&mut self, group_id: &str) {
         let Some((id, group)) = self.groups.remove_entry(group_id) else { return };
-        self.offsets_bytes -= group.offsets.bytes();
+        self.offsets_bytes -= group.offsets_bytes();
         if let Some(armed) = group.armed {
             self.deadlines.remove(&(armed, id));
         }
@@ -270,6 +309,17 @@ impl State {
                     group.membership.protocol_type = Some(Arc::from(&*protocol_type));
                 }
                 self.apply(&id, offsets.into_iter().map(Commit::from).collect(), None);
+            }
+            Record::Hold { group, producer_id, epoch, offsets } => {
+                let commits = offsets.into_iter().map(Commit::from).collect();
+                self.hold(&group, (producer_id, epoch), commits, None);
+            }
+            Record::Settle { group, producer_id, newest_epoch, commit } => {
+                self.settle(&group, producer_id, newest_epoch, commit, None);
+            }
+            Record::Forget { group, partitions } => {
+                let partitions: Vec<_> = partitions.into_iter().map(|one| (one.0, one.1)).collect();
+                self.forget(&group, &partitions, None);
             }
         }
         Ok(())
