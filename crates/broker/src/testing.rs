@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, IoSlice};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,11 +58,22 @@ impl House {
         Self::on_disk(disk, tempfile::tempdir().unwrap())
     }
 
+    /// A broker that allows other things than usual.
+    pub(crate) fn with(change: impl FnOnce(&mut BrokerConfig)) -> Self {
+        Self::on_disk_with(Arc::new(OsDisk), tempfile::tempdir().unwrap(), change)
+    }
+
     fn on_disk(disk: Arc<dyn Disk>, directory: TempDir) -> Self {
+        Self::on_disk_with(disk, directory, |_| ())
+    }
+
+    fn on_disk_with(disk: Arc<dyn Disk>, directory: TempDir, change: impl FnOnce(&mut BrokerConfig)) -> Self {
         let flusher = Flusher::start_on(disk, 1).unwrap();
         let metadata =
             Metadata::open(&directory.path().join("metadata"), vec![root()], Arc::clone(&flusher)).unwrap();
-        let broker = Broker::open(config_in(directory.path()), metadata, Arc::clone(&flusher)).unwrap();
+        let mut config = config_in(directory.path());
+        change(&mut config);
+        let broker = Broker::open(config, metadata, Arc::clone(&flusher)).unwrap();
         Self { broker, flusher, directory }
     }
 
@@ -83,11 +95,29 @@ impl House {
         Self::on(directory)
     }
 
+    /// Stops in good order and starts again on a disk that can be made to fail.
+    pub(crate) fn restart_on(self, disk: &Arc<FaultyDisk>) -> Self {
+        self.flusher.shutdown().unwrap();
+        let Self { broker, flusher, directory } = self;
+        drop((broker, flusher));
+        let disk: Arc<FaultyDisk> = Arc::clone(disk);
+        Self::on_disk(disk, directory)
+    }
+
     /// What the next start finds after `kill -9` now: the files as they are, nothing said goodbye.
     pub(crate) fn killed(&self) -> Self {
         let copy = tempfile::tempdir().unwrap();
         copy_all(self.path(), copy.path());
         Self::on(copy)
+    }
+
+    /// As [`killed`](Self::killed), after something was done to the files, on a disk that can be made to fail.
+    pub(crate) fn killed_on(&self, disk: &Arc<FaultyDisk>, meanwhile: impl FnOnce(&Path)) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(self.path(), copy.path());
+        meanwhile(copy.path());
+        let disk: Arc<FaultyDisk> = Arc::clone(disk);
+        Self::on_disk(disk, copy)
     }
 
     /// Sends a request of a super user through the policy and the engine.
@@ -180,6 +210,8 @@ pub(crate) struct FaultyDisk {
     pub(crate) broken: AtomicBool,
     held: Mutex<bool>,
     released: Condvar,
+    /// Where writes ended: inode and position.
+    writes: Mutex<Vec<(u64, u64)>>,
 }
 
 impl FaultyDisk {
@@ -188,6 +220,12 @@ impl FaultyDisk {
         *self.held.lock() = held;
         self.released.notify_all();
     }
+
+    /// Where the writes to a file ended, in order.
+    pub(crate) fn ends_of_writes(&self, file: &Path) -> Vec<u64> {
+        let inode = fs::metadata(file).unwrap().ino();
+        self.writes.lock().iter().filter(|(of, _)| *of == inode).map(|(_, end)| *end).collect()
+    }
 }
 
 impl Disk for FaultyDisk {
@@ -195,7 +233,9 @@ impl Disk for FaultyDisk {
         if self.full.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        OsDisk.write(file, buffers, position)
+        let written = OsDisk.write(file, buffers, position)?;
+        self.writes.lock().push((file.metadata()?.ino(), position + written as u64));
+        Ok(written)
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -239,6 +279,11 @@ pub(crate) fn batch_at(count: i32, timestamp: i64) -> Bytes {
 /// As [`batch`], of an idempotent producer.
 pub(crate) fn idempotent(count: i32, producer_id: i64, epoch: i16, sequence: i32) -> Bytes {
     made(count, 1_000, (producer_id, epoch, sequence))
+}
+
+/// As [`idempotent`], of a transaction.
+pub(crate) fn transactional(count: i32, producer_id: i64, epoch: i16, sequence: i32) -> Bytes {
+    idempotent(count, producer_id, epoch, sequence).patched(21, &0x10i16.to_be_bytes())
 }
 
 fn made(count: i32, timestamp: i64, (producer_id, producer_epoch, base_sequence): (i64, i16, i32)) -> Bytes {

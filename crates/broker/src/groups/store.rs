@@ -116,6 +116,11 @@ impl Groups {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) async fn compact_for_tests(&self) {
+        self.compact().await;
+    }
+
     /// Writes the journal anew with what still counts. Commits wait meanwhile, everything else goes on.
     pub(super) async fn compact(&self) {
         let turn = Arc::clone(&self.inner.offsets_turn).lock_owned().await;

@@ -4,7 +4,7 @@ use schloss_wire::messages::produce_request::{PartitionProduceData, ProduceReque
 use schloss_wire::messages::produce_response::PartitionProduceResponse;
 use schloss_wire::{ErrorCode, Response, StrBytes, Uuid, build};
 
-use crate::testing::{House, Patch as _, batch, idempotent};
+use crate::testing::{House, batch, idempotent};
 
 pub(super) const ALL: i16 = -1;
 
@@ -113,18 +113,6 @@ async fn the_topics_settings_bind_producers() {
     assert!(stamped.log_append_time_ms > 1_600_000_000_000, "{stamped:?}");
     let again = produce(&house, "stamped", 0, idempotent(1, 7, 0, 0)).await;
     assert_eq!(again.log_append_time_ms, stamped.log_append_time_ms);
-}
-
-#[tokio::test]
-async fn transactions_are_refused_in_words() {
-    let house = House::new();
-    house.topic("orders", 1, &[]).await;
-    let transactional = idempotent(1, 7, 0, 0).patched(21, &0x10i16.to_be_bytes());
-    let mut request = request("orders", 0, transactional, ALL);
-    request.transactional_id = Some(StrBytes::from("t"));
-    let refused = only(house.ask(9, request).await);
-    assert_eq!(refused.error_code, ErrorCode::InvalidTxnState.code());
-    assert!(refused.error_message.unwrap().contains("transactions are not supported"));
 }
 
 #[tokio::test]

@@ -77,6 +77,16 @@ impl Known {
 }
 
 impl Transactions {
+    #[cfg(test)]
+    pub(crate) fn compact_for_tests(&self) {
+        self.inner.rewrite();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn forget_unused_for_tests(&self) {
+        self.inner.forget_unused();
+    }
+
     /// Replays the journal in `dir`, and brings it in line with what partitions and groups hold. Blocks on the
     /// disk. Transactions whose end is decided are completed once [`start`](Self::start) is called.
     pub(crate) fn open(

@@ -300,7 +300,7 @@ async fn groups_are_listed_by_state_and_type() {
 }
 
 #[tokio::test]
-async fn the_coordinator_of_groups_is_this_node_and_transactions_have_none() {
+async fn the_coordinator_of_groups_and_transactions_is_this_node() {
     let house = House::new();
     for version in 0..=6 {
         let ask = async |key_type: i8| {
@@ -320,8 +320,8 @@ async fn the_coordinator_of_groups_is_this_node_and_transactions_have_none() {
         };
         assert_eq!(ask(0).await, (OK, text("schloss.example"), 9092, 1));
         if version >= 1 {
-            let none = (ErrorCode::CoordinatorNotAvailable.code(), text(""), -1, -1);
-            assert_eq!(ask(1).await, none);
+            assert_eq!(ask(1).await, (OK, text("schloss.example"), 9092, 1));
+            assert_eq!(ask(3).await, (ErrorCode::InvalidRequest.code(), text(""), -1, -1));
         }
     }
 }

@@ -38,9 +38,13 @@ fn commit(topic: Uuid, partition: i32, offset: i64) -> Commit {
 }
 
 async fn offset(groups: &Groups, group: &str, topic: Uuid, partition: i32) -> Option<i64> {
-    let found = groups.fetch(group, &[(topic, partition)]).await.unwrap();
+    let found = groups.fetch(group, &[(topic, partition)], false).await.unwrap();
     assert_eq!((found[0].0, found[0].1, found.len()), (topic, partition, 1));
-    found[0].2.as_ref().map(|committed| committed.offset)
+    match &found[0].2 {
+        Found::Offset(committed) => Some(committed.offset),
+        Found::Nothing => None,
+        Found::Unstable => panic!("nobody asked whether it is stable"),
+    }
 }
 
 #[tokio::test]
@@ -126,11 +130,11 @@ async fn offsets_of_topics_that_are_gone_are_forgotten() {
     let groups = open(directory.path());
     groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 1), commit(OTHERS, 0, 2)]).await.unwrap();
     groups.retain_topics(|topic| topic == OTHERS);
-    let all = groups.fetch_all("app").await.unwrap();
+    let all = groups.fetch_all("app", false).await.unwrap();
     assert_eq!(all.iter().map(|(topic, ..)| *topic).collect::<Vec<_>>(), [OTHERS]);
     groups.compact().await;
     let (groups, _copy) = after_kill(directory.path());
-    assert_eq!(groups.fetch_all("app").await.unwrap(), all);
+    assert_eq!(groups.fetch_all("app", false).await.unwrap(), all);
 }
 
 #[tokio::test]
@@ -168,7 +172,7 @@ async fn commits_that_meet_a_rewrite_are_not_lost() {
         groups.compact().await;
     }
     let (groups, _copy) = after_kill(directory.path());
-    assert_eq!(groups.fetch_all("app").await.unwrap().len(), 400);
+    assert_eq!(groups.fetch_all("app", false).await.unwrap().len(), 400);
 }
 
 /// A disk whose syncs wait while it is held, and fail once it is broken.
@@ -233,7 +237,7 @@ async fn what_a_failing_disk_did_not_take_is_neither_confirmed_nor_shown() {
     disk.broken.store(true, Ordering::Release);
     let refused = groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 7)]).await;
     assert_eq!(refused, Err(ErrorCode::CoordinatorNotAvailable));
-    let read = groups.fetch("app", &[(ORDERS, 0)]).await;
+    let read = groups.fetch("app", &[(ORDERS, 0)], false).await;
     assert_eq!(read, Err(ErrorCode::CoordinatorNotAvailable));
 }
 
