@@ -75,14 +75,21 @@ struct Producer {
     id: String,
     producer_id: i64,
     epoch: i16,
+    timeout_ms: i32,
     sequences: HashMap<(String, i32), i32>,
 }
 
 impl Producer {
     /// One that has its id and epoch.
     async fn start(house: &House, age: Age, id: &str) -> Self {
-        let mut producer =
-            Self { age, id: id.to_owned(), producer_id: -1, epoch: -1, sequences: HashMap::new() };
+        let mut producer = Self {
+            age,
+            id: id.to_owned(),
+            producer_id: -1,
+            epoch: -1,
+            timeout_ms: 60_000,
+            sequences: HashMap::new(),
+        };
         assert_eq!(producer.init(house).await, OK);
         producer
     }
@@ -100,7 +107,7 @@ impl Producer {
     async fn init_once(&mut self, house: &House) -> ErrorCode {
         let request = build!(InitProducerIdRequest {
             transactional_id: Some(StrBytes::from(self.id.as_str())),
-            transaction_timeout_ms: 60_000,
+            transaction_timeout_ms: self.timeout_ms,
             producer_id: self.producer_id,
             producer_epoch: self.epoch,
         });
