@@ -8,12 +8,13 @@ use schloss_policy::{Admitted, TopicNames, refuse};
 use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
-    add_offsets_to_txn, add_partitions_to_txn, create_partitions, create_topics, delete_groups,
-    delete_topics, describe_client_quotas, describe_cluster, describe_configs, describe_groups,
-    describe_producers, describe_transactions, end_txn, fetch, find_coordinator, heartbeat,
-    incremental_alter_configs, init_producer_id, join_group, leave_group, list_groups, list_offsets,
-    list_transactions, metadata, offset_commit, offset_fetch, produce, sync_group, txn_offset_commit,
-    write_txn_markers,
+    add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
+    create_partitions, create_topics, delete_groups, delete_topics, describe_client_quotas, describe_cluster,
+    describe_configs, describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions,
+    describe_transactions, elect_leaders, end_txn, fetch, find_coordinator, heartbeat,
+    incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
+    list_offsets, list_partition_reassignments, list_transactions, metadata, offset_commit, offset_delete,
+    offset_fetch, offset_for_leader_epoch, produce, sync_group, txn_offset_commit, write_txn_markers,
 };
 use crate::broker::Broker;
 use crate::reply::ready;
@@ -36,20 +37,29 @@ pub(crate) const APIS: &[Api] = &[
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::InitProducerId,
+    Api::OffsetForLeaderEpoch,
     Api::AddPartitionsToTxn,
     Api::AddOffsetsToTxn,
     Api::EndTxn,
     Api::WriteTxnMarkers,
     Api::TxnOffsetCommit,
     Api::DescribeConfigs,
+    Api::AlterConfigs,
+    Api::DescribeLogDirs,
     Api::CreatePartitions,
     Api::DeleteGroups,
+    Api::ElectLeaders,
     Api::IncrementalAlterConfigs,
+    Api::AlterPartitionReassignments,
+    Api::ListPartitionReassignments,
+    Api::OffsetDelete,
     Api::DescribeClientQuotas,
     Api::DescribeCluster,
     Api::DescribeProducers,
     Api::DescribeTransactions,
     Api::ListTransactions,
+    Api::ListConfigResources,
+    Api::DescribeTopicPartitions,
 ];
 
 impl Engine for Broker {
@@ -103,6 +113,19 @@ impl EngineSession for Broker {
             Request::DescribeProducers(request) => describe_producers::call(self, caller, request),
             Request::DescribeTransactions(request) => describe_transactions::call(self, caller, request),
             Request::ListTransactions(request) => list_transactions::call(self, caller, request),
+            Request::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::call(self, caller, request),
+            Request::AlterConfigs(request) => alter_configs::call(self, caller, request),
+            Request::DescribeLogDirs(request) => describe_log_dirs::call(self, caller, request),
+            Request::ElectLeaders(request) => elect_leaders::call(self, caller, request),
+            Request::AlterPartitionReassignments(request) => {
+                alter_partition_reassignments::call(self, caller, request)
+            }
+            Request::ListPartitionReassignments(_) => list_partition_reassignments::call(),
+            Request::OffsetDelete(request) => offset_delete::call(self, caller, request),
+            Request::ListConfigResources(request) => list_config_resources::call(self, caller, request),
+            Request::DescribeTopicPartitions(request) => {
+                describe_topic_partitions::call(self, caller, request)
+            }
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),
         }

@@ -32,6 +32,10 @@ mod api {
     pub(crate) mod add_offsets_to_txn;
     #[path = "24_add_partitions_to_txn.rs"]
     pub(crate) mod add_partitions_to_txn;
+    #[path = "33_alter_configs.rs"]
+    pub(crate) mod alter_configs;
+    #[path = "45_alter_partition_reassignments.rs"]
+    pub(crate) mod alter_partition_reassignments;
     #[path = "37_create_partitions.rs"]
     pub(crate) mod create_partitions;
     #[path = "19_create_topics.rs"]
@@ -48,10 +52,16 @@ mod api {
     pub(crate) mod describe_configs;
     #[path = "15_describe_groups.rs"]
     pub(crate) mod describe_groups;
+    #[path = "35_describe_log_dirs.rs"]
+    pub(crate) mod describe_log_dirs;
     #[path = "61_describe_producers.rs"]
     pub(crate) mod describe_producers;
+    #[path = "75_describe_topic_partitions.rs"]
+    pub(crate) mod describe_topic_partitions;
     #[path = "65_describe_transactions.rs"]
     pub(crate) mod describe_transactions;
+    #[path = "43_elect_leaders.rs"]
+    pub(crate) mod elect_leaders;
     #[path = "26_end_txn.rs"]
     pub(crate) mod end_txn;
     #[path = "01_fetch.rs"]
@@ -68,18 +78,26 @@ mod api {
     pub(crate) mod join_group;
     #[path = "13_leave_group.rs"]
     pub(crate) mod leave_group;
+    #[path = "74_list_config_resources.rs"]
+    pub(crate) mod list_config_resources;
     #[path = "16_list_groups.rs"]
     pub(crate) mod list_groups;
     #[path = "02_list_offsets.rs"]
     pub(crate) mod list_offsets;
+    #[path = "46_list_partition_reassignments.rs"]
+    pub(crate) mod list_partition_reassignments;
     #[path = "66_list_transactions.rs"]
     pub(crate) mod list_transactions;
     #[path = "03_metadata.rs"]
     pub(crate) mod metadata;
     #[path = "08_offset_commit.rs"]
     pub(crate) mod offset_commit;
+    #[path = "47_offset_delete.rs"]
+    pub(crate) mod offset_delete;
     #[path = "09_offset_fetch.rs"]
     pub(crate) mod offset_fetch;
+    #[path = "23_offset_for_leader_epoch.rs"]
+    pub(crate) mod offset_for_leader_epoch;
     #[path = "00_produce.rs"]
     pub(crate) mod produce;
     #[path = "14_sync_group.rs"]

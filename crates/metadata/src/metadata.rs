@@ -156,6 +156,10 @@ impl TopicNames for Metadata {
     fn is_missing(&self, name: &str) -> bool {
         self.state.snapshot().is_missing(name)
     }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.state.snapshot().names()
+    }
 }
 
 impl fmt::Debug for Metadata {

@@ -151,6 +151,10 @@ impl TopicNames for Snapshot {
     fn is_missing(&self, name: &str) -> bool {
         self.topics.by_name(name).is_none()
     }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.topics.iter().map(|topic| Arc::clone(&topic.name)).collect()
+    }
 }
 
 impl fmt::Debug for Snapshot {

@@ -18,8 +18,8 @@ use crate::reply::{later, refusal, text};
 use crate::settings::{BROKER_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings};
 
 /// What to do with a setting (`AlterConfigOp.OpType`).
-const SET: i8 = 0;
-const DELETE: i8 = 1;
+pub(super) const SET: i8 = 0;
+pub(super) const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
@@ -30,28 +30,34 @@ pub(crate) fn call(
 ) -> BoxFuture<'static, Outcome> {
     let broker = broker.clone();
     later(async move {
-        // New values are worked out from those there are, so nobody may change them meanwhile.
         let _topology = broker.topology.lock().await;
-        let mut outcomes = plan_all(&broker, &request.resources);
-        let changes: Vec<ConfigChange> = outcomes.iter().flatten().cloned().collect();
-        let altered = broker.metadata.alter_configs(changes, request.validate_only).await;
-        let mut altered = altered.map(Vec::into_iter).map_err(|error| {
-            tracing::error!(%error, "cannot record settings");
-            refusal(error.code(), "the settings can't be changed")
-        });
-        for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
-            let refused = match &mut altered {
-                Ok(altered) => altered.next().and_then(Result::err),
-                Err(refused) => Some(refused.clone()),
-            };
-            if let Some(refused) = refused {
-                *outcome = Err(refused);
-            }
-        }
-        let answers = request.resources.into_iter().zip(outcomes);
-        let responses = answers.map(|(resource, outcome)| answer(resource, outcome.err())).collect();
+        let refusals = alter(&broker, &request.resources, request.validate_only).await;
+        let answers = request.resources.into_iter().zip(refusals);
+        let responses = answers.map(|(resource, refused)| answer(resource, refused)).collect();
         build!(IncrementalAlterConfigsResponse { responses })
     })
+}
+
+/// Changes settings: for each resource why not, if it was not. New values are worked out from those there are,
+/// so the caller holds the topology.
+pub(super) async fn alter(
+    broker: &Broker,
+    resources: &[AlterConfigsResource],
+    validate_only: bool,
+) -> Vec<Option<Refusal>> {
+    let outcomes = plan_all(broker, resources);
+    let changes: Vec<ConfigChange> = outcomes.iter().flatten().cloned().collect();
+    let altered = broker.metadata.alter_configs(changes, validate_only).await;
+    let mut altered = altered.map(Vec::into_iter).map_err(|error| {
+        tracing::error!(%error, "cannot record settings");
+        refusal(error.code(), "the settings can't be changed")
+    });
+    let mut refusal_of = |planned: Result<ConfigChange, Refusal>| match (planned, &mut altered) {
+        (Err(refused), _) => Some(refused),
+        (Ok(_), Ok(altered)) => altered.next().and_then(Result::err),
+        (Ok(_), Err(refused)) => Some(refused.clone()),
+    };
+    outcomes.into_iter().map(&mut refusal_of).collect()
 }
 
 fn plan_all(broker: &Broker, resources: &[AlterConfigsResource]) -> Vec<Result<ConfigChange, Refusal>> {
