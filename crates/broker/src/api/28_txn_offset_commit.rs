@@ -21,6 +21,8 @@ use crate::transactions::{Claimant, Place};
 
 /// KIP-890: from here on a commit makes its group part of the transaction.
 const TRANSACTIONS_V2_SINCE_VERSION: i16 = 5;
+/// From here on topics are named by id.
+const TOPIC_IDS_SINCE_VERSION: i16 = 6;
 /// KIP-890: from here on clients understand that a transaction can only be aborted.
 const ABORTABLE_SINCE_VERSION: i16 = 4;
 
@@ -32,7 +34,7 @@ pub(crate) fn call(
     let broker = broker.clone();
     let version = caller.api_version;
     later(async move {
-        let (mut topics, commits) = check(&broker, &request);
+        let (mut topics, commits) = check(&broker, &request, version);
         if !commits.is_empty()
             && let Err(code) = hold(&broker, &request, version, commits).await
         {
@@ -80,13 +82,19 @@ async fn hold(
 fn check(
     broker: &Broker,
     request: &TxnOffsetCommitRequest,
+    version: i16,
 ) -> (Vec<TxnOffsetCommitResponseTopic>, Vec<Commit>) {
     let (snapshot, now_ms) = (broker.metadata.snapshot(), now_ms());
     let max_metadata_bytes = broker.groups.config().max_offset_metadata_bytes;
     let mut commits = Vec::new();
     let mut answers = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        let meta = snapshot.topic(&topic.name);
+        let (found, missing) = if version >= TOPIC_IDS_SINCE_VERSION {
+            (snapshot.topic_by_id(topic.topic_id), ErrorCode::UnknownTopicId)
+        } else {
+            (snapshot.topic(&topic.name), ErrorCode::UnknownTopicOrPartition)
+        };
+        let meta = found.map(AsRef::as_ref).ok_or(missing);
         let partitions = topic.partitions.iter().map(|partition| {
             let checked = check_partition(meta, partition, max_metadata_bytes, now_ms);
             let error_code = checked.as_ref().err().map_or(0, |code| code.code());
@@ -98,6 +106,7 @@ fn check(
         });
         answers.push(build!(TxnOffsetCommitResponseTopic {
             name: topic.name.clone(),
+            topic_id: topic.topic_id,
             partitions: partitions.collect(),
         }));
     }
@@ -105,14 +114,15 @@ fn check(
 }
 
 fn check_partition(
-    topic: Option<&Arc<TopicMeta>>,
+    topic: Result<&TopicMeta, ErrorCode>,
     partition: &TxnOffsetCommitRequestPartition,
     max_metadata_bytes: usize,
     time_ms: i64,
 ) -> Result<Commit, ErrorCode> {
-    let topic = topic
-        .filter(|topic| (0..topic.partitions).contains(&partition.partition_index))
-        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let topic = topic?;
+    if !(0..topic.partitions).contains(&partition.partition_index) {
+        return Err(ErrorCode::UnknownTopicOrPartition);
+    }
     let metadata = partition.committed_metadata.as_ref().map_or("", |text| text.as_str());
     if metadata.len() > max_metadata_bytes {
         return Err(ErrorCode::OffsetMetadataTooLarge);

@@ -1,5 +1,6 @@
 //! Whole requests through policy and engine, on a real log in a directory of its own.
 
+mod administration;
 mod configs;
 mod describe;
 mod faults;

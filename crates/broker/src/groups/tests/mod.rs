@@ -2,6 +2,7 @@
 
 mod api;
 mod bounds;
+mod deletion;
 mod rebalance;
 mod silence;
 mod simulation;
