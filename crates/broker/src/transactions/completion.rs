@@ -1,10 +1,11 @@
 //! The second half of every end: once it is decided for good, the markers are written where the transaction
 //! took part, and then it is complete.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use schloss_log::LogError;
 use schloss_wire::{ErrorCode, Uuid};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -36,10 +37,11 @@ pub(super) struct Ending {
 impl Inner {
     /// Completes a transaction whose end is decided. It goes on whether or not somebody waits.
     pub(super) fn spawn_completion(self: &Arc<Self>, id: &Arc<str>) -> JoinHandle<()> {
-        tokio::spawn(complete(Arc::clone(self), Arc::clone(id)))
+        tokio::spawn(complete(Arc::downgrade(self), Arc::clone(id)))
     }
 
-    fn ending(&self, id: &str) -> Option<(Option<schloss_log::Ticket>, Ending)> {
+    /// The end that was decided, and what waits for the decision to be on disk.
+    fn ending(&self, id: &str) -> Option<(impl Future<Output = Result<(), LogError>> + use<>, Ending)> {
         let state = self.state.lock();
         let known = state.known.get(id).filter(|known| known.transaction.state.is_prepared())?;
         let transaction = &known.transaction;
@@ -55,7 +57,17 @@ impl Inner {
             partitions: transaction.partitions.iter().copied().collect(),
             groups: transaction.groups.iter().cloned().collect(),
         };
-        Some((known.ticket, ending))
+        let decided = known.ticket.map(|ticket| self.journal.wait(ticket));
+        // What was replayed at the start is on disk.
+        Some((
+            async move {
+                match decided {
+                    Some(decided) => decided.await,
+                    None => Ok(()),
+                }
+            },
+            ending,
+        ))
     }
 
     fn finish(self: &Arc<Self>, id: &Arc<str>, ended: &Marker) -> Result<(), ErrorCode> {
@@ -72,22 +84,25 @@ impl Inner {
     }
 }
 
-async fn complete(inner: Arc<Inner>, id: Arc<str>) {
-    let Some((ticket, mut ending)) = inner.ending(&id) else { return };
+async fn complete(coordinator: Weak<Inner>, id: Arc<str>) {
+    let Some((decided, mut ending)) = coordinator.upgrade().and_then(|inner| inner.ending(&id)) else {
+        return;
+    };
     // No marker before the decision is on disk: a restart could decide otherwise.
-    if let Some(ticket) = ticket
-        && inner.durable(ticket).await.is_err()
-    {
+    if let Err(error) = decided.await {
+        warn!(transactional_id = %id, %error, "the end of a transaction is not on disk");
         return;
     }
     let mut pause = FIRST_PAUSE;
-    loop {
+    // Held for an attempt only: a coordinator that goes away doesn't wait for a disk that is full.
+    while let Some(inner) = coordinator.upgrade() {
         ending.write_markers(&inner.participants).await;
         if ending.is_written() && inner.finish(&id, &ending.marker).is_ok() {
             let Marker { producer_id, producer_epoch, commit, .. } = ending.marker;
             debug!(transactional_id = %id, producer_id, producer_epoch, commit, "a transaction ended");
             return;
         }
+        drop(inner);
         warn!(transactional_id = %id, ?pause, "a transaction can't be completed yet");
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -140,7 +155,7 @@ impl Ending {
         &self,
         participants: &Participants,
         (topic, index): (Uuid, i32),
-    ) -> Result<Option<impl Future<Output = Result<(), schloss_log::LogError>> + use<>>, String> {
+    ) -> Result<Option<impl Future<Output = Result<(), LogError>> + use<>>, String> {
         let partition = match participants.partitions.get(topic, index) {
             Ok(partition) => partition,
             Err(ErrorCode::UnknownTopicOrPartition) => return Ok(None),
@@ -152,7 +167,7 @@ impl Ending {
                 debug!(?topic, partition = index, %error, "a marker is not needed any more");
                 Ok(None)
             }
-            Err(WriteError::Log(schloss_log::LogError::Deleted { .. })) => Ok(None),
+            Err(WriteError::Log(LogError::Deleted { .. })) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
