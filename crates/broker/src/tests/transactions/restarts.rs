@@ -146,3 +146,31 @@ async fn what_no_transactional_id_answers_for_is_aborted() {
     assert_eq!(committed(&lost, 0).await, [0; 0]);
     assert_eq!(group_offset(&lost, 0, true).await, Ok(-1));
 }
+
+#[tokio::test]
+async fn the_journal_is_written_anew_while_transactions_go_on() {
+    let house = House::with(|config| config.transactions.compact_above_bytes = 2_000);
+    house.topic(TOPIC, 2, &[]).await;
+    let mut one = Producer::start(&house, Age::New, "one").await;
+    let mut other = Producer::start(&house, Age::Old, "other").await;
+    let mut expected = Vec::new();
+    for round in 0..40 {
+        let commit = round % 3 != 0;
+        let offset = one.send(&house, 0, 1).await.unwrap();
+        other.send(&house, 1, 1).await.unwrap();
+        assert_eq!(one.end(&house, commit).await, OK);
+        assert_eq!(other.end(&house, commit).await, OK);
+        expected.extend(commit.then_some(offset));
+    }
+    let size = |house: &House| std::fs::metadata(house.path().join(JOURNAL)).unwrap().len();
+    while size(&house) > 8_000 {
+        // It is written anew beside the requests; another one asks for it once more.
+        assert_eq!(one.end(&house, false).await, OK);
+        tokio::task::yield_now().await;
+    }
+    one.send(&house, 0, 1).await.unwrap();
+    let house = house.restart();
+    assert_eq!(committed(&house, 0).await, expected);
+    assert_eq!(one.end(&house, false).await, OK);
+    assert_eq!(other.send(&house, 1, 1).await.map(|_| ()), Ok(()));
+}
