@@ -82,6 +82,12 @@ impl Transactions {
         self.inner.rewrite();
     }
 
+    /// Whether somebody works for the coordinator beside the requests, and so holds it.
+    #[cfg(test)]
+    pub(crate) fn is_held_for_tests(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
+    }
+
     #[cfg(test)]
     pub(crate) fn forget_unused_for_tests(&self) {
         self.inner.forget_unused();

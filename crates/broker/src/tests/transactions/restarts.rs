@@ -169,6 +169,9 @@ async fn the_journal_is_written_anew_while_transactions_go_on() {
         tokio::task::yield_now().await;
     }
     one.send(&house, 0, 1).await.unwrap();
+    while house.broker.transactions.is_held_for_tests() {
+        tokio::task::yield_now().await;
+    }
     let house = house.restart();
     assert_eq!(committed(&house, 0).await, expected);
     assert_eq!(one.end(&house, false).await, OK);

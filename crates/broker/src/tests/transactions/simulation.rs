@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::*;
 use crate::testing::{FaultyDisk, batch};
 use crate::tests::produce::produce;
-use crate::transactions::{TransactionFilter, TransactionListing, TransactionState};
 
 const JOURNAL: &str = "transactions/transactions.journal";
 const PARTITIONS: i32 = 2;
@@ -184,18 +183,13 @@ impl World {
 
     async fn restart(&mut self) {
         // Ends that are on their way hold the broker.
-        while !self.ending().is_empty() {
+        while self.house.broker.transactions.is_held_for_tests() {
             tokio::task::yield_now().await;
         }
         let disk = Arc::new(FaultyDisk::default());
         let house = std::mem::replace(&mut self.house, House::new());
         self.house = house.restart_on(&disk);
         (self.disk, self.sure) = (disk, 0);
-    }
-
-    fn ending(&self) -> Vec<TransactionListing> {
-        let states = vec![TransactionState::PrepareCommit, TransactionState::PrepareAbort];
-        self.house.broker.transactions.list(&TransactionFilter { states, ..Default::default() })
     }
 
     /// The process dies, and with it what was written to the coordinator's journal since somebody last waited
