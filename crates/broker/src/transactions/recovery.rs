@@ -147,8 +147,10 @@ impl Transaction {
                 // this one were all on disk.
                 return Some(vec![Change::Complete, join()]);
             }
-            let ended = self.producer_id == producer_id && epoch <= self.newest_ended_epoch();
-            return ended.then(|| if self.has(place) { Vec::new() } else { vec![join()] });
+            // What took part was noted before the end was decided, so the markers go there.
+            let ends =
+                self.producer_id == producer_id && epoch <= self.newest_ended_epoch() && self.has(place);
+            return ends.then(Vec::new);
         }
         let current = (self.producer_id, self.epoch) == (producer_id, epoch);
         let known = self.state == TransactionState::Ongoing && self.has(place);

@@ -403,11 +403,10 @@ impl Transaction {
                 self.state = TransactionState::Empty;
             }
             Change::Add { partitions, groups } => {
-                // Where the end is decided, one that was forgotten joins it.
-                if !self.state.is_prepared() && self.state != TransactionState::Ongoing {
+                if self.state != TransactionState::Ongoing {
                     self.started_ms = now_ms;
-                    self.state = TransactionState::Ongoing;
                 }
+                self.state = TransactionState::Ongoing;
                 self.partitions.extend(partitions);
                 self.groups.extend(groups);
             }
