@@ -87,3 +87,37 @@ impl PendingOffsets {
         self.producers.values().map(|pending| pending.offsets.bytes()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups::offsets::Committed;
+
+    const TOPIC: Uuid = Uuid::from_bytes([1; 16]);
+
+    fn commit(partition: i32, offset: i64) -> Commit {
+        let committed = Committed { offset, leader_epoch: -1, metadata: "".into(), time_ms: 0 };
+        Commit { topic: TOPIC, partition, committed }
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_leaves_the_next_one_alone() {
+        let mut pending = PendingOffsets::default();
+        pending.set(7, 1, commit(0, 10));
+        assert!(pending.take(7, 0).is_none() && pending.is_open(7, 1));
+        assert!(pending.take(8, 1).is_none(), "another producer");
+        assert_eq!(pending.take(7, 1).unwrap().into_commits().collect::<Vec<_>>(), [commit(0, 10)]);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_new_epoch_drops_what_an_older_one_held() {
+        let mut pending = PendingOffsets::default();
+        pending.set(7, 1, commit(0, 10));
+        pending.set(7, 2, commit(1, 11));
+        assert!(!pending.is_open(7, 1) && !pending.holds(TOPIC, 0) && pending.holds(TOPIC, 1));
+        pending.forget(TOPIC, 1);
+        assert!(!pending.holds(TOPIC, 1) && !pending.is_empty());
+        assert_eq!((pending.count(), pending.bytes()), (0, 0));
+    }
+}
