@@ -1,7 +1,7 @@
-"""What a broker of ours has not and a cluster has: transactions, the newer groups, Streams.
+"""Java programs: transactions, the newer groups, Streams.
 
-Each program runs on the cluster itself too, with ACLs of the cluster's own: that tells a fault of the gateway from one
-of the program, and what an ACL has to say from what it has to say to us.
+With the gateway each program runs on the cluster itself too, with ACLs of the cluster's own: that tells a fault of the
+gateway from one of the program, and what an ACL has to say from what it has to say to us.
 """
 
 import re
@@ -9,7 +9,8 @@ import re
 import pytest
 from accounts import make_account
 
-pytestmark = pytest.mark.gateway_only("our own log has no transactions, share groups or Streams groups")
+newer_groups = pytest.mark.gateway_only("our own broker has no groups of the newer kinds")
+streams = pytest.mark.gateway_only("our own log has no compaction")
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_a_transaction_may_not_commit_offsets_of_a_group_of_somebody_else(progra
     assert failed(result) == "GroupAuthorizationException"
 
 
+@newer_groups
 def test_the_newer_consumer_groups_by_names_and_by_pattern(program, place, user, unique):
     prefix, group = unique("kip848"), unique("kip848-group")
     for ending in ("a", "b", "hidden"):
@@ -79,6 +81,7 @@ def test_the_newer_consumer_groups_by_names_and_by_pattern(program, place, user,
     assert seen["pattern_topics"] == f"[{prefix}-a, {prefix}-b]"
 
 
+@newer_groups
 def test_a_newer_consumer_group_of_somebody_else_is_refused(program, place, user, unique):
     prefix, group = unique("kip848"), unique("kip848-group")
     for ending in ("a", "b"):
@@ -99,6 +102,7 @@ def share_group(place, kafka, unique):
     return group
 
 
+@newer_groups
 def test_a_share_group_settles_every_record(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic), ["--operation", "read", "--group", share_group])
@@ -106,12 +110,14 @@ def test_a_share_group_settles_every_record(program, make, user, share_group):
     assert seen["accepted"] == "9" and seen["rejected"] == "1" and int(seen["released"]) > 0
 
 
+@newer_groups
 def test_a_share_group_of_somebody_else_is_refused(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic))
     assert failed(program("ShareRoundTrip", account.properties, topic, share_group)) == "GroupAuthorizationException"
 
 
+@streams
 @pytest.mark.parametrize("protocol", ["classic", "streams"])
 def test_a_streams_application_counts_words(program, make, user, unique, tmp_path, protocol):
     source, sink, application = make("lines"), make("counts"), unique("word-count")
@@ -127,6 +133,7 @@ def test_a_streams_application_counts_words(program, make, user, unique, tmp_pat
     assert counts == {"lock": "2", "the": "3", "door": "1", "castle": "2"}
 
 
+@streams
 @pytest.mark.parametrize("protocol", ["classic", "streams"])
 def test_a_streams_application_without_rights_on_its_own_topics_is_refused(
     program, make, user, unique, tmp_path, protocol
