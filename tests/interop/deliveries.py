@@ -4,7 +4,7 @@ import collections
 import threading
 import time
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 SECONDS = 60
 
@@ -54,23 +54,21 @@ class Load:
 
 
 def read_all(conf, topic, partitions):
-    """How often each value is in the topic, up to the end that it has now."""
-    consumer = Consumer({**conf, "group.id": "reads-all", "enable.auto.commit": "false", "auto.offset.reset": "earliest"})
+    """How often each value is in the topic, up to its end; with `isolation.level` in `conf`, of those that it shows."""
+    settings = {"group.id": "reads-all", "enable.auto.commit": "false", "enable.partition.eof": "true"}
+    consumer = Consumer({**conf, **settings})
     try:
-        ends = {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)[1]
-            for number in range(partitions)
-        }
         consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
         seen, end = collections.Counter(), time.monotonic() + SECONDS
-        left = {number for number, offset in ends.items() if offset}
+        left = set(range(partitions))
         while left:
-            assert time.monotonic() < end, f"partitions {left} were not read to their ends {ends}"
+            assert time.monotonic() < end, f"partitions {left} were not read to their ends"
             for message in consumer.consume(500, 0.2):
+                if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+                    continue
                 assert not message.error(), message.error()
                 seen[message.value().decode()] += 1
-                if message.offset() + 1 >= ends[message.partition()]:
-                    left.discard(message.partition())
         return seen
     finally:
         consumer.close()
