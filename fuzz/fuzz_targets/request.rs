@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use schloss_policy::{
-    Acl, AclSet, DecisionCache, Judge, Operation, PatternType, Permission, ResourceType, Subject, TopicNames, Verdict,
+    Acl, AclSet, DecisionCache, Judge, Operation, PatternType, Permission, ResourceType, Subject, TopicNames,
+    Verdict,
 };
 use schloss_wire::{Api, DecodeBudget, ErrorCode, Principal, Request, RequestHead, Uuid, split_frame};
 
@@ -37,14 +38,14 @@ fuzz_target!(|data: &[u8]| {
     let mut buffer = BytesMut::from(data);
     while let Ok(Some(frame)) = split_frame(&mut buffer, budget.max_frame_bytes()) {
         let Ok((head, body)) = RequestHead::parse(frame) else { continue };
-        let Some(api) = Api::from_key(head.api_key).filter(|api| api.supports(head.api_version)) else { continue };
-        let Ok(request) = Request::decode(api, head.api_version, body, budget.limits()) else { continue };
-        let refusal = schloss_policy::refuse(&request, head.api_version, ErrorCode::KafkaStorageError, Some("no"));
-        assert!(refusal.encode_frame(head.correlation_id, head.api_version).is_ok(), "{request:?}");
-        let subject = Subject {
-            principal: Principal::user("fuzz"),
-            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        let Some(api) = Api::from_key(head.api_key).filter(|api| api.supports(head.api_version)) else {
+            continue;
         };
+        let Ok(request) = Request::decode(api, head.api_version, body, budget.limits()) else { continue };
+        let refusal =
+            schloss_policy::refuse(&request, head.api_version, ErrorCode::KafkaStorageError, Some("no"));
+        assert!(refusal.encode_frame(head.correlation_id, head.api_version).is_ok(), "{request:?}");
+        let subject = Subject { principal: Principal::user("fuzz"), host: IpAddr::V4(Ipv4Addr::LOCALHOST) };
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&ACLS, &subject, &mut cache);
         match schloss_policy::admit(request, head.api_version, &mut judge, &Names) {

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use schloss_identity::{
-    CredentialStore, FakeSaltKey, MIN_ITERATIONS, Mechanism, NonceSource, Password, ScramCredential, ScramServer, Step,
+    CredentialStore, FakeSaltKey, MIN_ITERATIONS, Mechanism, NonceSource, Password, ScramCredential,
+    ScramServer, Step,
 };
 
 struct OneUser(Arc<ScramCredential>);

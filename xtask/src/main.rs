@@ -1,8 +1,9 @@
-//! Developer tasks: `cargo xtask test`, `cargo xtask bench`.
+//! Developer tasks: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`.
 
 mod bench;
 mod command;
 mod count;
+mod fuzz;
 mod tests;
 mod tools;
 
@@ -18,6 +19,8 @@ use clap::{Parser, Subcommand};
     after_help = "Examples:
   cargo xtask test                    everything; installs what it needs
   cargo xtask test --only test_java   one file of the interop suite
+  cargo xtask fuzz                    every fuzz target for a minute
+  cargo xtask fuzz --seconds 600 request
   cargo xtask bench                   Schloss beside Apache Kafka; about 15 minutes, writes docs/benchmarks.md
   cargo xtask bench --quick           the same in small: tries the harness
   cargo xtask bench --durability disk --rounds 5
@@ -37,6 +40,8 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Run the fuzz targets, each for a while
+    Fuzz(fuzz::Options),
     /// Measure Schloss beside and before Apache Kafka: CPU per GiB, throughput, latency, memory, time to ready
     Bench(bench::Options),
 }
@@ -44,6 +49,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test { only } => tests::run_all(only.as_deref()),
+        Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),
     };
     match result {
