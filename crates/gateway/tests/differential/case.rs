@@ -7,18 +7,21 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use schloss_wire::{Api, RequestResponsePair};
 
-use crate::names::Names;
 use crate::side::{At, Side};
 
 type Script = Rc<dyn for<'a> Fn(&'a mut Side<'_>) -> LocalBoxFuture<'a, ()>>;
 
 #[derive(Clone)]
 pub(crate) struct Case {
+    /// Tells its things from those of other cases.
+    pub(crate) number: usize,
     pub(crate) api: Api,
     pub(crate) scenario: String,
     pub(crate) grants: Vec<String>,
-    /// Topics that the scenario needs for itself, with `{v}` one for each version.
+    /// Topics that the scenario needs for itself: with `{c}` and `{v}` one for each case and version.
     pub(crate) topics: Vec<String>,
+    /// Groups with offsets, in the same way.
+    pub(crate) groups: Vec<String>,
     /// Those of the API that it is about.
     pub(crate) versions: RangeInclusive<i16>,
     pub(crate) script: Script,
@@ -32,10 +35,12 @@ impl Case {
         script: impl for<'a> Fn(&'a mut Side<'_>) -> LocalBoxFuture<'a, ()> + 'static,
     ) -> Self {
         Self {
+            number: 0,
             api,
             scenario: scenario.to_owned(),
             grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
             topics: Vec::new(),
+            groups: Vec::new(),
             versions: 0..=i16::MAX,
             script: Rc::new(script),
         }
@@ -68,13 +73,13 @@ impl Case {
         self
     }
 
-    pub(crate) fn versions(self, versions: RangeInclusive<i16>) -> Self {
-        Self { versions, ..self }
+    pub(crate) fn groups(mut self, labels: &[&str]) -> Self {
+        self.groups.extend(labels.iter().map(|label| (*label).to_owned()));
+        self
     }
 
-    /// The topics in one version, of one twin.
-    pub(crate) fn topic_names(&self, names: &Names) -> Vec<String> {
-        self.topics.iter().map(|label| names.name(label)).collect()
+    pub(crate) fn versions(self, versions: RangeInclusive<i16>) -> Self {
+        Self { versions, ..self }
     }
 }
 
@@ -83,9 +88,18 @@ pub(crate) type Scenario = (String, Vec<String>);
 
 /// The ways to be allowed and denied an operation on resources `a`, `b`, `c`, `pre-a` and one that is missing.
 pub(crate) fn ways(operation: &str, resource: &str) -> Vec<Scenario> {
-    let may = |what: &str, name: &str| format!("allow {what} {resource} {name}");
-    let may_not = |what: &str, name: &str| format!("deny {what} {resource} {name}");
+    ways_on(operation, resource, "")
+}
+
+/// The same for resources whose labels begin with `stem`.
+pub(crate) fn ways_on(operation: &str, resource: &str, stem: &str) -> Vec<Scenario> {
+    let may = |what: &str, name: &str| {
+        let stem = if name == "*" { "" } else { stem };
+        format!("allow {what} {resource} {stem}{name}")
+    };
+    let may_not = |what: &str, name: &str| format!("deny {what} {resource} {stem}{name}");
     let all = ["a", "b", "c", "pre-a", "missing"].map(|name| may(operation, name));
+    let another = if resource == "transactional-id" { "describe" } else { "delete" };
     let scenarios = [
         ("no ACL", vec![]),
         ("all allowed by name", all.to_vec()),
@@ -99,7 +113,7 @@ pub(crate) fn ways(operation: &str, resource: &str) -> Vec<Scenario> {
         ("DENY of a prefix", vec![may(operation, "*"), may_not(operation, "pre*")]),
         ("only DESCRIBE", vec![may("describe", "*")]),
         ("DENY of DESCRIBE", vec![may(operation, "*"), may_not("describe", "b")]),
-        ("DELETE and nothing else", vec![may("delete", "*")]),
+        ("another operation", vec![may(another, "*")]),
         (
             "an address",
             vec![
@@ -109,6 +123,34 @@ pub(crate) fn ways(operation: &str, resource: &str) -> Vec<Scenario> {
         ),
     ];
     scenarios.map(|(name, grants)| (name.to_owned(), grants)).into()
+}
+
+/// Those of the ways that a change is tried in: each makes things of its own.
+pub(crate) fn few_ways(operation: &str, resource: &str, stem: &str) -> Vec<Scenario> {
+    const FEW: [&str; 6] = [
+        "no ACL",
+        "all allowed by name",
+        "one allowed and what is missing",
+        "DENY of ALL on top of ALL",
+        "a prefix",
+        "only DESCRIBE",
+    ];
+    let mut scenarios = ways_on(operation, resource, stem);
+    scenarios.retain(|(name, _)| FEW.contains(&name.as_str()));
+    scenarios
+}
+
+/// One resource: allowed in the ways there are, and not.
+pub(crate) fn yes_or_no(operation: &str, resource: &str, label: &str) -> Vec<Scenario> {
+    let may = |what: &str, name: &str| format!("allow {what} {resource} {name}");
+    let scenarios = [
+        ("no ACL", vec![]),
+        ("allowed", vec![may(operation, label)]),
+        ("allowed by wildcard", vec![may(operation, "*")]),
+        ("DENY on top", vec![may("all", "*"), format!("deny {operation} {resource} {label}")]),
+        ("only DESCRIBE", vec![may("describe", label)]),
+    ];
+    scenarios.map(|(name, grants)| (format!("{resource} {name}"), grants)).into()
 }
 
 /// The same scenarios with more ACLs in each.
@@ -156,6 +198,20 @@ where
     let case = |(name, grants): Scenario| {
         let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
         Case::ask(api, &format!("{what}: {name}"), at, &grants, build.clone())
+    };
+    scenarios.into_iter().map(case).collect()
+}
+
+/// One script in all these scenarios.
+pub(crate) fn scripts(
+    api: Api,
+    what: &str,
+    scenarios: Vec<Scenario>,
+    script: impl for<'a> Fn(&'a mut Side<'_>) -> LocalBoxFuture<'a, ()> + Clone + 'static,
+) -> Vec<Case> {
+    let case = |(name, grants): Scenario| {
+        let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+        Case::new(api, &format!("{what}: {name}"), &grants, script.clone())
     };
     scenarios.into_iter().map(case).collect()
 }

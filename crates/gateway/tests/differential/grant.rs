@@ -5,6 +5,9 @@ use schloss_policy::{Acl, CLUSTER_NAME, Operation, PatternType, Permission, Reso
 
 use crate::names::Names;
 
+/// What coordinators keep.
+const KEPT: [ResourceType; 2] = [ResourceType::Group, ResourceType::TransactionalId];
+
 /// The ACL of a user that these words say, of one twin's resources.
 pub(crate) fn acl(words: &str, user: &str, names: &Names) -> Acl {
     let mut words = words.split(' ');
@@ -16,6 +19,7 @@ pub(crate) fn acl(words: &str, user: &str, names: &Names) -> Acl {
         Some(WILDCARD) => (PatternType::Literal, WILDCARD.to_owned()),
         Some(name) => match name.strip_suffix('*') {
             Some(prefix) => (PatternType::Prefixed, names.name(prefix)),
+            None if KEPT.contains(&resource_type) => (PatternType::Literal, names.kept(name)),
             None => (PatternType::Literal, names.name(name)),
         },
     };

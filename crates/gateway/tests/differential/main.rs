@@ -9,7 +9,6 @@
 //! `SCHLOSS_DIFFERENTIAL=Metadata,Fetch` asks only these APIs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
-#![allow(dead_code, reason = "cases of most APIs are still to come; they use what lies ready")]
 
 mod case;
 mod cases;
@@ -60,7 +59,7 @@ async fn play(
     version: i16,
     connections: &mut HashMap<i32, schloss_client::Connection>,
 ) -> Vec<Exchange> {
-    let names = Names::new(twin, &world.run, version);
+    let names = Names::new(twin, &world.run, case.number, version);
     let mut side = Side::new(world, names, world.user(case), case.api, connections);
     (case.script)(&mut side).await;
     side.into_told()

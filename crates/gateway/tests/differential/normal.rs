@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::names::{MISSING_ID, Names};
+use crate::names::{MISSING_ID, Names, without_salt};
 use crate::tree::Tree;
 
 pub(crate) struct Normaliser<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Normaliser<'a> {
 }
 
 /// Fields that hold what a broker makes up.
-const MADE_UP: [&str; 13] = [
+const MADE_UP: [&str; 14] = [
     "member_id",
     "producer_id",
     "current_producer_id",
@@ -25,6 +25,7 @@ const MADE_UP: [&str; 13] = [
     "total_bytes",
     "usable_bytes",
     "coordinator_epoch",
+    "controller_id",
     "log_dir",
     "leader",
     "last_timestamp",
@@ -46,7 +47,7 @@ impl Normaliser<'_> {
                 let ours = items.iter().filter(|item| !self.is_the_others(item));
                 let mut items: Vec<Tree> = ours.map(|item| self.value(field, item)).collect();
                 items.sort();
-                Tree::List(items)
+                Tree::List(merged(items))
             }
             Tree::Fields(fields) => {
                 let kept = fields.iter().filter(|(name, value)| {
@@ -85,7 +86,7 @@ impl Normaliser<'_> {
         if let Some(id) = text.strip_prefix("id:") {
             return self.id(id);
         }
-        without_uuids(&text.replace(&self.names.token(), "~"))
+        without_uuids(&without_salt(&text.replace(&self.names.token(), "~")))
     }
 
     fn id(&self, id: &str) -> String {
@@ -97,6 +98,34 @@ impl Normaliser<'_> {
             None => "(some id)".to_owned(),
         }
     }
+}
+
+/// Elements that differ in their lists alone are one: Kafka may name a topic twice in an answer.
+fn merged(items: Vec<Tree>) -> Vec<Tree> {
+    let mut out: Vec<Tree> = Vec::new();
+    for item in items {
+        let same = out.iter_mut().find(|other| differ_in_lists_alone(other, &item));
+        match (same, item) {
+            (Some(Tree::Fields(fields)), Tree::Fields(more)) => {
+                for ((_, all), (_, part)) in fields.iter_mut().zip(more) {
+                    if let (Tree::List(all), Tree::List(part)) = (all, part) {
+                        all.extend(part);
+                        all.sort();
+                    }
+                }
+            }
+            (_, item) => out.push(item),
+        }
+    }
+    out
+}
+
+fn differ_in_lists_alone(one: &Tree, other: &Tree) -> bool {
+    let (Tree::Fields(one), Tree::Fields(other)) = (one, other) else { return false };
+    let is_list = |(_, value): &(String, Tree)| matches!(value, Tree::List(_));
+    one.iter().any(is_list)
+        && one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| is_list(one) && is_list(other) || one == other)
 }
 
 /// Ids of members and topics in the middle of texts.
@@ -129,7 +158,7 @@ fn without_uuids(text: &str) -> String {
 
 #[test]
 fn names_ids_and_members_become_the_same_and_nothing_else() {
-    let names = Names::new(crate::names::Twin::Kafka, "7", 0);
+    let names = Names::of_all(crate::names::Twin::Kafka, "7");
     let ids = HashMap::from([("00ff".to_owned(), "a".to_owned())]);
     let normal = Normaliser { names: &names, ids: &ids, api: "Metadata" };
     let text = format!(

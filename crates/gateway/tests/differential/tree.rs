@@ -210,10 +210,8 @@ fn name_of(tree: &Tree) -> String {
     match tree {
         Tree::Fields(_) => {
             let mut names = NAMES.iter().filter_map(|name| tree.field(name));
-            names
-                .find(|name| **name != Tree::Leaf("null".to_owned()))
-                .map(Tree::to_string)
-                .unwrap_or_default()
+            let is_none = |name: &Tree| ["null", "\"\"", "no id"].contains(&name.to_string().as_str());
+            names.find(|name| !is_none(name)).map(Tree::to_string).unwrap_or_default()
         }
         _ => tree.to_string(),
     }

@@ -9,7 +9,7 @@ use schloss_client::{ClientConfig, Cluster, Connection};
 use schloss_identity::{Mechanism, Password, SaltedPassword, ScramCredential};
 use schloss_policy::Acl;
 use schloss_wire::messages as m;
-use schloss_wire::{Api, StrBytes, Uuid, build};
+use schloss_wire::{Api, RequestResponsePair, StrBytes, Uuid, build};
 use tokio::sync::Mutex;
 
 use crate::case::Case;
@@ -18,11 +18,10 @@ use crate::grant;
 use crate::names::{Names, Twin};
 use crate::records;
 
-pub(crate) const BROKERS: [i32; 3] = [1, 2, 3];
 /// Topics that every scenario may look at and none changes. Partition 0 is led by broker 1, partition 1 by broker 2.
-const TOPICS: [&str; 5] = ["a", "b", "c", "pre-a", "pre-b"];
-/// Groups with offsets in `a`, `b` and `c`, that every scenario may look at.
-const GROUPS: [&str; 4] = ["a", "b", "c", "pre-a"];
+const TOPICS: [&str; 7] = ["a", "b", "c", "pre-a", "pre-b", "txn-a", "txn-b"];
+/// Groups with offsets, and transactional ids, that every scenario may look at.
+const KEPT: [&str; 4] = ["a", "b", "c", "pre-a"];
 const ITERATIONS: u32 = 4096;
 
 pub(crate) struct World {
@@ -50,17 +49,19 @@ impl World {
             service.brokers().into_iter().map(|broker| (broker.id, broker.address)).collect();
         let connection = Connection::connect(&upstream, &addresses[&1]).await.unwrap();
         let ranges = common_ranges(&connection);
-        let names = |version| Twin::BOTH.map(|twin| Names::new(twin, &run, version));
-        let mut topics: HashSet<String> =
-            names(0).iter().flat_map(|names| TOPICS.map(|label| names.name(label))).collect();
+        let of_all = Twin::BOTH.map(|twin| Names::of_all(twin, &run));
+        let mut topics = HashSet::new();
+        let mut groups = Vec::new();
         let mut acls: BTreeMap<(String, String), Acl> = BTreeMap::new();
         let mut users: HashMap<Vec<String>, String> = HashMap::new();
         for case in cases {
             let next = format!("user-{}-{run}", users.len());
             let user = users.entry(case.grants.clone()).or_insert(next).clone();
             for version in versions(case, &ranges) {
-                for names in names(version) {
-                    topics.extend(case.topic_names(&names));
+                for twin in Twin::BOTH {
+                    let names = Names::new(twin, &run, case.number, version);
+                    topics.extend(case.topics.iter().map(|label| names.name(label)));
+                    groups.extend(case.groups.iter().map(|label| (twin, names.kept(label))));
                     let said = case.grants.iter().map(|words| grant::acl(words, &user, &names));
                     acls.extend(said.map(|acl| ((user.clone(), format!("{acl}")), acl)));
                 }
@@ -69,7 +70,11 @@ impl World {
         let acls: Vec<Acl> = acls.into_values().collect();
         let user_names: Vec<String> = users.values().cloned().collect();
         eprintln!("{} users, {} ACLs, {} topics", user_names.len(), acls.len(), topics.len());
-        make_topics(&mut service, &topics).await;
+        make_topics(&mut service, &topics, &[(0, vec![1])]).await;
+        let lasting: HashSet<String> =
+            of_all.iter().flat_map(|names| TOPICS.map(|label| names.name(label))).collect();
+        make_topics(&mut service, &lasting, &[(0, vec![1, 2]), (1, vec![2, 3])]).await;
+        topics.extend(lasting);
         make_users(&mut service, &user_names).await;
         for part in acls.chunks(500) {
             let entries: Vec<_> = part.iter().map(grant::entry).collect();
@@ -78,8 +83,7 @@ impl World {
         let ids = await_brokers(&upstream, &addresses, &topics, &run, acls.len(), user_names.len()).await;
         let labels = ids.iter().map(|(name, id)| {
             let digits = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            let label =
-                names(0).iter().find_map(|names| name.strip_prefix(&names.token()).map(str::to_owned));
+            let label = of_all.iter().find_map(|names| name.strip_prefix(&names.token()).map(str::to_owned));
             (digits, label.unwrap_or_else(|| name.clone()))
         });
         let labels = labels.collect();
@@ -106,7 +110,7 @@ impl World {
             coordinators: Mutex::default(),
             users,
         };
-        world.fill().await;
+        world.fill(&of_all, groups).await;
         world
     }
 
@@ -162,43 +166,94 @@ impl World {
         node
     }
 
-    /// Records into the topics, offsets into the groups.
-    async fn fill(&self) {
-        for twin in Twin::BOTH {
-            let names = Names::new(twin, &self.run, 0);
+    /// The service asks a broker.
+    pub(crate) async fn service<R: RequestResponsePair>(&self, node: i32, request: &R) -> R::Response {
+        self.service.lock().await.call_node(node, request, i16::MAX).await.unwrap()
+    }
+
+    /// Records into the topics, offsets into the groups, transactions that stay open.
+    async fn fill(&self, of_all: &[Names; 2], mut groups: Vec<(Twin, String)>) {
+        for names in of_all {
             for label in ["a", "b", "pre-a"] {
-                let request = records::produce(&names, label, self.ids[&names.name(label)], 10, -1);
-                let answer = self.service.lock().await.call_node(1, &request, 13).await.unwrap();
+                let request = records::produce(names, label, self.ids[&names.name(label)], 10, -1);
+                let answer = self.service(1, &request).await;
                 assert_eq!(answer.responses[0].partition_responses[0].error_code, 0, "{answer:?}");
             }
-            for group in GROUPS {
-                self.commit(&names, group).await;
+            groups.extend(KEPT.map(|label| (names.twin, names.kept(label))));
+            for label in KEPT {
+                self.begin_transaction(names, label).await;
             }
+        }
+        for (twin, group) in groups {
+            self.commit(&of_all[twin as usize], &group).await;
         }
     }
 
     /// Offsets of a group without members, which makes the group.
-    pub(crate) async fn commit(&self, names: &Names, group: &str) {
+    async fn commit(&self, names: &Names, group: &str) {
         use m::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-        let topics = ["a", "b", "c"].map(|label| {
+        let topics = ["a", "b", "c", "pre-a"].map(|label| {
             let partition = build!(OffsetCommitRequestPartition { partition_index: 0, committed_offset: 5 });
-            build!(OffsetCommitRequestTopic { name: names.text(label), partitions: vec![partition] })
+            let topic_id = self.ids[&names.name(label)];
+            build!(OffsetCommitRequestTopic {
+                name: names.text(label),
+                topic_id,
+                partitions: vec![partition]
+            })
         });
         let request = build!(m::OffsetCommitRequest {
-            group_id: names.text(group),
+            group_id: StrBytes::from(group),
             generation_id_or_member_epoch: -1,
             topics: topics.to_vec(),
         });
-        let node = self.coordinator(0, &names.name(group)).await;
+        let node = self.coordinator(0, group).await;
         let begun = Instant::now();
         loop {
-            let answer = self.service.lock().await.call_node(node, &request, 9).await.unwrap();
+            let answer = self.service(node, &request).await;
             if answer.topics.iter().all(|topic| topic.partitions[0].error_code == 0) {
                 return;
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// A transaction with two topics, open for longer than any run lasts.
+    async fn begin_transaction(&self, names: &Names, label: &str) {
+        use m::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+        let id = StrBytes::from(names.kept(label).as_str());
+        let node = self.coordinator(1, &id).await;
+        let init = build!(m::InitProducerIdRequest {
+            transactional_id: Some(id.clone()),
+            transaction_timeout_ms: 900_000,
+        });
+        let begun = Instant::now();
+        let made = loop {
+            let answer = self.service(node, &init).await;
+            if answer.error_code == 0 {
+                break answer;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let topics = ["txn-a", "txn-b"]
+            .map(|label| build!(AddPartitionsToTxnTopic { name: names.text(label), partitions: vec![0] }));
+        let add = build!(m::AddPartitionsToTxnRequest {
+            v3_and_below_transactional_id: id,
+            v3_and_below_producer_id: made.producer_id,
+            v3_and_below_producer_epoch: made.producer_epoch,
+            v3_and_below_topics: topics.to_vec(),
+        });
+        assert!(self.add_partitions(&add).await);
+    }
+
+    /// As the service, in the version of clients; whether all could be added.
+    pub(crate) async fn add_partitions(&self, request: &m::AddPartitionsToTxnRequest) -> bool {
+        const OF_CLIENTS: i16 = 3;
+        let node = self.coordinator(1, &request.v3_and_below_transactional_id).await;
+        let answer = self.service.lock().await.call_node(node, request, OF_CLIENTS).await.unwrap();
+        let mut topics = answer.results_by_topic_v3_and_below.iter();
+        topics.all(|topic| topic.results_by_partition.iter().all(|part| part.partition_error_code == 0))
     }
 }
 
@@ -216,7 +271,7 @@ fn versions(case: &Case, ranges: &HashMap<Api, RangeInclusive<i16>>) -> RangeInc
     *range.start().max(case.versions.start())..=*range.end().min(case.versions.end())
 }
 
-async fn make_topics(service: &mut Cluster, topics: &HashSet<String>) {
+async fn make_topics(service: &mut Cluster, topics: &HashSet<String>, partitions: &[(i32, Vec<i32>)]) {
     use m::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
     let topics: Vec<CreatableTopic> = topics
         .iter()
@@ -228,7 +283,7 @@ async fn make_topics(service: &mut Cluster, topics: &HashSet<String>) {
                 name: StrBytes::from(name.as_str()),
                 num_partitions: -1,
                 replication_factor: -1,
-                assignments: [(0, vec![1, 2]), (1, vec![2, 3])].map(assigned).to_vec(),
+                assignments: partitions.iter().cloned().map(assigned).collect(),
             })
         })
         .collect();

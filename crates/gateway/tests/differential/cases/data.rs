@@ -7,8 +7,9 @@ use crate::case::{Case, cluster_ways, each, ways};
 use crate::records::batch;
 use crate::side::{At, Side};
 
+use super::LABELS;
+
 const BROKER: At = At::Broker(1);
-const LABELS: [&str; 5] = ["a", "b", "c", "pre-a", "missing"];
 
 /// First version of Produce and of Fetch that names topics by their ids.
 const PRODUCE_IDS: i16 = 13;

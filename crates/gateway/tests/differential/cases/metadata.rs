@@ -6,8 +6,9 @@ use schloss_wire::{Api, build};
 use crate::case::{Case, cluster_ways, each, ways, with};
 use crate::side::{At, Side};
 
+use super::LABELS;
+
 const BROKER: At = At::Broker(1);
-const LABELS: [&str; 5] = ["a", "b", "c", "pre-a", "missing"];
 
 fn named(side: &Side<'_>) -> m::MetadataRequest {
     let version = side.version();
