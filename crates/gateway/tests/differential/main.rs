@@ -25,6 +25,7 @@ mod tree;
 mod world;
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use case::Case;
 use names::{Names, Twin};
@@ -42,14 +43,18 @@ async fn the_gateway_answers_as_apache_kafka_does() {
     let world = World::new(&cases).await;
     let mut report = Report::default();
     for case in &cases {
+        let begun = Instant::now();
         let mut connections = (HashMap::new(), HashMap::new());
         for version in world.versions(case) {
             let kafka = play(&world, case, Twin::Kafka, version, &mut connections.0).await;
             let gateway = play(&world, case, Twin::Gateway, version, &mut connections.1).await;
             report.add(case, version, &kafka, &gateway);
         }
+        report.took(case, begun.elapsed().as_secs_f64());
     }
-    report.conclude(only.is_none());
+    let offered = world.offered();
+    world.clear().await;
+    report.conclude(only.is_none().then_some(&offered));
 }
 
 async fn play(

@@ -123,7 +123,9 @@ fn merged(items: Vec<Tree>) -> Vec<Tree> {
 fn differ_in_lists_alone(one: &Tree, other: &Tree) -> bool {
     let (Tree::Fields(one), Tree::Fields(other)) = (one, other) else { return false };
     let is_list = |(_, value): &(String, Tree)| matches!(value, Tree::List(_));
-    one.iter().any(is_list)
+    let has_some = |(_, value): &(String, Tree)| matches!(value, Tree::List(items) if !items.is_empty());
+    one.iter().any(has_some)
+        && other.iter().any(has_some)
         && one.len() == other.len()
         && one.iter().zip(other).all(|(one, other)| is_list(one) && is_list(other) || one == other)
 }

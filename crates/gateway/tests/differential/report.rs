@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use schloss_wire::Api;
+
 use crate::case::Case;
 use crate::known::{self, KNOWN, Place};
 use crate::names::Twin;
 use crate::side::Exchange;
 use crate::tree::compare;
+
+/// What is answered before anybody is asked for a right.
+const BEFORE_POLICY: [Api; 3] = [Api::SaslHandshake, Api::ApiVersions, Api::SaslAuthenticate];
 
 #[derive(Default)]
 pub(crate) struct Report {
@@ -24,9 +29,15 @@ struct Sum {
     answers: usize,
     meant: usize,
     unmeant: usize,
+    seconds: f64,
 }
 
 impl Report {
+    /// How long a case took on both sides.
+    pub(crate) fn took(&mut self, case: &Case, seconds: f64) {
+        self.apis.entry(case.api.key()).or_default().seconds += seconds;
+    }
+
     pub(crate) fn add(&mut self, case: &Case, version: i16, kafka: &[Exchange], gateway: &[Exchange]) {
         let sum = self.apis.entry(case.api.key()).or_default();
         sum.name = case.api.name();
@@ -63,16 +74,18 @@ impl Report {
     }
 
     /// Prints everything, and ends the test if a difference is not meant, or one that is meant was not met.
-    pub(crate) fn conclude(&self, whole: bool) {
+    ///
+    /// `offered` is what both sides offer, if everything was asked.
+    pub(crate) fn conclude(&self, offered: Option<&[Api]>) {
         println!(
-            "{:>3} {:<32} {:>9} {:>8} {:>6} {:>8}",
-            "key", "API", "versions", "answers", "meant", "unmeant"
+            "{:>3} {:<32} {:>9} {:>8} {:>6} {:>8} {:>8}",
+            "key", "API", "versions", "answers", "meant", "unmeant", "seconds"
         );
         for (key, sum) in &self.apis {
             let (first, last) = (sum.versions.first().unwrap_or(&0), sum.versions.last().unwrap_or(&0));
             let versions = format!("{first}-{last}");
-            let Sum { name, answers, meant, unmeant, .. } = sum;
-            println!("{key:>3} {name:<32} {versions:>9} {answers:>8} {meant:>6} {unmeant:>8}");
+            let Sum { name, answers, meant, unmeant, seconds, .. } = sum;
+            println!("{key:>3} {name:<32} {versions:>9} {answers:>8} {meant:>6} {unmeant:>8} {seconds:>8.1}");
         }
         let answers: usize = self.apis.values().map(|sum| sum.answers).sum();
         println!("{answers} answers of {} APIs compared", self.apis.len());
@@ -80,8 +93,16 @@ impl Report {
             println!("\n{text}");
         }
         assert!(self.unmeant.is_empty(), "{} answers differ in what is not documented", self.unmeant.len());
+        let Some(offered) = offered else { return };
         let stale: Vec<&str> =
             KNOWN.iter().map(|known| known.row).filter(|row| !self.met.contains(row)).collect();
-        assert!(!whole || stale.is_empty(), "documented, but no difference any more: {stale:?}");
+        assert!(stale.is_empty(), "documented, but no difference any more: {stale:?}");
+        let is_missing = |api: &&Api| !BEFORE_POLICY.contains(api) && !self.compared(**api);
+        let missing: Vec<&Api> = offered.iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "offered, but never asked: {missing:?}");
+    }
+
+    fn compared(&self, api: Api) -> bool {
+        self.apis.get(&api.key()).is_some_and(|sum| sum.answers > 0)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use schloss_client::{ClientConfig, Cluster, Connection};
+use schloss_client::{AclEntryFilter, ClientConfig, Cluster, Connection};
 use schloss_identity::{Mechanism, Password, SaltedPassword, ScramCredential};
 use schloss_policy::Acl;
 use schloss_wire::messages as m;
@@ -119,6 +119,11 @@ impl World {
         self.ranges.get(&api).cloned().unwrap_or(RangeInclusive::new(1, 0))
     }
 
+    /// The APIs that both sides offer.
+    pub(crate) fn offered(&self) -> Vec<Api> {
+        self.ranges.keys().copied().collect()
+    }
+
     pub(crate) fn versions(&self, case: &Case) -> impl Iterator<Item = i16> + use<> {
         versions(case, &self.ranges)
     }
@@ -169,6 +174,35 @@ impl World {
     /// The service asks a broker.
     pub(crate) async fn service<R: RequestResponsePair>(&self, node: i32, request: &R) -> R::Response {
         self.service.lock().await.call_node(node, request, i16::MAX).await.unwrap()
+    }
+
+    /// Takes away what would make another run slow.
+    pub(crate) async fn clear(self) {
+        use m::alter_user_scram_credentials_request::ScramCredentialDeletion;
+        use m::delete_topics_request::DeleteTopicState;
+        let tokens = Twin::BOTH.map(|twin| Names::of_all(twin, &self.run).token());
+        let ours = |name: &str| tokens.iter().any(|token| name.starts_with(token));
+        let metadata = self.service(1, &build!(m::MetadataRequest { topics: None })).await;
+        let topics = metadata.topics.into_iter().filter_map(|topic| topic.name).filter(|name| ours(name));
+        let states: Vec<_> = topics.map(|name| build!(DeleteTopicState { name: Some(name) })).collect();
+        for part in states.chunks(200) {
+            self.service(1, &build!(m::DeleteTopicsRequest { topics: part.to_vec(), timeout_ms: 30_000 }))
+                .await;
+        }
+        let users: Vec<&String> = self.users.values().collect();
+        for part in users.chunks(200) {
+            let filters = part.iter().map(|user| AclEntryFilter {
+                principal: Some(format!("User:{user}")),
+                ..AclEntryFilter::default()
+            });
+            self.service.lock().await.delete_acls(&filters.collect::<Vec<_>>()).await.unwrap();
+            let mechanism = Mechanism::ScramSha256.code();
+            let deletions = part
+                .iter()
+                .map(|user| build!(ScramCredentialDeletion { name: user.as_str().into(), mechanism }));
+            let request = build!(m::AlterUserScramCredentialsRequest { deletions: deletions.collect() });
+            self.service(1, &request).await;
+        }
     }
 
     /// Records into the topics, offsets into the groups, transactions that stay open.

@@ -12,6 +12,8 @@ use super::LABELS;
 
 /// One for each case and version, so that every member is the first.
 const GROUP: &str = "classic{c}-{v}";
+/// A subscription of version 0 to no topics, without user data: Kafka reads it.
+const SUBSCRIPTION: &[u8] = &[0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
 const MEMBER_ID_REQUIRED: i16 = 79;
 /// First version of LeaveGroup in which many may leave.
 const MANY_LEAVE: i16 = 3;
@@ -19,7 +21,7 @@ const MANY_LEAVE: i16 = 3;
 fn join(side: &Side<'_>, member_id: StrBytes) -> m::JoinGroupRequest {
     use m::join_group_request::JoinGroupRequestProtocol;
     let protocol =
-        build!(JoinGroupRequestProtocol { name: "range".into(), metadata: Bytes::from_static(b"metadata") });
+        build!(JoinGroupRequestProtocol { name: "range".into(), metadata: Bytes::from_static(SUBSCRIPTION) });
     build!(m::JoinGroupRequest {
         group_id: side.kept(GROUP),
         session_timeout_ms: 10_000,

@@ -12,6 +12,8 @@ use super::LABELS;
 const COMMIT_IDS: i16 = 10;
 const FETCH_IDS: i16 = 10;
 const FETCH_MANY: i16 = 8;
+/// First version that asks for all topics.
+const FETCH_ALL: i16 = 2;
 
 fn commit(side: &Side<'_>) -> m::OffsetCommitRequest {
     use m::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -100,21 +102,20 @@ pub(crate) fn cases() -> Vec<Case> {
     ));
     for all_topics in [false, true] {
         let what = if all_topics { "all topics" } else { "topics by name" };
+        let versions = if all_topics { FETCH_ALL } else { 0 }..=i16::MAX;
         let one = both("describe", "describe", "a", "describe");
-        cases.extend(each(Api::OffsetFetch, what, At::Groups, one, move |side| {
-            fetch(side, &["a"], all_topics)
-        }));
         let many =
             with(ways("describe", "group"), &["allow describe topic b", "allow describe topic missing"]);
-        let what = format!("{what} of many groups");
-        cases.extend(each(Api::OffsetFetch, &what, At::Groups, many, move |side| {
-            fetch(side, &LABELS, all_topics)
-        }));
+        let nobody = yes_or_no("describe", "group", "missing");
+        let asked = [(one, &["a"][..]), (many, &LABELS), (nobody, &["missing"])];
+        for (scenarios, groups) in asked {
+            let what = format!("{what} of {groups:?}");
+            let fetched = each(Api::OffsetFetch, &what, At::Groups, scenarios, move |side| {
+                fetch(side, groups, all_topics)
+            });
+            cases.extend(fetched.into_iter().map(|case| case.versions(versions.clone())));
+        }
     }
-    let nobody = yes_or_no("describe", "group", "missing");
-    cases.extend(each(Api::OffsetFetch, "of no such group", At::Groups, nobody, |side| {
-        fetch(side, &["missing"], true)
-    }));
     let deletions = both("read", "delete", "offdel{c}", "read");
     let deletions = each(Api::OffsetDelete, "of one group", At::Groups, deletions, delete);
     cases.extend(deletions.into_iter().map(|case| case.groups(&["offdel{c}"])));

@@ -62,67 +62,96 @@ async fn described(side: &mut Side<'_>) {
     side.ask("", At::Groups, &request).await;
 }
 
-async fn records(side: &mut Side<'_>) {
-    use m::share_acknowledge_request::{AcknowledgePartition, AcknowledgeTopic, AcknowledgementBatch};
-    use m::share_fetch_request::{FetchPartition, FetchTopic};
-    group(side, GROUP, &["a", "b"], true).await;
-    let fetch = |epoch, topics: Vec<FetchTopic>, side: &Side<'_>| {
-        build!(m::ShareFetchRequest {
-            group_id: Some(side.kept(GROUP)),
-            member_id: Some(MEMBER.into()),
-            share_session_epoch: epoch,
-            max_wait_ms: 10,
-            max_bytes: 1 << 20,
-            max_records: 100,
-            batch_size: 100,
-            topics,
-        })
+fn begin_at(side: &Side<'_>, start_offset: i64) -> m::AlterShareGroupOffsetsRequest {
+    use m::alter_share_group_offsets_request::{
+        AlterShareGroupOffsetsRequestPartition, AlterShareGroupOffsetsRequestTopic,
     };
     let topics = LABELS.map(|label| {
-        let partition = |partition_index| build!(FetchPartition { partition_index });
-        build!(FetchTopic { topic_id: side.id(label), partitions: vec![partition(0), partition(7)] })
+        let partition = |partition_index, start_offset| {
+            build!(AlterShareGroupOffsetsRequestPartition { partition_index, start_offset })
+        };
+        build!(AlterShareGroupOffsetsRequestTopic {
+            topic_name: side.text(label),
+            partitions: vec![partition(0, start_offset), partition(1, 0)],
+        })
     });
-    let request = fetch(0, topics.to_vec(), side);
-    side.ask("opens", BROKER, &request).await;
-    let request = fetch(1, Vec::new(), side);
-    side.ask("goes on", BROKER, &request).await;
-    let topics = LABELS.map(|label| {
-        let batch =
-            build!(AcknowledgementBatch { first_offset: 0, last_offset: 1, acknowledge_types: vec![1] });
+    build!(m::AlterShareGroupOffsetsRequest { group_id: side.kept(GROUP), topics: topics.to_vec() })
+}
+
+async fn records(side: &mut Side<'_>, labels: &[&str]) {
+    group(side, GROUP, &["a", "b"], false).await;
+    // A group that knows where it begins needs no time for it when it is first asked.
+    let altered = side.service(At::Groups, &begin_at(side, 2)).await;
+    assert_eq!(altered.error_code, 0, "{altered:?}");
+    group(side, GROUP, &["a", "b"], true).await;
+    // One after the other, so that what is acquired depends on nothing else.
+    for label in labels {
+        side.ask("of one topic", BROKER, &fetch(side, 0, &[label], &[0], 1000)).await;
+        side.ask("of one topic", BROKER, &acknowledge(side, 1, &[label], 2..=3)).await;
+    }
+    side.ask("opens", BROKER, &fetch(side, 0, labels, &[0, 7], 0)).await;
+    side.ask("goes on", BROKER, &fetch(side, 1, &[], &[], 0)).await;
+    side.ask("again", BROKER, &acknowledge(side, 2, labels, 2..=3)).await;
+    side.ask("closes", BROKER, &fetch(side, LEAVES, &[], &[], 0)).await;
+}
+
+fn fetch(
+    side: &Side<'_>,
+    epoch: i32,
+    labels: &[&str],
+    partitions: &[i32],
+    wait_ms: i32,
+) -> m::ShareFetchRequest {
+    use m::share_fetch_request::{FetchPartition, FetchTopic};
+    let topics = labels.iter().map(|label| {
+        let partitions = partitions.iter().map(|&partition_index| build!(FetchPartition { partition_index }));
+        build!(FetchTopic { topic_id: side.id(label), partitions: partitions.collect() })
+    });
+    build!(m::ShareFetchRequest {
+        group_id: Some(side.kept(GROUP)),
+        member_id: Some(MEMBER.into()),
+        share_session_epoch: epoch,
+        max_wait_ms: wait_ms,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        max_records: 100,
+        batch_size: 100,
+        topics: topics.collect(),
+    })
+}
+
+fn acknowledge(
+    side: &Side<'_>,
+    epoch: i32,
+    labels: &[&str],
+    offsets: std::ops::RangeInclusive<i64>,
+) -> m::ShareAcknowledgeRequest {
+    use m::share_acknowledge_request::{AcknowledgePartition, AcknowledgeTopic, AcknowledgementBatch};
+    let topics = labels.iter().map(|label| {
+        let batch = build!(AcknowledgementBatch {
+            first_offset: *offsets.start(),
+            last_offset: *offsets.end(),
+            acknowledge_types: vec![1],
+        });
         let partition =
             build!(AcknowledgePartition { partition_index: 0, acknowledgement_batches: vec![batch] });
         build!(AcknowledgeTopic { topic_id: side.id(label), partitions: vec![partition] })
     });
-    let request = build!(m::ShareAcknowledgeRequest {
+    build!(m::ShareAcknowledgeRequest {
         group_id: Some(side.kept(GROUP)),
         member_id: Some(MEMBER.into()),
-        share_session_epoch: 2,
-        topics: topics.to_vec(),
-    });
-    side.ask("", BROKER, &request).await;
-    let request = fetch(LEAVES, Vec::new(), side);
-    side.ask("closes", BROKER, &request).await;
+        share_session_epoch: epoch,
+        topics: topics.collect(),
+    })
 }
 
 async fn offsets(side: &mut Side<'_>) {
-    use m::alter_share_group_offsets_request::{
-        AlterShareGroupOffsetsRequestPartition, AlterShareGroupOffsetsRequestTopic,
-    };
     use m::delete_share_group_offsets_request::DeleteShareGroupOffsetsRequestTopic;
     use m::describe_share_group_offsets_request::{
         DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
     };
     group(side, GROUP, &["a", "b"], false).await;
-    let topics = LABELS.map(|label| {
-        let partition =
-            build!(AlterShareGroupOffsetsRequestPartition { partition_index: 0, start_offset: 2 });
-        build!(AlterShareGroupOffsetsRequestTopic {
-            topic_name: side.text(label),
-            partitions: vec![partition]
-        })
-    });
-    let alter =
-        build!(m::AlterShareGroupOffsetsRequest { group_id: side.kept(GROUP), topics: topics.to_vec() });
+    let alter = begin_at(side, 2);
     side.ask("", At::Groups, &alter).await;
     // So that there is something to see and to delete whatever was denied.
     side.service(At::Groups, &alter).await;
@@ -171,7 +200,16 @@ pub(crate) fn cases() -> Vec<Case> {
         described(side).boxed_local()
     }));
     for api in [Api::ShareFetch, Api::ShareAcknowledge] {
-        cases.extend(scripts(api, "a session", both("read", "read"), |side| records(side).boxed_local()));
+        cases.extend(scripts(api, "a session", both("read", "read"), |side| {
+            records(side, &["a", "b", "c", "pre-a"]).boxed_local()
+        }));
+        let group = yes_or_no("read", "group", GROUP);
+        cases.extend(scripts(
+            api,
+            "a session with a missing topic",
+            with(group, &["allow read topic a"]),
+            |side| records(side, &["a", "b", "missing"]).boxed_local(),
+        ));
     }
     let apis = [
         (Api::AlterShareGroupOffsets, "read", "read"),

@@ -57,6 +57,9 @@ fn silent(group: StrBytes, epoch: i32) -> m::StreamsGroupHeartbeatRequest {
 async fn life(side: &mut Side<'_>, sources: &[&str], changelog: Option<&str>) {
     let request = member(side, GROUP, sources, changelog);
     let joined = side.ask("joins", At::Groups, &request).await;
+    if joined.as_ref().is_none_or(|answer| answer.error_code != 0) {
+        return;
+    }
     let epoch = joined.map(|answer| answer.member_epoch).unwrap_or_default();
     let request = silent(side.kept(GROUP), epoch);
     side.ask("stays", At::Groups, &request).await;
