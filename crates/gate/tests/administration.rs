@@ -190,6 +190,9 @@ async fn acls_are_created_described_and_deleted_with_one_result_per_entry() {
     let names: Vec<&str> =
         response.filter_results[2].matching_acls.iter().map(|acl| acl.resource_name.as_str()).collect();
     assert!(names.contains(&"a") && names.contains(&"b"));
+    let found = &response.filter_results[2];
+    let messages = found.matching_acls.iter().map(|acl| &acl.error_message).chain([&found.error_message]);
+    assert!(messages.into_iter().all(Option::is_none), "{found:?}");
     let Response::DescribeAcls(response) = client.call(3, all).await else { panic!() };
     assert!(response.resources.is_empty());
 

@@ -44,7 +44,7 @@ pub(super) async fn serve(metadata: &Arc<Metadata>, request: DeleteAclsRequest) 
                 let acls = deleted.next().unwrap_or_default();
                 changes.extend(acls.iter().map(change));
                 let matching_acls = acls.iter().map(matching).collect();
-                filter_results.push(build!(DeleteAclsFilterResult { matching_acls }));
+                filter_results.push(build!(DeleteAclsFilterResult { matching_acls, error_message: None }));
             }
             Err(words) => {
                 filter_results.push(refused(ErrorCode::InvalidRequest, &words));
@@ -84,6 +84,7 @@ fn matching(acl: &Acl) -> DeleteAclsMatchingAcl {
         host: acl.host.as_str().into(),
         operation: acl.operation.code(),
         permission_type: acl.permission.code(),
+        error_message: None,
     })
 }
 

@@ -137,7 +137,7 @@ impl<'a> Side<'a> {
                 continue;
             }
             let name = R::API_DESCRIPTOR.request.name.trim_end_matches("Request");
-            let normal = Normaliser { names: &self.names, ids: &self.world.labels, api: name };
+            let normal = Normaliser::new(&self.names, &self.world.labels, name);
             let step = format!("{name} {step}").trim_end().to_owned();
             self.told.push(Exchange { step, answer: normal.apply(&tree) });
             return answer.ok();

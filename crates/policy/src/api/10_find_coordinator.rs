@@ -4,7 +4,7 @@ use schloss_wire::messages::find_coordinator_response::Coordinator;
 use schloss_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::split::{Left, allow, conclude, take_denied, text};
+use super::split::{Left, allow, conclude, take_denied, text, words};
 use crate::admission::Verdict;
 use crate::judge::Judge;
 use crate::table;
@@ -16,6 +16,8 @@ const SHARE_GROUPS: i16 = 6;
 /// Kafka's "no node".
 const NO_NODE: i32 = -1;
 const NO_PORT: i32 = -1;
+/// What Kafka says of a key among several.
+const NO_WORDS: &str = "";
 
 pub(super) fn admit(mut request: FindCoordinatorRequest, version: i16, judge: &mut Judge<'_>) -> Verdict {
     let [group, transaction, share_group] = table::FIND_COORDINATOR;
@@ -24,7 +26,9 @@ pub(super) fn admit(mut request: FindCoordinatorRequest, version: i16, judge: &m
         1 => transaction,
         2 if version >= SHARE_GROUPS => {
             return match share_group.refusal_on_cluster(judge) {
-                Some(code) => Verdict::Refused(refuse(&request, version, code, None).into()),
+                Some(code) => {
+                    Verdict::Refused(refuse(&request, version, code, words(code).as_deref()).into())
+                }
                 None => allow(request),
             };
         }
@@ -32,14 +36,14 @@ pub(super) fn admit(mut request: FindCoordinatorRequest, version: i16, judge: &m
     };
     if version < KEYS {
         return match need.refusal(judge, &request.key) {
-            Some(code) => Verdict::Refused(refuse(&request, version, code, None).into()),
+            Some(code) => Verdict::Refused(refuse(&request, version, code, words(code).as_deref()).into()),
             None => allow(request),
         };
     }
     let denied = take_denied(&mut request.coordinator_keys, |key| need.refusal(judge, key));
     let left = Left::after(&request.coordinator_keys, &denied);
     conclude(request, left, judge, move |response: &mut FindCoordinatorResponse, _| {
-        response.coordinators.extend(denied.iter().map(|(key, code)| refuse_key(key, *code, None)));
+        response.coordinators.extend(denied.iter().map(|(key, code)| refuse_key(key, *code, Some(NO_WORDS))));
     })
 }
 

@@ -5,7 +5,7 @@ use schloss_wire::messages::incremental_alter_configs_response::AlterConfigsReso
 use schloss_wire::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::config_resource::refusal;
+use super::config_resource::{BROKER_LOGGER, refusal};
 use super::split::{Left, conclude, take_denied, text, words};
 use crate::admission::Verdict;
 use crate::judge::Judge;
@@ -18,8 +18,11 @@ pub(super) fn admit(mut request: IncrementalAlterConfigsRequest, judge: &mut Jud
     });
     let left = Left::after(&request.resources, &denied);
     conclude(request, left, judge, move |response: &mut IncrementalAlterConfigsResponse, _| {
-        let denied = denied.iter().map(|(resource, code)| refuse_resource(resource, *code, words(*code)));
-        response.responses.extend(denied);
+        response.responses.extend(denied.iter().map(|(resource, code)| {
+            // Kafka has no words for loggers, which brokers look after themselves.
+            let words = if resource.resource_type == BROKER_LOGGER { None } else { words(*code) };
+            refuse_resource(resource, *code, words)
+        }));
     })
 }
 

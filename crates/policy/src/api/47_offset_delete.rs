@@ -18,7 +18,8 @@ pub(super) fn admit(mut request: OffsetDeleteRequest, judge: &mut Judge<'_>) -> 
         return Verdict::Refused(refuse(code).into());
     }
     let denied = take_denied(&mut request.topics, |topic| read_topic.refusal(judge, &topic.name));
-    let left = Left::after(&request.topics, &denied);
+    // What is the matter with the group is told even if no topic is left.
+    let left = if denied.is_empty() { Left::Whole } else { Left::Part };
     conclude_split(request, left, judge, move |response: &mut OffsetDeleteResponse, _| {
         // A group that failed as a whole has nothing to say about topics.
         if response.error_code == ErrorCode::None.code() {

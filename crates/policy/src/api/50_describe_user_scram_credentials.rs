@@ -17,19 +17,15 @@ pub(super) fn admit(request: DescribeUserScramCredentialsRequest, judge: &mut Ju
     }
 }
 
-/// The error stands at the top, where clients look first, and on every user that was named.
+/// The error stands at the top, where clients look first, and as often as users were named, without their names.
 pub(super) fn refuse(
     request: &DescribeUserScramCredentialsRequest,
     code: ErrorCode,
     message: Option<&str>,
 ) -> DescribeUserScramCredentialsResponse {
     let (error_code, error_message) = (code.code(), text(message));
-    let results = request.users.iter().flatten().map(|user| {
-        build!(DescribeUserScramCredentialsResult {
-            user: user.name.clone(),
-            error_code,
-            error_message: error_message.clone(),
-        })
+    let results = request.users.iter().flatten().map(|_| {
+        build!(DescribeUserScramCredentialsResult { error_code, error_message: error_message.clone() })
     });
     build!(DescribeUserScramCredentialsResponse {
         error_code,

@@ -11,8 +11,10 @@ use crate::admission::Verdict;
 pub(super) fn admit(request: DescribeClusterRequest) -> Verdict {
     let asked = request.include_cluster_authorized_operations;
     allow_with(request, move |response: &mut DescribeClusterResponse, judge| {
+        // An answer that is an error tells nothing else.
+        let told = asked && response.error_code == ErrorCode::None.code();
         response.cluster_authorized_operations =
-            if asked { judge.authorized_cluster_operations() } else { OPERATIONS_NOT_ASKED };
+            if told { judge.authorized_cluster_operations() } else { OPERATIONS_NOT_ASKED };
     })
 }
 

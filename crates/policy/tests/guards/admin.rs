@@ -267,6 +267,7 @@ fn every_refused_creation_filter_and_user_has_its_own_result() {
     let outcome = House::new().ask(sample(Api::DescribeUserScramCredentials), 0);
     let response = body!(outcome.response, Response::DescribeUserScramCredentials);
     assert_eq!((response.error_code, response.results[0].error_code), (31, 31));
+    assert_eq!(response.results[0].user.as_str(), "", "as Kafka leaves it out");
     let everybody = build!(m::DescribeUserScramCredentialsRequest { users: None });
     let response = body!(House::new().ask(everybody, 0).response, Response::DescribeUserScramCredentials);
     assert_eq!(response.error_code, 31);
@@ -325,6 +326,7 @@ fn configurations_are_altered_each_by_whom_may() {
             let told: Vec<_> =
                 results.iter().map(|r| (r.resource_type, r.resource_name.as_str(), r.error_code)).collect();
             assert_eq!(told, [(2, "open", 0), (resource_type, name, code)]);
+            assert_eq!(results[1].error_message.is_some(), resource_type != 8, "loggers get no words");
             let allowed = house().allow(&format!("alter-configs {needed}"));
             assert!(allowed.ask(request.clone(), version).is_whole(), "{needed}");
         }

@@ -262,6 +262,7 @@ fn a_coordinator_is_told_to_those_who_may_describe_what_it_coordinates() {
             assert!(outcome.is_refused());
             let response = body!(outcome.response, Response::FindCoordinator);
             assert_eq!((response.error_code, response.node_id, response.port), (code, -1, -1));
+            assert!(response.error_message.as_deref().unwrap().ends_with("authorization failed."));
             assert!(house.ask(find(key_type, &["k"]), version).is_whole());
         }
         for version in 4..=6 {
@@ -271,6 +272,7 @@ fn a_coordinator_is_told_to_those_who_may_describe_what_it_coordinates() {
             let told: Vec<_> = response.coordinators.iter().map(|c| (c.key.as_str(), c.error_code)).collect();
             assert_eq!(told, [("k", 0), ("other", code), ("other", code)]);
             assert_eq!(response.coordinators[1].node_id, -1);
+            assert_eq!(response.coordinators[1].error_message.as_deref(), Some(""), "as Kafka leaves it");
             assert!(house.ask(find(key_type, &["k"]), version).is_whole());
         }
     }
@@ -280,7 +282,8 @@ fn a_coordinator_is_told_to_those_who_may_describe_what_it_coordinates() {
 fn a_share_coordinator_is_for_brokers_and_other_key_types_are_invalid() {
     let outcome = House::new().allow("describe group *").ask(find(2, &["k"]), 6);
     assert!(outcome.is_refused());
-    assert_eq!(body!(outcome.response, Response::FindCoordinator).coordinators[0].error_code, 31);
+    let told = &body!(outcome.response, Response::FindCoordinator).coordinators[0];
+    assert_eq!((told.error_code, told.error_message.as_deref()), (31, Some("Cluster authorization failed.")));
     assert!(House::new().allow("cluster-action cluster kafka-cluster").ask(find(2, &["k"]), 6).is_whole());
     for (key_type, version) in [(2, 5), (3, 6), (-1, 6), (2, 3)] {
         let outcome = House::new().super_user().ask(find(key_type, &["k"]), version);

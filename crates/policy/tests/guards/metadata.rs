@@ -248,4 +248,11 @@ fn everybody_may_describe_the_cluster_and_learns_what_it_may_do_there_if_it_may_
         let every: i32 = ResourceType::Cluster.operations().iter().map(|o| 1 << o.code()).sum();
         assert_eq!(ask(House::new().super_user(), true, version), every);
     }
+    let request =
+        build!(DescribeClusterRequest { include_cluster_authorized_operations: true, endpoint_type: 2 });
+    let outcome = House::new().super_user().ask_engine(request, 1, |_| {
+        build!(DescribeClusterResponse { error_code: 115, cluster_authorized_operations: 0 }).into()
+    });
+    let told = body!(outcome.response, Response::DescribeCluster).cluster_authorized_operations;
+    assert_eq!(told, i32::MIN, "an error tells nothing of operations");
 }

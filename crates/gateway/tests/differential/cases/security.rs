@@ -1,10 +1,11 @@
 //! Users and ACLs: the gateway answers for its own, Apache Kafka for those of its own, and both have the same.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use schloss_wire::messages as m;
 use schloss_wire::{Api, StrBytes, build};
 
-use crate::case::{Case, cluster_ways, each};
+use crate::case::{Case, cluster_ways, each, scripts};
 use crate::side::{At, Side};
 
 const BROKER: At = At::Broker(1);
@@ -119,6 +120,14 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(each(Api::DescribeUserScramCredentials, "by name", BROKER, may, scram_users));
     cases.extend(each(Api::CreateAcls, "of all kinds", BROKER, cluster_ways("alter"), creations));
     cases.extend(each(Api::DeleteAcls, "what is not there", BROKER, cluster_ways("alter"), deletion));
+    cases.extend(scripts(Api::DeleteAcls, "what is there", cluster_ways("alter"), |side| {
+        async move {
+            let made = build!(m::CreateAclsRequest { creations: vec![create(side, TOPIC, READ)] });
+            side.ask("", BROKER, &made).await;
+            side.ask("", BROKER, &deletion(side)).await;
+        }
+        .boxed_local()
+    }));
     cases.extend(each(
         Api::AlterUserScramCredentials,
         "of all kinds",
