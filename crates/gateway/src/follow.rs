@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use schloss_client::{ClientConfig, ClientError, Connection};
 use schloss_wire::build;
-use schloss_wire::messages::{MetadataRequest, MetadataResponse};
+use schloss_wire::messages::describe_configs_request::DescribeConfigsResource;
+use schloss_wire::messages::{DescribeConfigsRequest, MetadataRequest, MetadataResponse};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::GatewayError;
@@ -13,6 +14,10 @@ use crate::view::View;
 
 /// Between two looks at least, however many doubt.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A resource of this type is a broker.
+const BROKER: i8 = 4;
+/// The broker's setting.
+const CREATES_TOPICS: &str = "auto.create.topics.enable";
 /// First version that names topics by id as well, as do clients that fetch by id.
 const METADATA_VERSION_MAX: i16 = 12;
 
@@ -100,12 +105,29 @@ async fn look(connection: &mut Connection) -> Result<MetadataResponse, ClientErr
     connection.call_at(&all, version).await
 }
 
-/// Asks every broker that has not told yet what it offers.
+/// Asks every broker that has not told yet what it offers, and whether it creates topics.
 async fn meet(view: &View, upstream: &ClientConfig) {
     for (id, address) in view.strangers() {
-        match Connection::connect(upstream, &address).await {
-            Ok(connection) => view.introduce(id, connection.api_versions()),
+        let asked = async {
+            let mut connection = Connection::connect(upstream, &address).await?;
+            view.introduce(id, connection.api_versions());
+            creates_topics(&mut connection, id).await
+        };
+        match asked.await {
+            Ok(creates) => view.note_creation(id, creates),
             Err(error) => tracing::warn!(broker = id, "can't ask an upstream broker what it offers: {error}"),
         }
     }
+}
+
+/// Whether a broker creates a missing topic that a client names; no, if it does not tell.
+async fn creates_topics(connection: &mut Connection, id: i32) -> Result<bool, ClientError> {
+    let resource = build!(DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: id.to_string().into(),
+        configuration_keys: Some(vec![CREATES_TOPICS.into()]),
+    });
+    let answer = connection.call(&build!(DescribeConfigsRequest { resources: vec![resource] })).await?;
+    let mut settings = answer.results.iter().flat_map(|result| &result.configs);
+    Ok(settings.any(|config| config.name.as_str() == CREATES_TOPICS && config.value.as_deref() == Some("true")))
 }

@@ -21,6 +21,8 @@ struct Broker {
     address: String,
     /// What it said of itself when it was last asked.
     known: Option<Known>,
+    /// Whether it creates missing topics that clients name; `None` as long as it was not asked.
+    creates_topics: Option<bool>,
 }
 
 #[derive(Clone)]
@@ -99,10 +101,11 @@ impl View {
         found
     }
 
-    /// Brokers of which nothing is known yet but their address.
+    /// Brokers that were not asked everything yet.
     pub(crate) fn strangers(&self) -> Vec<(i32, String)> {
         let brokers = self.brokers.load();
-        let strangers = brokers.by_id.iter().filter(|(_, broker)| broker.known.is_none());
+        let is_stranger = |broker: &Broker| broker.known.is_none() || broker.creates_topics.is_none();
+        let strangers = brokers.by_id.iter().filter(|(_, broker)| is_stranger(broker));
         strangers.map(|(id, broker)| (*id, broker.address.clone())).collect()
     }
 
@@ -123,6 +126,15 @@ impl View {
                 features: features.clone(),
                 offer: Arc::new(offer),
             });
+        });
+    }
+
+    /// Takes in whether a broker creates missing topics that clients name.
+    pub(crate) fn note_creation(&self, node: i32, creates_topics: bool) {
+        self.change(|brokers| {
+            if let Some(broker) = brokers.by_id.get_mut(&node) {
+                broker.creates_topics = Some(creates_topics);
+            }
         });
     }
 
@@ -154,7 +166,8 @@ impl View {
                     // At another address is another process, which may offer something else.
                     let same = before.get(id).filter(|broker| broker.address == *address);
                     let known = same.and_then(|broker| broker.known.clone());
-                    (*id, Broker { address: address.clone(), known })
+                    let creates_topics = same.and_then(|broker| broker.creates_topics);
+                    (*id, Broker { address: address.clone(), known, creates_topics })
                 })
                 .collect();
         });
@@ -236,10 +249,11 @@ impl TopicNames for View {
         exists
     }
 
-    /// Whether brokers do is their own setting; that they might is what counts. That a topic is missing is
-    /// never said here: another client may have made it since the last look.
-    fn creates_missing_topics(&self) -> bool {
-        true
+    /// Each broker has its own setting. That none does is never said here: one may be set otherwise and started
+    /// again between two looks. Nor is it that a topic is missing: another client may have made it meanwhile.
+    fn creates_missing_topics(&self) -> Option<bool> {
+        let brokers = self.brokers.load();
+        brokers.by_id.values().all(|broker| broker.creates_topics == Some(true)).then_some(true)
     }
 }
 

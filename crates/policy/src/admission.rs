@@ -31,10 +31,11 @@ pub trait TopicNames: Send + Sync {
         false
     }
 
-    /// Whether the engine creates a missing topic when a Metadata request that allows it names one. As long
-    /// as this is false, no admitted request allows it.
-    fn creates_missing_topics(&self) -> bool {
-        false
+    /// Whether the engine creates a missing topic when a Metadata request that allows it names one; `None` if
+    /// it might. As long as it does not, no admitted request allows it; only if it does, a missing topic is
+    /// refused to whoever may not create it.
+    fn creates_missing_topics(&self) -> Option<bool> {
+        Some(false)
     }
 }
 

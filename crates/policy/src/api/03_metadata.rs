@@ -34,6 +34,7 @@ pub(super) fn admit(
         // are all denied would be one for all topics.
         request.topics = None;
     }
+    let refuses_missing = request.allow_auto_topic_creation && topics.creates_missing_topics() == Some(true);
     let mut denied = Vec::new();
     let mut left = Left::Whole;
     if let Some(named) = &mut request.topics {
@@ -41,9 +42,6 @@ pub(super) fn admit(
             let (id, name) = (topic.topic_id, topic.name.clone().unwrap_or_default());
             topic_refusal(&describe, judge, topics, !id.is_zero(), &name, id)
         });
-        if request.allow_auto_topic_creation {
-            denied.extend(take_uncreatable(&create_any, &create, named, judge, topics));
-        }
         if !denied.is_empty() {
             left = Left::Part;
         }
@@ -65,6 +63,9 @@ pub(super) fn admit(
     };
     conclude(request, left, judge, move |response: &mut MetadataResponse, judge| {
         asked.complete(response, &describe, judge);
+        if refuses_missing {
+            refuse_uncreatable(&mut response.topics, &create_any, &create, judge);
+        }
         response.topics.extend(denied.into_iter().map(|(topic, code)| refuse_topic(topic, code)));
     })
 }
@@ -77,21 +78,24 @@ fn is_well_formed(request: &MetadataRequest, version: i16) -> bool {
     })
 }
 
-/// Takes out the missing topics that this request would create without being allowed to.
-fn take_uncreatable(
+/// Refuses the topics that the request would create if its sender might. Only the engine knows for sure which
+/// are missing, and all that are left here may be described.
+fn refuse_uncreatable(
+    answered: &mut [MetadataResponseTopic],
     create_any: &Need,
     create: &Need,
-    named: &mut Vec<MetadataRequestTopic>,
     judge: &mut Judge<'_>,
-    topics: &dyn TopicNames,
-) -> Vec<(MetadataRequestTopic, ErrorCode)> {
-    if !topics.creates_missing_topics() {
-        return Vec::new();
+) {
+    for topic in answered {
+        let is_missing = topic.error_code == ErrorCode::UnknownTopicOrPartition.code();
+        let Some(name) = topic.name.as_ref().filter(|_| is_missing) else { continue };
+        if create_any.suffices_on_cluster(judge) {
+            continue;
+        }
+        if let Some(code) = create.refusal(judge, name) {
+            topic.error_code = code.code();
+        }
     }
-    take_denied(named, |topic| {
-        let name = topic.name.as_ref().filter(|name| topic.topic_id.is_zero() && topics.is_missing(name))?;
-        if create_any.suffices_on_cluster(judge) { None } else { create.refusal(judge, name) }
-    })
 }
 
 /// Whether the engine may create whatever it finds missing of these. One that seems to exist may be gone by
@@ -104,7 +108,8 @@ fn may_create_all(
     topics: &dyn TopicNames,
 ) -> bool {
     let may_create = |name: &str| create_any.shows(judge, CLUSTER_NAME) || create.shows(judge, name);
-    topics.creates_missing_topics() && named.iter().filter_map(|topic| topic.name.as_deref()).all(may_create)
+    topics.creates_missing_topics() != Some(false)
+        && named.iter().filter_map(|topic| topic.name.as_deref()).all(may_create)
 }
 
 /// What a request asked to be told of operations.

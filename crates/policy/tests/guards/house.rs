@@ -16,7 +16,7 @@ pub(crate) struct House {
     super_user: bool,
     topics: BTreeMap<Uuid, Arc<str>>,
     missing: Vec<&'static str>,
-    creates: bool,
+    creates: Option<bool>,
     generation: u64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Outcome {
     pub(crate) unrepaired: bool,
     /// What the caller gets.
     pub(crate) response: Response,
-    /// What was recorded while admitting.
+    /// What was recorded.
     pub(crate) decisions: Vec<Decision>,
 }
 
@@ -50,14 +50,14 @@ impl TopicNames for House {
         self.topics.values().any(|known| **known == *name)
     }
 
-    fn creates_missing_topics(&self) -> bool {
+    fn creates_missing_topics(&self) -> Option<bool> {
         self.creates
     }
 }
 
 impl House {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self { creates: Some(false), ..Self::default() }
     }
 
     /// As in `allow("read topic orders")`.
@@ -88,7 +88,13 @@ impl House {
 
     /// The engine creates missing topics.
     pub(crate) fn creating(mut self) -> Self {
-        self.creates = true;
+        self.creates = Some(true);
+        self
+    }
+
+    /// Nobody knows whether the engine creates missing topics.
+    pub(crate) fn perhaps_creating(mut self) -> Self {
+        self.creates = None;
         self
     }
 
@@ -137,7 +143,7 @@ impl House {
         let subject = Subject { principal, host: "10.0.0.1".parse().unwrap() };
         let mut judge = Judge::new(&set, &subject, cache);
         let verdict = admit(request.into(), version, &mut judge, self);
-        let decisions = judge.into_decisions();
+        let mut decisions = judge.into_decisions();
         let (admitted, unrepaired, response) = match verdict {
             Verdict::Refused(response) => (None, false, response),
             Verdict::Admitted(admitted, repair) => {
@@ -145,7 +151,11 @@ impl House {
                 let mut response = engine(admitted.request());
                 let mut judge = Judge::new(&set, &subject, cache);
                 repair.apply(&mut response, &mut judge, self);
-                assert!(judge.into_decisions().is_empty(), "a repair decides nothing that is worth a record");
+                let afterwards = judge.into_decisions();
+                // Which topics are missing shows the answer alone.
+                let may_decide = matches!(response, Response::Metadata(_));
+                assert!(may_decide || afterwards.is_empty(), "a repair decides nothing that is worth a record");
+                decisions.extend(afterwards);
                 let whole = admitted.whole();
                 (Some((admitted.into_request(), whole)), unrepaired, response)
             }

@@ -39,14 +39,18 @@ fn engine(request: &Request, version: i16) -> Response {
     let topics = match &request.topics {
         None => everything,
         Some(list) if list.is_empty() && version == 0 => everything,
-        Some(list) => everything
-            .into_iter()
-            .filter(|topic| list.iter().any(|t| t.name == topic.name || t.topic_id == topic.topic_id))
-            .map(|mut topic| {
+        Some(list) => list
+            .iter()
+            .filter_map(|asked| {
+                let mut topic = everything
+                    .iter()
+                    .find(|topic| asked.name == topic.name || asked.topic_id == topic.topic_id)
+                    .cloned()
+                    .or_else(|| Some(build!(MetadataResponseTopic { error_code: 3, name: asked.name.clone() })))?;
                 if version < 8 {
                     topic.topic_authorized_operations = i32::MIN;
                 }
-                topic
+                Some(topic)
             })
             .collect(),
     };
@@ -150,20 +154,41 @@ fn before_version_12_ids_and_missing_names_are_invalid_as_in_kafka() {
 fn a_topic_is_created_by_asking_only_with_create_on_the_cluster_or_on_it() {
     let mut request = by_name(&["new"]);
     request.allow_auto_topic_creation = true;
-    let house = || House::new().allow("describe topic new").missing("new").creating();
-
-    let outcome = ask(&house(), request.clone(), 9);
-    assert_eq!(told(&outcome), [(Some("new"), Uuid::ZERO, 29)]);
-    assert_eq!(outcome.decided(), ["allow describe topic new", "deny create topic new"]);
-
+    let house = || House::new().allow("describe topic new").creating();
+    let may_create = |outcome: &Outcome| {
+        body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation
+    };
+    for version in 0..=13 {
+        let outcome = ask(&house(), request.clone(), version);
+        assert_eq!(told(&outcome), [(Some("new"), Uuid::ZERO, 29)], "v{version}");
+        assert_eq!(outcome.decided(), ["allow describe topic new", "deny create topic new"]);
+        assert!(!may_create(&outcome));
+        // Where brokers may be set otherwise, a missing topic is missing.
+        let outcome = ask(&house().perhaps_creating(), request.clone(), version);
+        assert_eq!(told(&outcome), [(Some("new"), Uuid::ZERO, 3)], "v{version}");
+        assert!(!may_create(&outcome));
+    }
     for create in ["create cluster kafka-cluster", "create topic new"] {
         let outcome = ask(&house().allow(create), request.clone(), 9);
-        assert!(outcome.is_whole());
-        assert!(body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation);
+        assert!(outcome.is_whole() && may_create(&outcome));
+        assert_eq!(told(&outcome), [(Some("new"), Uuid::ZERO, 3)], "as long as it is being created");
     }
     request.allow_auto_topic_creation = false;
     let outcome = ask(&house(), request, 9);
-    assert!(outcome.is_whole() && told(&outcome).is_empty());
+    assert!(outcome.is_whole());
+    assert_eq!(told(&outcome), [(Some("new"), Uuid::ZERO, 3)], "it is not to be created");
+}
+
+#[test]
+fn that_a_topic_may_not_be_created_is_told_of_missing_ones_alone_and_to_those_who_may_describe_them() {
+    let mut request = by_name(&["mine", "yours", "new", "hidden"]);
+    request.allow_auto_topic_creation = true;
+    let house = House::new().allow("describe topic mine").allow("describe topic new").creating();
+    let zero = Uuid::ZERO;
+    let outcome = ask(&house, request, 9);
+    let expected = [("mine", id(1), 0), ("new", zero, 29), ("yours", zero, 29), ("hidden", zero, 29)];
+    assert_eq!(told(&outcome), expected.map(|(name, id, code)| (Some(name), id, code)));
+    assert_eq!(outcome.decided()[4..], ["deny create topic new"]);
 }
 
 #[test]
@@ -173,13 +198,14 @@ fn nothing_is_created_by_asking_while_a_topic_that_may_not_be_is_among_those_ask
     let may_create = |outcome: &Outcome| {
         body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation
     };
-    let house = || House::new().allow("describe topic *").allow("create topic new").missing("new").creating();
+    let house =
+        || House::new().allow("describe topic *").allow("create topic new").topic(1, "old").perhaps_creating();
     for version in 0..=13 {
-        // It is not known to be missing, but may be by now.
+        // It is there, but may be gone by the time that it is looked for.
         let outcome = ask(&house(), request.clone(), version);
         assert!(outcome.is_part() && !may_create(&outcome), "v{version}");
         assert_eq!(body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).topics, request.topics);
-        let asked = ["allow describe topic old", "allow describe topic new", "allow create topic new"];
+        let asked = ["allow describe topic old", "allow describe topic new"];
         assert_eq!(outcome.decided(), asked, "that it may not create the other is no event");
     }
     for create in ["create topic old", "create cluster kafka-cluster"] {
