@@ -129,5 +129,6 @@ async fn creates_topics(connection: &mut Connection, id: i32) -> Result<bool, Cl
     });
     let answer = connection.call(&build!(DescribeConfigsRequest { resources: vec![resource] })).await?;
     let mut settings = answer.results.iter().flat_map(|result| &result.configs);
-    Ok(settings.any(|config| config.name.as_str() == CREATES_TOPICS && config.value.as_deref() == Some("true")))
+    Ok(settings
+        .any(|config| config.name.as_str() == CREATES_TOPICS && config.value.as_deref() == Some("true")))
 }

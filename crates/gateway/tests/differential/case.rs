@@ -25,6 +25,8 @@ pub(crate) struct Case {
     /// Those of the API that it is about.
     pub(crate) versions: RangeInclusive<i16>,
     pub(crate) script: Script,
+    /// It changes what others see, so nothing else runs meanwhile.
+    pub(crate) alone: bool,
 }
 
 impl Case {
@@ -43,6 +45,7 @@ impl Case {
             groups: Vec::new(),
             versions: 0..=i16::MAX,
             script: Rc::new(script),
+            alone: false,
         }
     }
 
@@ -76,6 +79,10 @@ impl Case {
     pub(crate) fn groups(mut self, labels: &[&str]) -> Self {
         self.groups.extend(labels.iter().map(|label| (*label).to_owned()));
         self
+    }
+
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     pub(crate) fn versions(self, versions: RangeInclusive<i16>) -> Self {

@@ -28,10 +28,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use case::Case;
+use futures_util::{StreamExt, stream};
 use names::{Names, Twin};
 use report::Report;
+use schloss_client::Connection;
 use side::{Exchange, Side};
 use world::World;
+
+/// How many cases are played at the same time.
+const AT_ONCE: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster"]
@@ -40,29 +45,57 @@ async fn the_gateway_answers_as_apache_kafka_does() {
     let chosen =
         |case: &Case| only.as_ref().is_none_or(|only| only.split(',').any(|api| api == case.api.name()));
     let cases: Vec<Case> = cases::all().into_iter().filter(chosen).collect();
-    let world = World::new(&cases).await;
+    let mut world = World::new(&cases).await;
     let mut report = Report::default();
-    for case in &cases {
-        let begun = Instant::now();
-        let mut connections = (HashMap::new(), HashMap::new());
-        for version in world.versions(case) {
-            let kafka = play(&world, case, Twin::Kafka, version, &mut connections.0).await;
-            let gateway = play(&world, case, Twin::Gateway, version, &mut connections.1).await;
-            report.add(case, version, &kafka, &gateway);
+    let mut rest = cases.as_slice();
+    let mut has_topics = false;
+    while let Some(first) = rest.first() {
+        if !has_topics && !first.topics.is_empty() {
+            world.make_topics(rest).await;
+            has_topics = true;
         }
-        report.took(case, begun.elapsed().as_secs_f64());
+        let waits = |case: &&Case| case.alone || (!has_topics && !case.topics.is_empty());
+        let others = rest.iter().take_while(|case| !waits(case)).count();
+        let (now, later) = rest.split_at(if first.alone { 1 } else { others });
+        rest = later;
+        let mut played = stream::iter(now).map(|case| play(&world, case)).buffer_unordered(AT_ONCE);
+        while let Some(played) = played.next().await {
+            report.add(&played);
+        }
     }
     let offered = world.offered();
     world.clear().await;
     report.conclude(only.is_none().then_some(&offered));
 }
 
-async fn play(
+/// What both sides were told in a case.
+struct Played<'a> {
+    case: &'a Case,
+    /// By version: what Apache Kafka told, what the gateway told.
+    told: Vec<(i16, Vec<Exchange>, Vec<Exchange>)>,
+    seconds: f64,
+}
+
+async fn play<'a>(world: &World, case: &'a Case) -> Played<'a> {
+    let begun = Instant::now();
+    let mut connections = (HashMap::new(), HashMap::new());
+    let mut told = Vec::new();
+    for version in world.versions(case) {
+        let (kafka, gateway) = tokio::join!(
+            tell(world, case, Twin::Kafka, version, &mut connections.0),
+            tell(world, case, Twin::Gateway, version, &mut connections.1),
+        );
+        told.push((version, kafka, gateway));
+    }
+    Played { case, told, seconds: begun.elapsed().as_secs_f64() }
+}
+
+async fn tell(
     world: &World,
     case: &Case,
     twin: Twin,
     version: i16,
-    connections: &mut HashMap<i32, schloss_client::Connection>,
+    connections: &mut HashMap<i32, Connection>,
 ) -> Vec<Exchange> {
     let names = Names::new(twin, &world.run, case.number, version);
     let mut side = Side::new(world, names, world.user(case), case.api, connections);

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use schloss_wire::Api;
 
+use crate::Played;
 use crate::case::Case;
 use crate::known::{self, KNOWN, Place};
 use crate::names::Twin;
@@ -33,12 +34,14 @@ struct Sum {
 }
 
 impl Report {
-    /// How long a case took on both sides.
-    pub(crate) fn took(&mut self, case: &Case, seconds: f64) {
-        self.apis.entry(case.api.key()).or_default().seconds += seconds;
+    pub(crate) fn add(&mut self, played: &Played<'_>) {
+        for (version, kafka, gateway) in &played.told {
+            self.compare(played.case, *version, kafka, gateway);
+        }
+        self.apis.entry(played.case.api.key()).or_default().seconds += played.seconds;
     }
 
-    pub(crate) fn add(&mut self, case: &Case, version: i16, kafka: &[Exchange], gateway: &[Exchange]) {
+    fn compare(&mut self, case: &Case, version: i16, kafka: &[Exchange], gateway: &[Exchange]) {
         let sum = self.apis.entry(case.api.key()).or_default();
         sum.name = case.api.name();
         sum.versions.insert(version);

@@ -23,6 +23,8 @@ const TOPICS: [&str; 7] = ["a", "b", "c", "pre-a", "pre-b", "txn-a", "txn-b"];
 /// Groups with offsets, and transactional ids, that every scenario may look at.
 const KEPT: [&str; 4] = ["a", "b", "c", "pre-a"];
 const ITERATIONS: u32 = 4096;
+/// How long a connection and an answer may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) run: String,
@@ -50,7 +52,6 @@ impl World {
         let connection = Connection::connect(&upstream, &addresses[&1]).await.unwrap();
         let ranges = common_ranges(&connection);
         let of_all = Twin::BOTH.map(|twin| Names::of_all(twin, &run));
-        let mut topics = HashSet::new();
         let mut groups = Vec::new();
         let mut acls: BTreeMap<(String, String), Acl> = BTreeMap::new();
         let mut users: HashMap<Vec<String>, String> = HashMap::new();
@@ -60,7 +61,6 @@ impl World {
             for version in versions(case, &ranges) {
                 for twin in Twin::BOTH {
                     let names = Names::new(twin, &run, case.number, version);
-                    topics.extend(case.topics.iter().map(|label| names.name(label)));
                     groups.extend(case.groups.iter().map(|label| (twin, names.kept(label))));
                     let said = case.grants.iter().map(|words| grant::acl(words, &user, &names));
                     acls.extend(said.map(|acl| ((user.clone(), format!("{acl}")), acl)));
@@ -69,24 +69,17 @@ impl World {
         }
         let acls: Vec<Acl> = acls.into_values().collect();
         let user_names: Vec<String> = users.values().cloned().collect();
-        eprintln!("{} users, {} ACLs, {} topics", user_names.len(), acls.len(), topics.len());
-        make_topics(&mut service, &topics, &[(0, vec![1])]).await;
+        eprintln!("{} users, {} ACLs", user_names.len(), acls.len());
         let lasting: HashSet<String> =
             of_all.iter().flat_map(|names| TOPICS.map(|label| names.name(label))).collect();
         make_topics(&mut service, &lasting, &[(0, vec![1, 2]), (1, vec![2, 3])]).await;
-        topics.extend(lasting);
         make_users(&mut service, &user_names).await;
         for part in acls.chunks(500) {
             let entries: Vec<_> = part.iter().map(grant::entry).collect();
             service.create_acls(&entries).await.unwrap().into_iter().for_each(|added| added.unwrap());
         }
-        let ids = await_brokers(&upstream, &addresses, &topics, &run, acls.len(), user_names.len()).await;
-        let labels = ids.iter().map(|(name, id)| {
-            let digits = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            let label = of_all.iter().find_map(|names| name.strip_prefix(&names.token()).map(str::to_owned));
-            (digits, label.unwrap_or_else(|| name.clone()))
-        });
-        let labels = labels.collect();
+        await_rights(&upstream, &addresses, &run, acls.len(), user_names.len()).await;
+        let ids = await_topics(&upstream, addresses.values(), &lasting).await;
         // The gateway learns of all topics when it opens.
         let house = House::open().await;
         let credentials = Mechanism::ALL.map(|mechanism| {
@@ -98,20 +91,52 @@ impl World {
         for outcome in house.metadata.add_acls(acls).await.unwrap() {
             outcome.unwrap();
         }
-        let world = Self {
+        let mut world = Self {
             run,
             house,
             upstream,
             addresses,
             ranges,
-            ids,
-            labels,
+            ids: HashMap::new(),
+            labels: HashMap::new(),
             service: Mutex::new(service),
             coordinators: Mutex::default(),
             users,
         };
+        world.remember(ids);
         world.fill(&of_all, groups).await;
         world
+    }
+
+    /// Makes the topics that cases have for themselves: late, so that listings of everything are short.
+    pub(crate) async fn make_topics(&mut self, cases: &[Case]) {
+        let mut topics = HashSet::new();
+        for case in cases {
+            for version in self.versions(case) {
+                for twin in Twin::BOTH {
+                    let names = Names::new(twin, &self.run, case.number, version);
+                    topics.extend(case.topics.iter().map(|label| names.name(label)));
+                }
+            }
+        }
+        eprintln!("{} topics", topics.len());
+        make_topics(&mut *self.service.lock().await, &topics, &[(0, vec![1])]).await;
+        let ids = await_topics(&self.upstream, self.addresses.values(), &topics).await;
+        self.remember(ids);
+        // The gateway learns of topics from what passes it.
+        let gateway = format!("localhost:{}", self.house.bootstrap.port());
+        await_topics(&self.house.client("admin"), [&gateway], &topics).await;
+    }
+
+    fn remember(&mut self, ids: HashMap<String, Uuid>) {
+        let tokens = Twin::BOTH.map(|twin| Names::of_all(twin, &self.run).token());
+        self.labels = HashMap::new();
+        for (name, id) in &ids {
+            let digits = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let label = tokens.iter().find_map(|token| name.strip_prefix(token.as_str()));
+            self.labels.insert(digits, label.unwrap_or(name).to_owned());
+        }
+        self.ids = ids;
     }
 
     /// The versions of an API that both sides offer.
@@ -145,7 +170,7 @@ impl World {
             }
         };
         let mut config = config.with_client_id("twin");
-        config.request_timeout = Duration::from_secs(60);
+        (config.connect_timeout, config.request_timeout) = (PATIENCE, PATIENCE);
         Connection::connect(&config, &address).await.unwrap()
     }
 
@@ -164,7 +189,7 @@ impl World {
             if found.error_code == 0 {
                 break found.node_id;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            assert!(begun.elapsed() < PATIENCE, "{answer:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         known.insert((kind, key.to_owned()), node);
@@ -247,7 +272,7 @@ impl World {
             if answer.topics.iter().all(|topic| topic.partitions[0].error_code == 0) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            assert!(begun.elapsed() < PATIENCE, "{answer:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -267,7 +292,7 @@ impl World {
             if answer.error_code == 0 {
                 break answer;
             }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}");
+            assert!(begun.elapsed() < PATIENCE, "{answer:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let topics = ["txn-a", "txn-b"]
@@ -351,23 +376,19 @@ async fn make_users(service: &mut Cluster, users: &[String]) {
     }
 }
 
-/// Until every broker knows of everything; then the ids of the topics.
-async fn await_brokers(
-    upstream: &ClientConfig,
-    addresses: &HashMap<i32, String>,
+/// Until every one of these brokers knows of the topics; then the ids of all topics.
+async fn await_topics(
+    config: &ClientConfig,
+    addresses: impl IntoIterator<Item = &String>,
     topics: &HashSet<String>,
-    run: &str,
-    acls: usize,
-    users: usize,
 ) -> HashMap<String, Uuid> {
     let mut ids = HashMap::new();
-    let ends_with_run = |user: &str| user.ends_with(run);
-    for address in addresses.values() {
+    for address in addresses {
         // One broker alone is asked, whatever it says of the others.
-        let mut connection = Connection::connect(upstream, address).await.unwrap();
+        let mut connection = Connection::connect(config, address).await.unwrap();
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{address} does not hear of what was made");
+            assert!(begun.elapsed() < PATIENCE, "{address} does not hear of the topics that were made");
             let metadata = connection.call(&build!(m::MetadataRequest { topics: None })).await.unwrap();
             ids = metadata
                 .topics
@@ -377,20 +398,41 @@ async fn await_brokers(
                 })
                 .filter_map(|topic| Some((topic.name.as_ref()?.to_string(), topic.topic_id)))
                 .collect();
-            let has_topics = topics.iter().all(|topic| ids.contains_key(topic));
-            let described = connection.call(&describe_all_acls()).await.unwrap();
-            let known = described.resources.iter().flat_map(|resource| &resource.acls);
-            let known_acls = known.filter(|acl| ends_with_run(&acl.principal)).count();
-            let request = build!(m::DescribeUserScramCredentialsRequest { users: None });
-            let described = connection.call(&request).await.unwrap();
-            let known_users = described.results.iter().filter(|result| ends_with_run(&result.user)).count();
-            if has_topics && known_acls == acls && known_users == users {
+            if topics.iter().all(|topic| ids.contains_key(topic)) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
     ids
+}
+
+/// Until every broker knows of users and ACLs.
+async fn await_rights(
+    upstream: &ClientConfig,
+    addresses: &HashMap<i32, String>,
+    run: &str,
+    acls: usize,
+    users: usize,
+) {
+    let ends_with_run = |user: &str| user.ends_with(run);
+    for address in addresses.values() {
+        let mut connection = Connection::connect(upstream, address).await.unwrap();
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "{address} does not hear of the users that were made");
+            let described = connection.call(&describe_all_acls()).await.unwrap();
+            let known = described.resources.iter().flat_map(|resource| &resource.acls);
+            let known_acls = known.filter(|acl| ends_with_run(&acl.principal)).count();
+            let request = build!(m::DescribeUserScramCredentialsRequest { users: None });
+            let described = connection.call(&request).await.unwrap();
+            let known_users = described.results.iter().filter(|result| ends_with_run(&result.user)).count();
+            if known_acls == acls && known_users == users {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
 
 fn describe_all_acls() -> m::DescribeAclsRequest {

@@ -154,7 +154,10 @@ impl House {
                 let afterwards = judge.into_decisions();
                 // Which topics are missing shows the answer alone.
                 let may_decide = matches!(response, Response::Metadata(_));
-                assert!(may_decide || afterwards.is_empty(), "a repair decides nothing that is worth a record");
+                assert!(
+                    may_decide || afterwards.is_empty(),
+                    "a repair decides nothing that is worth a record"
+                );
                 decisions.extend(afterwards);
                 let whole = admitted.whole();
                 (Some((admitted.into_request(), whole)), unrepaired, response)

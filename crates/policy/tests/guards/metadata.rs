@@ -46,7 +46,9 @@ fn engine(request: &Request, version: i16) -> Response {
                     .iter()
                     .find(|topic| asked.name == topic.name || asked.topic_id == topic.topic_id)
                     .cloned()
-                    .or_else(|| Some(build!(MetadataResponseTopic { error_code: 3, name: asked.name.clone() })))?;
+                    .or_else(|| {
+                        Some(build!(MetadataResponseTopic { error_code: 3, name: asked.name.clone() }))
+                    })?;
                 if version < 8 {
                     topic.topic_authorized_operations = i32::MIN;
                 }
@@ -198,8 +200,9 @@ fn nothing_is_created_by_asking_while_a_topic_that_may_not_be_is_among_those_ask
     let may_create = |outcome: &Outcome| {
         body!(&outcome.admitted.as_ref().unwrap().0, Request::Metadata).allow_auto_topic_creation
     };
-    let house =
-        || House::new().allow("describe topic *").allow("create topic new").topic(1, "old").perhaps_creating();
+    let house = || {
+        House::new().allow("describe topic *").allow("create topic new").topic(1, "old").perhaps_creating()
+    };
     for version in 0..=13 {
         // It is there, but may be gone by the time that it is looked for.
         let outcome = ask(&house(), request.clone(), version);

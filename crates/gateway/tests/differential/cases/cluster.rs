@@ -114,8 +114,11 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(each(Api::AlterReplicaLogDirs, "to nowhere", BROKER, alter(), move_log_dirs));
     cases.extend(each(Api::DescribeLogDirs, "by name", BROKER, describe(), log_dirs));
     cases.extend(each(Api::DescribeLogDirs, "of all topics", BROKER, ways("describe", "topic"), log_dirs));
-    cases.extend(each(Api::ElectLeaders, "preferred ones", BROKER, alter(), elect));
-    cases.extend(each(Api::AlterPartitionReassignments, "to where they are", BROKER, alter(), reassign));
+    cases.extend(
+        each(Api::ElectLeaders, "preferred ones", BROKER, alter(), elect).into_iter().map(Case::alone),
+    );
+    let moved = each(Api::AlterPartitionReassignments, "to where they are", BROKER, alter(), reassign);
+    cases.extend(moved.into_iter().map(Case::alone));
     for all in [false, true] {
         let what = if all { "all" } else { "by name" };
         let listed = each(Api::ListPartitionReassignments, what, BROKER, describe(), move |side| {

@@ -155,7 +155,8 @@ pub(crate) fn cases() -> Vec<Case> {
         |_| build!(m::ListConfigResourcesRequest { resource_types: vec![TOPIC, BROKER_RESOURCE] }),
     );
     cases.extend(topics.into_iter().map(|case| case.versions(1..=i16::MAX)));
-    cases.extend(each(Api::AlterClientQuotas, "two users", BROKER, cluster_ways("alter-configs"), quotas));
+    let altered = each(Api::AlterClientQuotas, "two users", BROKER, cluster_ways("alter-configs"), quotas);
+    cases.extend(altered.into_iter().map(Case::alone));
     cases.extend(each(
         Api::DescribeClientQuotas,
         "a user",

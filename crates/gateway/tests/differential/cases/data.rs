@@ -114,11 +114,11 @@ pub(crate) fn cases() -> Vec<Case> {
     ));
     cases.extend(each(Api::DescribeProducers, "all", BROKER, ways("read", "topic"), describe_producers));
     cases.extend(each(Api::DeleteRecords, "none", BROKER, ways("delete", "topic"), delete_records));
-    cases.extend(each(Api::Produce, "acks of all", BROKER, ways("write", "topic"), |side| {
-        produce(side, &LABELS, -1)
-    }));
-    cases.extend(each(Api::Produce, "acks of one", BROKER, ways("write", "topic"), |side| {
-        produce(side, &LABELS, 1)
-    }));
+    for (what, acks) in [("acks of all", -1), ("acks of one", 1)] {
+        let produced = each(Api::Produce, what, BROKER, ways("write", "topic"), move |side| {
+            produce(side, &LABELS, acks)
+        });
+        cases.extend(produced.into_iter().map(Case::alone));
+    }
     cases
 }

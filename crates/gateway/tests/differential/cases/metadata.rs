@@ -3,12 +3,14 @@
 use schloss_wire::messages as m;
 use schloss_wire::{Api, build};
 
-use crate::case::{Case, cluster_ways, each, ways, with};
+use crate::case::{Case, cluster_ways, each, few_ways, ways, with};
 use crate::side::{At, Side};
 
 use super::LABELS;
 
 const BROKER: At = At::Broker(1);
+/// A topic of this name is made by asking for it, where brokers make topics.
+const MADE: &str = "auto{c}-{v}";
 
 fn named(side: &Side<'_>) -> m::MetadataRequest {
     let version = side.version();
@@ -22,10 +24,11 @@ fn named(side: &Side<'_>) -> m::MetadataRequest {
     })
 }
 
-fn creating(side: &Side<'_>) -> m::MetadataRequest {
-    let mut request = named(side);
-    request.allow_auto_topic_creation = true;
-    request
+/// One topic that there is not.
+fn creating(side: &Side<'_>, label: &str) -> m::MetadataRequest {
+    use m::metadata_request::MetadataRequestTopic;
+    let topic = build!(MetadataRequestTopic { name: Some(side.text(&format!("{MADE}{label}"))) });
+    build!(m::MetadataRequest { topics: Some(vec![topic]), allow_auto_topic_creation: true })
 }
 
 fn by_id(side: &Side<'_>) -> m::MetadataRequest {
@@ -72,10 +75,16 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.extend(each(Api::Metadata, "topics by name", BROKER, ways(operation, "topic"), named));
     }
     cases.extend(each(Api::Metadata, "all topics", BROKER, ways("describe", "topic"), all));
-    let creators = with(ways("create", "topic"), &["allow describe topic *"]);
-    cases.extend(each(Api::Metadata, "topics that may be created", BROKER, creators, creating));
-    let creators = with(cluster_ways("create"), &["allow describe topic missing", "allow describe topic a"]);
-    cases.extend(each(Api::Metadata, "topics that may be created", BROKER, creators, creating));
+    let mut creators = with(few_ways("create", "topic", MADE), &["allow describe topic *"]);
+    creators.extend(with(cluster_ways("create"), &["allow describe topic *"]));
+    creators.extend(few_ways("create", "topic", MADE));
+    for label in ["a", "pre-a"] {
+        let made =
+            each(Api::Metadata, &format!("{label} to be made"), BROKER, creators.clone(), move |side| {
+                creating(side, label)
+            });
+        cases.extend(made.into_iter().map(Case::alone));
+    }
     let ids = each(Api::Metadata, "topics by id", BROKER, ways("describe", "topic"), by_id);
     cases.extend(ids.into_iter().map(|case| case.versions(12..=i16::MAX)));
     let old = each(Api::Metadata, "ids before their time", BROKER, ways("describe", "topic"), by_id);

@@ -23,7 +23,6 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = [
         metadata::cases(),
         listings::cases(),
-        configs::cases(),
         security::cases(),
         data::cases(),
         groups::cases(),
@@ -31,6 +30,8 @@ pub(crate) fn all() -> Vec<Case> {
         members::cases(),
         share::cases(),
         streams::cases(),
+        // From here on there are many topics.
+        configs::cases(),
         transactions::cases(),
         topics::cases(),
         cluster::cases(),

@@ -185,9 +185,9 @@ fn both(
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let ids = ways("write", "transactional-id");
-    cases.extend(each(Api::InitProducerId, "of an id", At::Transactions, ids, |side| {
-        init(Some(side.kept("init-a")))
-    }));
+    let named =
+        each(Api::InitProducerId, "of an id", At::Transactions, ids, |side| init(Some(side.kept("init-a"))));
+    cases.extend(named.into_iter().map(Case::alone));
     let named = yes_or_no("write", "transactional-id", ID);
     cases.extend(each(Api::InitProducerId, "of its own id", At::Transactions, named, |side| {
         init(Some(side.kept(ID)))

@@ -1,6 +1,6 @@
 //! The gateway before a real Apache Kafka cluster. Ignored unless asked for:
 //!
-//! `SCHLOSS_TEST_UPSTREAM=gateway.properties cargo test -p schloss-gateway -- --ignored`
+//! `SCHLOSS_TEST_UPSTREAM=gateway.properties cargo test -p schloss-gateway --test before_a_cluster -- --ignored`
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
