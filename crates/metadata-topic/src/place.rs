@@ -1,7 +1,7 @@
 //! What a record is about: the key that compaction goes by.
 
 use schloss_identity::Mechanism;
-use schloss_metadata::Record;
+use schloss_metadata::{QuotaEntity, Record};
 use schloss_policy::Acl;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub(crate) enum Place {
     Acl(Acl),
     /// One credential.
     Scram { user: String, mechanism: Mechanism },
+    /// The quotas of one entity.
+    ClientQuotas(QuotaEntity),
 }
 
 impl Place {
@@ -32,6 +34,9 @@ impl Place {
             Record::ScramDeleted { user, mechanism } => {
                 Some(Self::Scram { user: user.clone(), mechanism: *mechanism })
             }
+            Record::ClientQuotas { entity, .. } | Record::ClientQuotasDeleted { entity } => {
+                Some(Self::ClientQuotas(entity.clone()))
+            }
             _ => None,
         }
     }
@@ -42,12 +47,13 @@ impl Place {
             Self::Head | Self::FakeSaltKey => None,
             Self::Acl(acl) => Some(Record::AclDeleted(acl)),
             Self::Scram { user, mechanism } => Some(Record::ScramDeleted { user, mechanism }),
+            Self::ClientQuotas(entity) => Some(Record::ClientQuotasDeleted { entity }),
         }
     }
 
     /// Whether what is said about it is kept from those who may read the topic.
     pub(crate) const fn is_secret(&self) -> bool {
-        !matches!(self, Self::Acl(_))
+        !matches!(self, Self::Acl(_) | Self::ClientQuotas(_))
     }
 
     pub(crate) fn key(&self) -> Result<Box<[u8]>, serde_json::Error> {
@@ -61,14 +67,19 @@ impl Place {
 
 /// Whether a record takes its thing away.
 pub(crate) const fn is_deletion(record: &Record) -> bool {
-    matches!(record, Record::AclDeleted(_) | Record::ScramDeleted { .. })
+    matches!(record, Record::AclDeleted(_) | Record::ScramDeleted { .. } | Record::ClientQuotasDeleted { .. })
 }
 
 #[cfg(test)]
 mod tests {
+    use schloss_metadata::QuotaName;
     use schloss_policy::{Operation, PatternType, Permission, ResourceType};
 
     use super::*;
+
+    fn named(name: &str) -> QuotaName {
+        QuotaName::Named(name.to_owned())
+    }
 
     #[test]
     fn keys_are_what_older_versions_wrote() {
@@ -88,6 +99,25 @@ mod tests {
             (
                 Place::Acl(acl),
                 r#"{"acl":{"resource_type":"topic","pattern_type":"prefixed","resource_name":"orders","principal":"User:alice","host":"*","operation":"read","permission":"allow"}}"#,
+            ),
+            (
+                Place::ClientQuotas(QuotaEntity::User(QuotaName::Default)),
+                r#"{"client_quotas":{"user":"default"}}"#,
+            ),
+            (
+                Place::ClientQuotas(QuotaEntity::ClientId(named("c"))),
+                r#"{"client_quotas":{"client_id":{"named":"c"}}}"#,
+            ),
+            (
+                Place::ClientQuotas(QuotaEntity::UserClient {
+                    user: named("a"),
+                    client_id: QuotaName::Default,
+                }),
+                r#"{"client_quotas":{"user_client":{"user":{"named":"a"},"client_id":"default"}}}"#,
+            ),
+            (
+                Place::ClientQuotas(QuotaEntity::Ip(named("::1"))),
+                r#"{"client_quotas":{"ip":{"named":"::1"}}}"#,
             ),
             (scram, r#"{"scram":{"user":"älice\"","mechanism":"SCRAM-SHA-512"}}"#),
         ] {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use schloss_identity::Mechanism;
 use schloss_keys::SealingKey;
-use schloss_metadata::Record;
+use schloss_metadata::{QuotaEntity, QuotaKey, QuotaName, Record};
 use schloss_wire::records::{self, Compression, RecordBatch};
 
 use crate::absorb::Absorbed;
@@ -71,6 +71,12 @@ enum Step {
     AclGone(u8),
     Scram(u8, u32),
     ScramGone(u8),
+    Quota(u8, u8),
+    QuotaGone(u8),
+}
+
+fn quota_entity(n: u8) -> QuotaEntity {
+    QuotaEntity::User(if n == 0 { QuotaName::Default } else { QuotaName::Named(format!("u{n}")) })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
@@ -79,6 +85,8 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
         (0..6_u8).prop_map(Step::AclGone),
         (0..4_u8, 4096..4100_u32).prop_map(|(user, iterations)| Step::Scram(user, iterations)),
         (0..4_u8).prop_map(Step::ScramGone),
+        (0..4_u8, 1..4_u8).prop_map(|(user, rate)| Step::Quota(user, rate)),
+        (0..4_u8).prop_map(Step::QuotaGone),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..5), 1..12)
 }
@@ -93,6 +101,11 @@ fn record(step: &Step) -> Record {
         Step::ScramGone(n) => {
             Record::ScramDeleted { user: format!("u{n}"), mechanism: Mechanism::ScramSha512 }
         }
+        Step::Quota(n, rate) => Record::ClientQuotas {
+            entity: quota_entity(*n),
+            quotas: [(QuotaKey::RequestPercentage, f64::from(*rate))].into(),
+        },
+        Step::QuotaGone(n) => Record::ClientQuotasDeleted { entity: quota_entity(*n) },
     }
 }
 

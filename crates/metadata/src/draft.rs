@@ -8,6 +8,8 @@ use schloss_policy::{Acl, AclSet};
 use schloss_wire::Principal;
 
 use crate::error::{MetadataError, Refusal};
+use crate::quota_changes::check_quotas;
+use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::snapshot::Snapshot;
 use crate::topics::{TopicMeta, Topics};
@@ -21,6 +23,7 @@ pub(crate) struct Draft {
     topics: Arc<Topics>,
     users: Arc<Users>,
     broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    client_quotas: Arc<ClientQuotas>,
     next_producer_id: i64,
     super_users: Arc<[Principal]>,
     version: u64,
@@ -38,6 +41,7 @@ impl Draft {
             topics: Arc::default(),
             users: Arc::default(),
             broker_configs: Arc::default(),
+            client_quotas: Arc::default(),
             next_producer_id: 0,
             compiled: Arc::new(AclSet::new(Vec::new(), super_users.clone(), 0)),
             super_users: super_users.into(),
@@ -56,6 +60,7 @@ impl Draft {
             acls,
             super_users,
             broker_configs,
+            client_quotas,
             next_producer_id,
             version,
         } = snapshot.clone();
@@ -65,6 +70,7 @@ impl Draft {
             topics,
             users,
             broker_configs,
+            client_quotas,
             next_producer_id,
             super_users,
             version,
@@ -139,6 +145,18 @@ impl Draft {
             Record::ScramDeleted { user, mechanism } => {
                 Arc::make_mut(&mut self.users).remove(&user, mechanism);
             }
+            Record::ClientQuotas { entity, quotas } => {
+                if quotas.is_empty() {
+                    return wrong(format!("{entity} is given no quotas"));
+                }
+                if let Err(words) = check_quotas(&entity, &quotas) {
+                    return wrong(format!("quotas of {entity}: {words}"));
+                }
+                Arc::make_mut(&mut self.client_quotas).set(entity, quotas);
+            }
+            Record::ClientQuotasDeleted { entity } => {
+                Arc::make_mut(&mut self.client_quotas).remove(&entity);
+            }
             Record::ProducerIds { next } if next < self.next_producer_id => {
                 return wrong(format!("producer ids go back to {next}"));
             }
@@ -182,6 +200,7 @@ impl Draft {
             acls,
             super_users: self.super_users,
             broker_configs: self.broker_configs,
+            client_quotas: self.client_quotas,
             next_producer_id: self.next_producer_id,
             version: self.version + 1,
         })

@@ -5,7 +5,8 @@
 //! Everything that changes is built on [`Metadata::change`]: topics
 //! ([`Metadata::create_topics`], [`Metadata::delete_topics`], [`Metadata::create_partitions`]), ACLs
 //! ([`Metadata::add_acls`], [`Metadata::delete_acls`]), credentials ([`Metadata::alter_scram`]), settings
-//! ([`Metadata::alter_configs`]) and producer ids ([`Metadata::allocate_producer_id`]).
+//! ([`Metadata::alter_configs`]), client quotas ([`Metadata::alter_client_quotas`]) and producer ids
+//! ([`Metadata::allocate_producer_id`]).
 
 mod acl_changes;
 mod config_changes;
@@ -16,6 +17,8 @@ mod journal;
 mod ledger;
 mod limits;
 mod metadata;
+mod quota_changes;
+mod quotas;
 mod random;
 mod record;
 mod snapshot;
@@ -31,9 +34,12 @@ pub use error::{MetadataError, Refusal};
 pub use ledger::{Commit, Ledger, LedgerFuture, Turn};
 pub use limits::{
     MAX_ACLS, MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE,
-    MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS, MAX_TOPICS, MAX_USERS,
+    MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS, MAX_QUOTA_ENTITIES, MAX_QUOTA_NAME_BYTES, MAX_TOPICS,
+    MAX_USERS,
 };
 pub use metadata::Metadata;
+pub use quota_changes::QuotaChange;
+pub use quotas::{ClientQuotas, QuotaEntity, QuotaKey, QuotaName, QuotaValues};
 pub use record::{ConfigResource, Record, SaltKeyRecord, uuid_text};
 pub use snapshot::Snapshot;
 pub use state::State;

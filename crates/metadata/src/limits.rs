@@ -16,3 +16,7 @@ pub const MAX_CONFIGS_PER_RESOURCE: usize = 256;
 pub const MAX_CONFIG_NAME_BYTES: usize = 256;
 /// Longest value of a setting, in bytes.
 pub const MAX_CONFIG_VALUE_BYTES: usize = 16 * 1024;
+/// Most entities that have quotas.
+pub const MAX_QUOTA_ENTITIES: usize = 100_000;
+/// Longest name in such an entity, in bytes: what a client id may have.
+pub const MAX_QUOTA_NAME_BYTES: usize = 1024;

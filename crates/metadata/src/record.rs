@@ -12,6 +12,8 @@ use schloss_wire::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::quotas::{QuotaEntity, QuotaValues};
+
 /// One step of the state. Serialised as `{"<kind>":{..}}`; a kind or a field that is not known refuses the
 /// start, since passing over it could drop a DENY.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -75,6 +77,18 @@ pub enum Record {
         user: String,
         /// The mechanism.
         mechanism: Mechanism,
+    },
+    /// An entity has these quotas now, instead of those before.
+    ClientQuotas {
+        /// For whom.
+        entity: QuotaEntity,
+        /// All that are set, at least one.
+        quotas: QuotaValues,
+    },
+    /// An entity has no quotas any more.
+    ClientQuotasDeleted {
+        /// Which.
+        entity: QuotaEntity,
     },
     /// Producer ids below this may have been given out.
     ProducerIds {

@@ -8,6 +8,7 @@ use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, Scram
 use schloss_policy::{AclSet, TopicNames};
 use schloss_wire::{Principal, Uuid};
 
+use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::{User, Users};
@@ -23,6 +24,7 @@ pub struct Snapshot {
     pub(crate) acls: Arc<AclSet>,
     pub(crate) super_users: Arc<[Principal]>,
     pub(crate) broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    pub(crate) client_quotas: Arc<ClientQuotas>,
     pub(crate) next_producer_id: i64,
     pub(crate) version: u64,
 }
@@ -101,6 +103,12 @@ impl Snapshot {
         }
     }
 
+    /// The client quotas. The same `Arc` as long as none is changed.
+    #[must_use]
+    pub fn client_quotas(&self) -> &Arc<ClientQuotas> {
+        &self.client_quotas
+    }
+
     /// The fewest records that lead to this state, one by one: a ledger is rewritten with them.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         let made_once = [
@@ -125,7 +133,11 @@ impl Snapshot {
             })
         });
         let acls = self.acls.iter().map(|acl| Record::Acl(acl.clone()));
-        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(acls)
+        let quotas = self
+            .client_quotas
+            .iter()
+            .map(|(entity, quotas)| Record::ClientQuotas { entity: entity.clone(), quotas: quotas.clone() });
+        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(acls).chain(quotas)
     }
 }
 
