@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use schloss_gate::{Features, Offer};
+use schloss_gate::{Features, Offer, QUOTA_APIS};
 use schloss_log::{Flusher, LogConfig};
 use schloss_metadata::Metadata;
 use schloss_wire::messages::api_versions_response::{FinalizedFeatureKey, SupportedFeatureKey};
@@ -134,7 +134,7 @@ impl Broker {
             Arc::clone(&metadata),
         )?;
         transactions.start();
-        let ranges = APIS.iter().copied().map(Api::range);
+        let ranges = APIS.iter().copied().chain(QUOTA_APIS).map(Api::range);
         let offer = Offer::new(ranges, features(), snapshot.cluster_id(), Some(config.node_id));
         Ok(Arc::new(Self {
             offer: Arc::new(offer),

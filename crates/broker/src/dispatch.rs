@@ -9,7 +9,7 @@ use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
     add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
-    create_partitions, create_topics, delete_groups, delete_topics, describe_client_quotas, describe_cluster,
+    create_partitions, create_topics, delete_groups, delete_topics, describe_cluster,
     describe_configs, describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions,
     describe_transactions, elect_leaders, end_txn, fetch, find_coordinator, heartbeat,
     incremental_alter_configs, init_producer_id, join_group, leave_group, list_config_resources, list_groups,
@@ -53,7 +53,6 @@ pub(crate) const APIS: &[Api] = &[
     Api::AlterPartitionReassignments,
     Api::ListPartitionReassignments,
     Api::OffsetDelete,
-    Api::DescribeClientQuotas,
     Api::DescribeCluster,
     Api::DescribeProducers,
     Api::DescribeTransactions,
@@ -63,6 +62,10 @@ pub(crate) const APIS: &[Api] = &[
 ];
 
 impl Engine for Broker {
+    fn keeps_quotas(&self) -> bool {
+        false
+    }
+
     fn offer(&self, _: &Entrance) -> Arc<Offer> {
         Arc::clone(&self.offer)
     }
@@ -108,7 +111,6 @@ impl EngineSession for Broker {
             Request::IncrementalAlterConfigs(request) => {
                 incremental_alter_configs::call(self, caller, request)
             }
-            Request::DescribeClientQuotas(_) => describe_client_quotas::call(),
             Request::DescribeCluster(request) => describe_cluster::call(self, caller, request),
             Request::DescribeProducers(request) => describe_producers::call(self, caller, request),
             Request::DescribeTransactions(request) => describe_transactions::call(self, caller, request),

@@ -44,8 +44,6 @@ mod api {
     pub(crate) mod delete_groups;
     #[path = "20_delete_topics.rs"]
     pub(crate) mod delete_topics;
-    #[path = "48_describe_client_quotas.rs"]
-    pub(crate) mod describe_client_quotas;
     #[path = "60_describe_cluster.rs"]
     pub(crate) mod describe_cluster;
     #[path = "32_describe_configs.rs"]

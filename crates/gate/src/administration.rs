@@ -32,7 +32,7 @@ impl Action {
     ) -> BoxFuture<'static, Outcome> {
         let (house, version) = (Arc::clone(house), self.origin.caller.api_version);
         let unrecorded = refuse(admitted.request(), version, ErrorCode::KafkaStorageError, Some(UNRECORDED));
-        if security_apis::serves(self.origin.api) {
+        if house.serves(self.origin.api) {
             return Box::pin(async move {
                 let (response, changes) = security_apis::change(&house, admitted).await;
                 self.conclude(&house, response, changes, unrecorded).await

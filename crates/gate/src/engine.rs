@@ -65,6 +65,10 @@ pub trait Engine: Send + Sync + 'static {
     /// Begins to serve a connection whose peer is authenticated as `principal`.
     fn open(&self, entrance: &Entrance, principal: &Principal) -> Box<dyn EngineSession>;
 
+    /// Whether it keeps client quotas itself: then the APIs over them are its own, and the gate knows of none. An
+    /// engine that does not has [`QUOTA_APIS`](crate::QUOTA_APIS) in its offer, and the gate serves them.
+    fn keeps_quotas(&self) -> bool;
+
     /// Resolves topic ids before a request is authorized. Asked for once: it has to know of later changes.
     fn topics(&self) -> Arc<dyn TopicNames>;
 }

@@ -103,6 +103,13 @@ impl FrameReader {
         self.begun = Some(Instant::now());
     }
 
+    /// The frame at the front has its whole time again, after a pause in which nothing was read.
+    pub(crate) fn restart_clock(&mut self) {
+        if self.begun.is_some() {
+            self.begun = Some(Instant::now());
+        }
+    }
+
     /// Reads once into the buffer; 0 is the end of the stream.
     pub(crate) fn poll_fill(
         &mut self,

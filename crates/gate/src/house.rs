@@ -1,8 +1,10 @@
 //! What all connections of a gate share.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use schloss_audit::Audit;
 use schloss_identity::{FakeSaltKey, OsNonce};
@@ -10,10 +12,12 @@ use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, DecisionCache, Judge, Subject, TopicNames};
 use schloss_wire::Api;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::api_versions::Offer;
 use crate::limits::Limits;
 use crate::memory::FrameMemory;
+use crate::quota::{QUOTA_APIS, Quotas};
 use crate::sasl::Door;
 use crate::security_apis;
 use crate::session::Peer;
@@ -33,6 +37,8 @@ pub(crate) struct House {
     pub(crate) topics: Arc<dyn TopicNames>,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) audit: Audit,
+    /// None where the engine keeps them.
+    pub(crate) quotas: Option<Quotas>,
     pub(crate) limits: Arc<Limits>,
     /// For frames of authenticated connections.
     pub(crate) memory: FrameMemory,
@@ -62,6 +68,7 @@ impl House {
             memory: FrameMemory::new(config.max_buffered_bytes, FREE_BYTES),
             stranger_memory: FrameMemory::new(STRANGERS_BYTES, STRANGER_FREE_BYTES),
             topics: engine.topics(),
+            quotas: (!engine.keeps_quotas()).then(Quotas::new),
             fake_salts: Arc::clone(snapshot.fake_salt_key()),
             config,
             engine,
@@ -73,8 +80,21 @@ impl House {
         }
     }
 
-    /// Judges for one request of `subject`, whose session keeps `cache`. Users and ACLs are guarded even where
-    /// everything else is only observed: what is planted there would be in force later.
+    /// Whether the gate serves this API itself.
+    pub(crate) fn serves(&self, api: Api) -> bool {
+        security_apis::serves(api) || (self.quotas.is_some() && QUOTA_APIS.contains(&api))
+    }
+
+    /// How long one more connection of this address has to wait; nothing if that is too long.
+    pub(crate) fn connection_delay(&self, address: IpAddr) -> Option<Duration> {
+        match &self.quotas {
+            Some(quotas) => quotas.connection(self.metadata.snapshot().client_quotas(), address),
+            None => Some(Duration::ZERO),
+        }
+    }
+
+    /// Judges for one request of `subject`, whose session keeps `cache`. What the gate serves itself is guarded
+    /// even where everything else is only observed: what is planted there would be in force later.
     pub(crate) fn judge<'a>(
         &self,
         api: Api,
@@ -82,7 +102,7 @@ impl House {
         subject: &'a Subject,
         cache: &'a mut DecisionCache,
     ) -> Judge<'a> {
-        let observes = self.config.insecure_observe_only && !security_apis::serves(api);
+        let observes = self.config.insecure_observe_only && !self.serves(api);
         Judge::new(acls, subject, cache).observing(observes)
     }
 
@@ -92,6 +112,15 @@ impl House {
         async move {
             let _ = closing.wait_for(|closing| *closing).await;
         }
+    }
+
+    /// Waits so long; whether that came to its end before the gate closed.
+    pub(crate) async fn waits(&self, delay: Duration) -> bool {
+        delay.is_zero()
+            || tokio::select! {
+                () = sleep(delay) => true,
+                () = self.closing() => false,
+            }
     }
 
     /// The number of a new connection, counted from 1.

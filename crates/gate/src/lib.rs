@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accept -> limits -> first bytes -> TLS -> frames -> ApiVersions, SASL -> session
-//!        -> decode -> policy -> engine -> repair -> audit -> encode -> write
+//!        -> decode -> policy -> quota -> engine -> repair -> audit -> encode -> write
 //! ```
 //!
 //! An [`Engine`] sees admitted requests of authenticated callers only. Open `pipeline` first, then `serving`
@@ -26,6 +26,7 @@ mod outbox;
 mod passing;
 mod pipeline;
 mod plaintext;
+mod quota;
 mod sasl;
 mod security_apis;
 mod serving;
@@ -40,3 +41,4 @@ pub use forward::{AnswerBytes, Forward};
 pub use frames::FRAME_BYTES_PER_SECOND_MIN;
 pub use gate::{Gate, GateError};
 pub use outbox::Outbox;
+pub use quota::QUOTA_APIS;

@@ -52,6 +52,8 @@ pub(crate) enum OverLimit {
     Total(usize),
     #[error("this address has {0} connections already, as many as max_connections_per_address allows")]
     Address(usize),
+    #[error("this address opens connections faster than its connection_creation_rate allows")]
+    Rate,
 }
 
 impl Limits {
@@ -111,7 +113,7 @@ impl Drop for ConnectionPermit {
 }
 
 /// One IPv6 host owns a whole /64, so single addresses would be no bound at all.
-fn counted_as(address: IpAddr) -> IpAddr {
+pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -106,13 +106,22 @@ impl Listener {
             connection_id,
             mechanisms: Arc::clone(&self.mechanisms),
         };
-        match house.limits.connection(address.ip()) {
-            Ok(permit) => {
+        let permit = house.limits.connection(address.ip());
+        let admitted = permit.and_then(|permit| {
+            let delay = house.connection_delay(address.ip()).ok_or(OverLimit::Rate)?;
+            Ok((permit, delay))
+        });
+        match admitted {
+            Ok((permit, delay)) => {
                 if let Err(error) = prepare(&stream) {
                     tracing::debug!(client = %address, "can't set the options of a connection: {error}");
                 }
                 let (house, acceptor) = (Arc::clone(house), self.acceptor.clone());
-                connections.spawn(connection::run(house, acceptor, stream, peer, permit));
+                connections.spawn(async move {
+                    if house.waits(delay).await {
+                        connection::run(house, acceptor, stream, peer, permit).await;
+                    }
+                });
             }
             Err(over) => refusals.count(house, &peer, over),
         }

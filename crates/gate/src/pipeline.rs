@@ -5,10 +5,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
+use schloss_metadata::{QuotaKey, Snapshot};
 use schloss_policy::{Admitted, Decision, Repair, Verdict, admit, is_administrative, refuse};
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{Api, DecodeBudget, ErrorCode, Request, RequestHead, Response, build};
@@ -20,6 +22,7 @@ use crate::forward::Collected;
 use crate::house::House;
 use crate::memory::FramePermit;
 use crate::passing::Passing;
+use crate::quota::{Account, limit_mutations, merge};
 use crate::sasl::describe;
 use crate::security_apis;
 use crate::session::Session;
@@ -42,6 +45,12 @@ pub(crate) struct InFlight {
     origin: Origin,
     repair: Option<Repair>,
     carried: Option<Carried>,
+    // What it is paid from.
+    account: Option<Arc<Account>>,
+    // How long its answer tells to wait, as far as that is known.
+    delay: Duration,
+    // The answer to entries that were over a quota.
+    refused: Option<Response>,
     // An `acks=0` producer hears of a refused partition by the end of the connection.
     closes: bool,
     /// The version to encode the answer in.
@@ -134,7 +143,9 @@ impl InFlight {
 
     /// Whether its answer has to be decoded, because something is added to it, taken out or counted.
     fn is_read(&self) -> bool {
-        self.carried.is_some() || self.repair.as_ref().is_some_and(|repair| !repair.is_nothing())
+        self.account.is_some()
+            || self.carried.is_some()
+            || self.repair.as_ref().is_some_and(|repair| !repair.is_nothing())
     }
 
     fn unreadable(&self, error: &io::Error) -> Outcome {
@@ -166,11 +177,12 @@ impl Pipeline<'_> {
         let unsupported =
             || Broken::new(ErrorCode::UnsupportedVersion, format!("{} is not served", describe(&head)));
         let api = Api::from_key(head.api_key).ok_or_else(unsupported)?;
+        let account = self.account(&head);
         if api == Api::ApiVersions {
             let answered = self.session.offer.answer(&head, body);
             let (response, version) = answered.map_err(|error| Broken::malformed(&head, &error))?;
             let ready = self.ready(&head, api, Outcome::Reply(response));
-            return Ok(InFlight { version, bytes, ..ready });
+            return Ok(InFlight { version, bytes, account, ..ready });
         }
         if !api.supports(head.api_version) {
             return Err(unsupported());
@@ -178,11 +190,22 @@ impl Pipeline<'_> {
         let budget = DecodeBudget::Authenticated { max_request_bytes: self.house.config.max_request_bytes };
         let request = Request::decode(api, head.api_version, body, budget.limits())
             .map_err(|error| Broken::malformed(&head, &error))?;
+        let delay = account
+            .as_deref()
+            .map_or(Duration::ZERO, |account| self.session.seat.arrive(account, api, bytes));
         let in_flight = match self.refused_at_once(&head, &request) {
             Some(response) => self.ready(&head, api, Outcome::Reply(response)),
-            None => self.decide(&head, request, frame),
+            None => self.decide(&head, request, frame, account.as_deref()),
         };
-        Ok(InFlight { bytes, _permit: permit, ..in_flight })
+        let delay = delay.max(in_flight.delay);
+        Ok(InFlight { bytes, account, delay, _permit: permit, ..in_flight })
+    }
+
+    /// The quotas in force for a request, if there are any.
+    fn account(&mut self, head: &RequestHead) -> Option<Arc<Account>> {
+        let kept = self.house.quotas.as_ref()?;
+        let snapshot = self.house.metadata.snapshot();
+        self.session.account(kept, snapshot.client_quotas(), head)
     }
 
     /// Takes the engine's outcome to the wire; nothing for a request without an answer.
@@ -197,6 +220,7 @@ impl Pipeline<'_> {
                 return Ok(Done::Pieces(Passing::new(forward, done.origin.api, done.version)));
             }
             Outcome::NoReply => {
+                self.leave(done.account.as_deref(), done.origin.api, 0);
                 if let Some(carried) = done.carried {
                     self.sums.produced(carried, None, &*self.house.topics);
                 }
@@ -218,6 +242,9 @@ impl Pipeline<'_> {
             let decisions = judge.into_decisions();
             self.record_denials(&done.origin, &decisions);
         }
+        if let Some(refused) = done.refused {
+            merge(&mut response, refused);
+        }
         match (&response, done.carried) {
             (Response::Produce(answer), Some(carried)) => {
                 self.sums.produced(carried, Some(answer), &*self.house.topics);
@@ -225,11 +252,26 @@ impl Pipeline<'_> {
             (Response::Fetch(answer), _) => self.sums.fetched(answer, &*self.house.topics),
             _ => {}
         }
-        let encoded = response.encode_frame(done.origin.caller.correlation_id, done.version);
-        encoded.map(|frame| Done::Frame(frame.freeze())).map_err(|error| {
-            let words = format!("the answer to {} can't be encoded: {error}", done.origin.api.name());
-            Some(Broken::new(ErrorCode::UnknownServerError, words))
-        })
+        let Origin { api, caller, .. } = &done.origin;
+        let encode = |response: &Response| {
+            let encoded = response.encode_frame(caller.correlation_id, done.version);
+            encoded.map(BytesMut::freeze).map_err(|error| {
+                let words = format!("the answer to {} can't be encoded: {error}", api.name());
+                Some(Broken::new(ErrorCode::UnknownServerError, words))
+            })
+        };
+        let frame = encode(&response)?;
+        let delay = done.delay.max(self.leave(done.account.as_deref(), *api, frame.len()));
+        if delay.is_zero() {
+            return Ok(Done::Frame(frame));
+        }
+        response.set_throttle_time_ms(rounded_up(delay));
+        encode(&response).map(Done::Frame)
+    }
+
+    /// Pays for an answer; returns how long it tells to wait.
+    fn leave(&mut self, account: Option<&Account>, api: Api, bytes: usize) -> Duration {
+        account.map_or(Duration::ZERO, |account| self.session.seat.leave(account, api, bytes))
     }
 
     /// Requests that are answered without asking policy.
@@ -263,7 +305,13 @@ impl Pipeline<'_> {
         }
     }
 
-    fn decide(&mut self, head: &RequestHead, request: Request, frame: Bytes) -> InFlight {
+    fn decide(
+        &mut self,
+        head: &RequestHead,
+        request: Request,
+        frame: Bytes,
+        account: Option<&Account>,
+    ) -> InFlight {
         let api = request.api();
         let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
         let snapshot = self.house.metadata.snapshot();
@@ -281,10 +329,33 @@ impl Pipeline<'_> {
             Verdict::Admitted(mut admitted, repair) => {
                 admitted.remember_frame(frame);
                 let closes = is_unanswered && !admitted.whole();
+                let limited = account.map(|account| self.limit(account, &mut admitted, head, &snapshot));
+                let (delay, refused) = limited.unwrap_or_default();
+                if admitted.mutates_nothing()
+                    && let Some(refused) = refused
+                {
+                    let in_flight = InFlight::new(origin, Work::Ready(Some(Outcome::Reply(refused))));
+                    return InFlight { repair: Some(repair), delay, ..in_flight };
+                }
                 let in_flight = self.call(origin, admitted, repair, decisions);
-                InFlight { closes, ..in_flight }
+                InFlight { closes, delay, refused, ..in_flight }
             }
         }
+    }
+
+    /// Takes out of a request what quotas don't let through now. Returns how long to wait, and the answer to that.
+    fn limit(
+        &mut self,
+        account: &Account,
+        admitted: &mut Admitted,
+        head: &RequestHead,
+        snapshot: &Snapshot,
+    ) -> (Duration, Option<Response>) {
+        if let Some(most) = account.most_fetched() {
+            admitted.limit_fetch(most);
+        }
+        let (delay, refused) = limit_mutations(account, admitted, head.api_version, snapshot);
+        (self.session.seat.throttle(QuotaKey::ControllerMutationRate, delay), refused)
     }
 
     fn call(
@@ -299,7 +370,7 @@ impl Pipeline<'_> {
             let future = action.perform(self.house, &mut *self.session.engine, admitted);
             return InFlight::new(origin, Work::Waiting(future));
         }
-        if security_apis::serves(origin.api) {
+        if self.house.serves(origin.api) {
             let response = security_apis::describe(self.house, admitted);
             let in_flight = InFlight::new(origin, Work::Ready(Some(Outcome::Reply(response))));
             return InFlight { repair: Some(repair), ..in_flight };
@@ -333,7 +404,19 @@ impl Pipeline<'_> {
 impl InFlight {
     fn new(origin: Origin, work: Work) -> Self {
         let version = origin.caller.api_version;
-        Self { work, origin, repair: None, carried: None, closes: false, version, bytes: 0, _permit: None }
+        Self {
+            work,
+            origin,
+            repair: None,
+            carried: None,
+            account: None,
+            delay: Duration::ZERO,
+            refused: None,
+            closes: false,
+            version,
+            bytes: 0,
+            _permit: None,
+        }
     }
 }
 
@@ -341,4 +424,9 @@ impl Broken {
     fn malformed(head: &RequestHead, error: &dyn std::error::Error) -> Self {
         Self::new(ErrorCode::InvalidRequest, format!("malformed {}: {error}", describe(head)))
     }
+}
+
+/// In milliseconds, and no less: a client that comes too early finds nobody listening.
+fn rounded_up(delay: Duration) -> i32 {
+    i32::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
 }

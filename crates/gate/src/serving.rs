@@ -23,6 +23,7 @@ use crate::memory::FramePermit;
 use crate::outbox::Outbox;
 use crate::passing::Passing;
 use crate::pipeline::{Broken, Done, InFlight, Incoming, Pipeline};
+use crate::quota::Paused;
 use crate::session::Session;
 use crate::socket::Socket;
 use crate::traffic::TrafficSums;
@@ -142,6 +143,13 @@ impl Serving {
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        self.session.seat.begin_work();
+        let step = self.poll_work(cx);
+        self.session.seat.end_work();
+        step
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         // First, since a peer that always has something to read would keep the clocks from being looked at.
         while self.clock.poll_tick(cx).is_ready() {
             self.check_times(Instant::now());
@@ -189,7 +197,7 @@ impl Serving {
     }
 
     fn next_to_start(&mut self) -> Option<Incoming> {
-        if self.ending.is_some() || self.outbox.is_full() {
+        if self.ending.is_some() || self.outbox.is_full() || self.session.seat.is_paused() {
             return None;
         }
         if self.waiting.is_none() && self.has_room() && self.memory.is_none() {
@@ -286,6 +294,15 @@ impl Serving {
 
     /// Reads if there is room for more; whether anything came.
     fn fill(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.session.seat.poll_pause(cx) {
+            Paused::No => {}
+            Paused::Still => return false,
+            Paused::NoLonger => {
+                self.reader.restart_clock();
+                self.was_active = true;
+                return true;
+            }
+        }
         if self.ending.is_some() || self.waiting.is_some() || self.outbox.is_full() || !self.has_room() {
             return false;
         }
@@ -324,7 +341,8 @@ impl Serving {
     fn check_times(&mut self, now: Instant) {
         let house = Arc::clone(&self.house);
         let config = &house.config;
-        if self.sums.is_due(now, config.audit_summary_interval) {
+        let interval = config.audit_summary_interval;
+        if self.sums.is_due(now, interval) || self.session.seat.is_due(now, interval) {
             self.take_sums();
         }
         if std::mem::take(&mut self.was_active) {
@@ -335,7 +353,7 @@ impl Serving {
             self.break_off(Some(Broken::new(ErrorCode::RequestTimedOut, words)));
             self.peer_is_gone();
         }
-        if self.ending.is_some() {
+        if self.ending.is_some() || self.session.seat.is_paused() {
             return;
         }
         if self.memory.is_none() && self.reader.is_overdue(now, config.frame_timeout) {
@@ -390,8 +408,8 @@ impl Serving {
     }
 
     fn take_sums(&mut self) {
-        let sums = self.sums.take();
-        self.events.extend(sums.into_iter().map(|event| with_session(&self.session, event)));
+        let sums = self.sums.take().into_iter().chain(self.session.seat.take_sums());
+        self.events.extend(sums.map(|event| with_session(&self.session, event)));
     }
 
     fn pipeline(&mut self) -> Pipeline<'_> {

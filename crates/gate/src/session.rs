@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use schloss_identity::{Authenticated, Mechanism};
+use schloss_metadata::ClientQuotas;
 use schloss_policy::{DecisionCache, Subject};
 use schloss_wire::RequestHead;
 
+use crate::quota::{Account, Quotas, Seat};
 use crate::{Caller, EngineSession, Offer};
 
 /// Where a connection comes from; known before anybody is authenticated.
@@ -29,6 +31,8 @@ pub(crate) struct Session {
     /// Its place in the engine.
     pub(crate) engine: Box<dyn EngineSession>,
     client_id: Arc<str>,
+    /// What is in force for it of quotas.
+    pub(crate) seat: Seat,
 }
 
 impl Session {
@@ -41,7 +45,7 @@ impl Session {
         let subject =
             Subject { principal: proof.principal().clone(), host: peer.address.ip().to_canonical() };
         let cache = DecisionCache::default();
-        Self { proof, peer, subject, cache, offer, engine, client_id: Arc::from("") }
+        Self { proof, peer, subject, cache, offer, engine, client_id: Arc::from(""), seat: Seat::default() }
     }
 
     pub(crate) fn proof(&self) -> &Authenticated {
@@ -50,6 +54,16 @@ impl Session {
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {
         &self.peer
+    }
+
+    /// The quotas in force for one request.
+    pub(crate) fn account(
+        &mut self,
+        kept: &Quotas,
+        quotas: &Arc<ClientQuotas>,
+        head: &RequestHead,
+    ) -> Option<Arc<Account>> {
+        self.seat.account(kept, quotas, self.proof.principal().name(), head.client_id())
     }
 
     /// The caller of one request. The client id is kept, since clients send the same one each time.

@@ -101,6 +101,11 @@ impl Drop for Gateway {
 }
 
 impl Engine for Gateway {
+    // The cluster's brokers keep them, for whom a gateway's connections are those of its clients.
+    fn keeps_quotas(&self) -> bool {
+        true
+    }
+
     fn offer(&self, entrance: &Entrance) -> Arc<Offer> {
         self.view.offer(self.node(entrance))
     }

@@ -71,6 +71,16 @@ impl Admitted {
         self.request
     }
 
+    pub(crate) const fn request_mut(&mut self) -> &mut Request {
+        &mut self.request
+    }
+
+    /// It is not as it came any more.
+    pub(crate) fn is_narrowed(&mut self) {
+        self.whole = false;
+        self.frame = None;
+    }
+
     /// Remembers the frame that the request was decoded from, unless it is not as it came.
     pub fn remember_frame(&mut self, frame: Bytes) {
         self.frame = Some(frame).filter(|_| self.whole);

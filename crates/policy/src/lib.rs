@@ -11,6 +11,7 @@ mod filter;
 mod host;
 mod judge;
 mod kind;
+mod narrow;
 mod prefixes;
 mod set;
 mod share_sessions;
@@ -25,4 +26,5 @@ pub use kind::{
     CLUSTER_NAME, Operation, PatternType, Permission, RESERVED_TOPIC_PREFIX, ResourceType, UnknownWord,
     WILDCARD, is_reserved,
 };
+pub use narrow::Mutation;
 pub use set::AclSet;

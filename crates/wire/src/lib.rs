@@ -13,6 +13,7 @@ mod header;
 mod limits;
 mod principal;
 pub mod records;
+mod throttle;
 
 pub use api::{Api, ApiRange, Request, Response};
 pub use error_code::ErrorCode;

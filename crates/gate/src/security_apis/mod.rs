@@ -1,4 +1,5 @@
-//! The APIs over users and ACLs, served by the gate for every engine: one file each, named by key and name.
+//! The APIs over users and ACLs, served by the gate for every engine: one file each, named by key and name. Those
+//! over quotas, which some engines have to themselves, are in [`quota`].
 
 mod acl_codec;
 #[path = "51_alter_user_scram_credentials.rs"]
@@ -15,8 +16,9 @@ mod describe_user_scram_credentials;
 use schloss_policy::{Admitted, ResourceType, refuse};
 use schloss_wire::{Api, ErrorCode, Request, Response};
 
-use crate::changes::Change;
+use crate::changes::{self, Change};
 use crate::house::House;
+use crate::quota;
 
 /// Whether the gate serves this API itself.
 pub(crate) const fn serves(api: Api) -> bool {
@@ -38,17 +40,25 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::serve(&snapshot, &request).into()
         }
+        Request::DescribeClientQuotas(request) => quota::describe(snapshot.client_quotas(), request),
         other => unserved(&other),
     }
 }
 
 /// Serves a request that changes something.
 pub(crate) async fn change(house: &House, admitted: Admitted) -> (Response, Vec<Change>) {
-    match admitted.into_request() {
+    let request = admitted.into_request();
+    let mut planned = changes::planned(&request);
+    match request {
         Request::CreateAcls(request) => create_acls::serve(&house.metadata, request).await,
         Request::DeleteAcls(request) => delete_acls::serve(&house.metadata, request).await,
         Request::AlterUserScramCredentials(request) => {
             alter_user_scram_credentials::serve(&house.metadata, request).await
+        }
+        Request::AlterClientQuotas(request) => {
+            let response = quota::alter(&house.metadata, request).await;
+            changes::add_results(&mut planned, &response);
+            (response, planned)
         }
         other => (unserved(&other), Vec::new()),
     }

@@ -27,9 +27,15 @@ struct Shared {
     /// Each produce request takes one and waits for it; without one it is answered at once.
     holds: Mutex<VecDeque<oneshot::Receiver<()>>>,
     next_offset: AtomicI64,
+    keeps_quotas: bool,
 }
 
 impl TestEngine {
+    /// One that has quotas of its own.
+    pub fn with_quotas() -> Self {
+        Self(Arc::new(Shared { keeps_quotas: true, ..Shared::default() }))
+    }
+
     pub fn calls(&self) -> Vec<Api> {
         self.0.calls.lock().unwrap().iter().map(|(api, _)| *api).collect()
     }
@@ -144,6 +150,10 @@ impl TestEngine {
 }
 
 impl Engine for TestEngine {
+    fn keeps_quotas(&self) -> bool {
+        self.0.keeps_quotas
+    }
+
     fn topics(&self) -> Arc<dyn TopicNames> {
         Arc::new(OneTopic)
     }
@@ -176,6 +186,7 @@ impl Engine for TestEngine {
             Api::CreatePartitions,
             Api::IncrementalAlterConfigs,
             Api::DescribeClientQuotas,
+            Api::AlterClientQuotas,
             Api::DescribeCluster,
         ];
         Arc::new(Offer::new(SERVED.iter().copied().map(Api::range), Features::default(), "cluster", Some(1)))

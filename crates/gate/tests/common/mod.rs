@@ -60,13 +60,18 @@ impl House {
 
     /// A gate on a free port with the super user `admin` and the user `alice`, who may do nothing.
     pub async fn open_with(change: impl FnOnce(&mut GateConfig)) -> Self {
+        Self::open_before(TestEngine::default(), change).await
+    }
+
+    /// The same before another engine.
+    pub async fn open_before(engine: TestEngine, change: impl FnOnce(&mut GateConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let flusher = Flusher::start(1).unwrap();
         let super_users = vec![Principal::user("admin")];
         let metadata = Metadata::open(&directory.path().join("metadata"), super_users, flusher).unwrap();
         let records = Recorder::default();
         let audit = Audit::with_sink(Box::new(records.clone()), "/test").unwrap();
-        let engine = Arc::new(TestEngine::default());
+        let engine = Arc::new(engine);
         let listener = ListenerConfig {
             name: "CLIENTS".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),

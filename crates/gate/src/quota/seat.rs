@@ -1,0 +1,132 @@
+//! What a session keeps of quotas.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use schloss_audit::Event;
+use schloss_metadata::{ClientQuotas, QuotaKey};
+use schloss_wire::Api;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::stopwatch::Stopwatch;
+use super::throttled::Throttled;
+use super::{Account, Quotas, WINDOW};
+
+/// Whether nothing is read from a session's connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Paused {
+    /// It is read from.
+    No,
+    /// Nothing is; the caller is woken when that ends.
+    Still,
+    /// It has ended just now.
+    NoLonger,
+}
+
+/// The place of one session: what is in force for it, how long it is paused, and what became of it.
+#[derive(Default)]
+pub(crate) struct Seat {
+    // For which quotas and client id `account` was looked up.
+    found: Option<(Arc<ClientQuotas>, Arc<str>)>,
+    account: Option<Arc<Account>>,
+    stopwatch: Stopwatch,
+    pause: Option<Pin<Box<Sleep>>>,
+    throttled: Throttled,
+}
+
+impl Seat {
+    /// What is in force for the next request.
+    pub(crate) fn account(
+        &mut self,
+        kept: &Quotas,
+        quotas: &Arc<ClientQuotas>,
+        user: &str,
+        client_id: &str,
+    ) -> Option<Arc<Account>> {
+        let is_known = self.found.as_ref().is_some_and(|(known, id)| {
+            Arc::ptr_eq(known, quotas) && (quotas.is_empty() || **id == *client_id)
+        });
+        if !is_known {
+            self.account = kept.account(quotas, user, client_id);
+            self.found = Some((Arc::clone(quotas), Arc::from(client_id)));
+        }
+        self.account.clone()
+    }
+
+    /// Pays for a request that came; returns what its answer has to tell.
+    pub(crate) fn arrive(&mut self, account: &Account, api: Api, bytes: usize) -> Duration {
+        if api != Api::Produce {
+            return Duration::ZERO;
+        }
+        self.throttle(QuotaKey::ProducerByteRate, account.produce(bytes))
+    }
+
+    /// Pays for an answer of so many bytes and all the work until now; returns what it has to tell.
+    pub(crate) fn leave(&mut self, account: &Account, api: Api, bytes: usize) -> Duration {
+        let fetch = if matches!(api, Api::Fetch | Api::ShareFetch) {
+            self.throttle(QuotaKey::ConsumerByteRate, account.fetch(bytes))
+        } else {
+            Duration::ZERO
+        };
+        let time = self.stopwatch.take();
+        fetch.max(self.throttle(QuotaKey::RequestPercentage, account.work(time)))
+    }
+
+    /// Pauses the session and counts it; returns the delay.
+    pub(crate) fn throttle(&mut self, quota: QuotaKey, delay: Duration) -> Duration {
+        if delay.is_zero() {
+            return delay;
+        }
+        self.throttled.count(quota, delay);
+        // A connection that is not read from can't be told from a dead one: not for longer than a window.
+        let until = Instant::now() + delay.min(WINDOW);
+        match &mut self.pause {
+            Some(pause) if pause.deadline() >= until => {}
+            Some(pause) => pause.as_mut().reset(until),
+            None => self.pause = Some(Box::pin(sleep_until(until))),
+        }
+        delay
+    }
+
+    /// Whether the session is paused, as far as was looked.
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Looks whether the session is paused.
+    pub(crate) fn poll_pause(&mut self, cx: &mut Context<'_>) -> Paused {
+        let Some(pause) = &mut self.pause else { return Paused::No };
+        match pause.as_mut().poll(cx) {
+            Poll::Pending => Paused::Still,
+            Poll::Ready(()) => {
+                self.pause = None;
+                Paused::NoLonger
+            }
+        }
+    }
+
+    /// The session begins to keep a thread busy.
+    pub(crate) fn begin_work(&mut self) {
+        if self.account.as_ref().is_some_and(|account| account.is_timed()) {
+            self.stopwatch.start();
+        }
+    }
+
+    /// The session gives the thread back.
+    pub(crate) fn end_work(&mut self) {
+        self.stopwatch.stop();
+    }
+
+    /// Whether there are sums to be written now.
+    pub(crate) fn is_due(&self, now: Instant, interval: Duration) -> bool {
+        self.throttled.is_due(now, interval)
+    }
+
+    /// Takes the sums out as events; who and from where is for the caller to add.
+    pub(crate) fn take_sums(&mut self) -> impl Iterator<Item = Event> + use<> {
+        self.throttled.take()
+    }
+}
