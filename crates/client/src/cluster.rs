@@ -5,6 +5,7 @@ mod configs;
 mod coordinator;
 mod groups;
 mod metadata;
+mod quotas;
 mod topics;
 mod users;
 
@@ -18,6 +19,7 @@ pub use acls::{AclEntry, AclEntryFilter};
 pub use configs::ConfigEntry;
 pub use groups::GroupInfo;
 pub use metadata::{BrokerInfo, PartitionInfo, TopicInfo};
+pub use quotas::{QuotaEntity, QuotaEntry};
 pub use topics::NewTopic;
 pub use users::ScramUser;
 

@@ -210,6 +210,10 @@ fn one_of_each() -> Vec<(Request, i16)> {
         })
         .into(),
         m::DescribeClientQuotasRequest::default().into(),
+        build!(m::AlterClientQuotasRequest {
+            entries: vec![m::alter_client_quotas_request::EntryData::default()]
+        })
+        .into(),
         m::DescribeUserScramCredentialsRequest::default().into(),
         build!(m::AlterUserScramCredentialsRequest {
             deletions: vec![build!(m::alter_user_scram_credentials_request::ScramCredentialDeletion {

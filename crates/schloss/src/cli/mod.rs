@@ -10,6 +10,7 @@ mod gateway;
 mod network;
 mod output;
 mod produce;
+mod quota;
 mod serve;
 mod time_words;
 mod topic;
@@ -61,6 +62,8 @@ enum Command {
     User(user::Arguments),
     /// Add, list and remove ACLs
     Acl(acl::Arguments),
+    /// List, set and remove quotas
+    Quota(quota::Arguments),
     /// Write lines from standard input to a topic
     Produce(produce::Arguments),
     /// Read records of a topic
@@ -89,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),
         Command::Acl(arguments) => acl::run(arguments, output),
+        Command::Quota(arguments) => quota::run(arguments, output),
         Command::Produce(arguments) => produce::run(&arguments, output),
         Command::Consume(arguments) => consume::run(&arguments, output),
         Command::Audit(arguments) => audit::run(arguments, output),
