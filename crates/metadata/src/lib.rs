@@ -1,4 +1,4 @@
-//! Users, ACLs, topics and settings as a log of records and a state machine.
+//! Users, ACLs, topics, settings and quotas as a log of records and a state machine.
 //!
 //! [`Metadata`] holds the newest [`Snapshot`] and the [`Ledger`] that keeps what leads to it: a journal on this
 //! machine, or one that others share. A change is a list of [`Record`]s that is kept as a whole or not at all.
