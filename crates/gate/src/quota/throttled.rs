@@ -45,7 +45,10 @@ impl Throttled {
             let Sum { requests, delay, from, to } = sum;
             Event::traffic("kafka.Throttle", Traffic { requests, records: 0, bytes: 0, from, to })
                 .result(ErrorCode::ThrottlingQuotaExceeded.name())
-                .message(format!("{requests} requests over {}, told to wait {delay:.1?} in all", quota.name()))
+                .message(format!(
+                    "{requests} requests over {}, told to wait {delay:.1?} in all",
+                    quota.name()
+                ))
         })
     }
 }

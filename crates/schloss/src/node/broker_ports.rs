@@ -141,6 +141,10 @@ mod tests {
     struct Nothing;
 
     impl Engine for Nothing {
+        fn keeps_quotas(&self) -> bool {
+            true
+        }
+
         fn offer(&self, _: &Entrance) -> Arc<Offer> {
             unreachable!("nobody connects")
         }
