@@ -212,8 +212,8 @@ async fn work_is_timed_and_its_quota_makes_a_client_wait_for_a_second_at_most() 
 async fn waiting_is_no_work() {
     let house = House::open().await;
     let mut client = house.login("admin").await;
-    // Seven seconds of work are free.
-    set(&house, user("admin"), QuotaKey::RequestPercentage, Some(1.0)).await;
+    // A fifth of a second of work is free.
+    set(&house, user("admin"), QuotaKey::RequestPercentage, Some(2.0)).await;
     client.ping().await;
     let release = house.engine.hold_produce();
     client.send(9, produce(1, 200)).await;
@@ -364,17 +364,20 @@ async fn throttled_requests_are_summed_in_the_audit_trail() {
 
 #[tokio::test]
 async fn a_pause_holds_up_no_shutdown_and_a_half_frame_is_not_late_for_it() {
-    let house = House::open_with(|config| config.frame_timeout = Duration::from_millis(400)).await;
+    let house = House::open_with(|config| config.frame_timeout = Duration::from_millis(800)).await;
     let mut client = house.login("admin").await;
-    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
-    let mut bytes = frame(1, 9, &produce(1, FREE_BYTES + 900));
+    // A fetch is paid for with its answer: the half of a frame behind it is looked at before the pause.
+    set(&house, user("admin"), QuotaKey::ConsumerByteRate, Some(88_000.0)).await;
+    let mut bytes = frame(1, 11, &fetch("large").into());
     let ping = frame(2, 3, &api_versions().into());
     bytes.extend_from_slice(&ping[..10]);
     client.send_bytes(&bytes).await;
-    client.answer(Api::Produce, 9).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    let (_, response) = client.answer(Api::Fetch, 11).await.unwrap();
+    // The clocks are looked at between the end of the pause and the rest of the frame.
+    tokio::time::sleep(told(&response) + Duration::from_millis(300)).await;
     client.send_bytes(&ping[10..]).await;
     assert_eq!(client.answer(Api::ApiVersions, 3).await.unwrap().0, 2);
+    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
     let response = client.call(9, produce(1, 10 * FREE_BYTES)).await;
     assert_eq!(told(&response), Duration::from_secs(11), "the longest pause there is");
     let begun = Instant::now();
