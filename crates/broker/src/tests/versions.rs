@@ -29,11 +29,11 @@ use schloss_wire::messages::write_txn_markers_request::{
     WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
 };
 use schloss_wire::messages::{
-    AddOffsetsToTxnRequest, AlterConfigsRequest, DescribeClusterRequest,
-    DescribeLogDirsRequest, DescribeProducersRequest, DescribeTopicPartitionsRequest,
-    DescribeTransactionsRequest, ElectLeadersRequest, EndTxnRequest, InitProducerIdRequest,
-    ListConfigResourcesRequest, ListPartitionReassignmentsRequest, ListTransactionsRequest,
-    alter_configs_request, describe_producers_request, describe_topic_partitions_request,
+    AddOffsetsToTxnRequest, AlterConfigsRequest, DescribeClusterRequest, DescribeLogDirsRequest,
+    DescribeProducersRequest, DescribeTopicPartitionsRequest, DescribeTransactionsRequest,
+    ElectLeadersRequest, EndTxnRequest, InitProducerIdRequest, ListConfigResourcesRequest,
+    ListPartitionReassignmentsRequest, ListTransactionsRequest, alter_configs_request,
+    describe_producers_request, describe_topic_partitions_request,
 };
 use schloss_wire::{Api, ErrorCode, Request, Response, StrBytes, Uuid, build};
 
