@@ -50,7 +50,7 @@ pub(crate) struct InFlight {
     // How long its answer tells to wait, as far as that is known.
     delay: Duration,
     // The answer to entries that were over a quota.
-    refused: Option<Response>,
+    refused: Option<Box<Response>>,
     // An `acks=0` producer hears of a refused partition by the end of the connection.
     closes: bool,
     /// The version to encode the answer in.
@@ -177,7 +177,8 @@ impl Pipeline<'_> {
         let unsupported =
             || Broken::new(ErrorCode::UnsupportedVersion, format!("{} is not served", describe(&head)));
         let api = Api::from_key(head.api_key).ok_or_else(unsupported)?;
-        let account = self.account(&head);
+        let snapshot = self.house.metadata.snapshot();
+        let account = self.account(&head, &snapshot);
         if api == Api::ApiVersions {
             let answered = self.session.offer.answer(&head, body);
             let (response, version) = answered.map_err(|error| Broken::malformed(&head, &error))?;
@@ -195,16 +196,15 @@ impl Pipeline<'_> {
             .map_or(Duration::ZERO, |account| self.session.seat.arrive(account, api, bytes));
         let in_flight = match self.refused_at_once(&head, &request) {
             Some(response) => self.ready(&head, api, Outcome::Reply(response)),
-            None => self.decide(&head, request, frame, account.as_deref()),
+            None => self.decide(&head, request, frame, &snapshot, account.as_deref()),
         };
         let delay = delay.max(in_flight.delay);
         Ok(InFlight { bytes, account, delay, _permit: permit, ..in_flight })
     }
 
     /// The quotas in force for a request, if there are any.
-    fn account(&mut self, head: &RequestHead) -> Option<Arc<Account>> {
+    fn account(&mut self, head: &RequestHead, snapshot: &Snapshot) -> Option<Arc<Account>> {
         let kept = self.house.quotas.as_ref()?;
-        let snapshot = self.house.metadata.snapshot();
         self.session.account(kept, snapshot.client_quotas(), head)
     }
 
@@ -243,7 +243,7 @@ impl Pipeline<'_> {
             self.record_denials(&done.origin, &decisions);
         }
         if let Some(refused) = done.refused {
-            merge(&mut response, refused);
+            merge(&mut response, *refused);
         }
         match (&response, done.carried) {
             (Response::Produce(answer), Some(carried)) => {
@@ -310,11 +310,11 @@ impl Pipeline<'_> {
         head: &RequestHead,
         request: Request,
         frame: Bytes,
+        snapshot: &Snapshot,
         account: Option<&Account>,
     ) -> InFlight {
         let api = request.api();
         let is_unanswered = matches!(&request, Request::Produce(produce) if produce.acks == 0);
-        let snapshot = self.house.metadata.snapshot();
         let session = &mut *self.session;
         let mut judge = self.house.judge(api, snapshot.acls(), &session.subject, &mut session.cache);
         let verdict = admit(request, head.api_version, &mut judge, &*self.house.topics);
@@ -329,7 +329,7 @@ impl Pipeline<'_> {
             Verdict::Admitted(mut admitted, repair) => {
                 admitted.remember_frame(frame);
                 let closes = is_unanswered && !admitted.whole();
-                let limited = account.map(|account| self.limit(account, &mut admitted, head, &snapshot));
+                let limited = account.map(|account| self.limit(account, &mut admitted, head, snapshot));
                 let (delay, refused) = limited.unwrap_or_default();
                 if admitted.mutates_nothing()
                     && let Some(refused) = refused
@@ -338,7 +338,7 @@ impl Pipeline<'_> {
                     return InFlight { repair: Some(repair), delay, ..in_flight };
                 }
                 let in_flight = self.call(origin, admitted, repair, decisions);
-                InFlight { closes, delay, refused, ..in_flight }
+                InFlight { closes, delay, refused: refused.map(Box::new), ..in_flight }
             }
         }
     }

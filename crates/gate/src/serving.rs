@@ -298,8 +298,7 @@ impl Serving {
             Paused::No => {}
             Paused::Still => return false,
             Paused::NoLonger => {
-                self.reader.restart_clock();
-                self.was_active = true;
+                self.resume();
                 return true;
             }
         }
@@ -328,6 +327,22 @@ impl Serving {
         true
     }
 
+    /// Reading goes on after a pause.
+    fn resume(&mut self) {
+        self.reader.restart_clock();
+        self.was_active = true;
+    }
+
+    /// A pause may be long: it ends when the peer goes away, and when a quota is raised.
+    fn check_pause(&mut self) {
+        if self.stream.get_ref().0.is_read_closed() {
+            self.session.seat.pause_no_more();
+            self.resume();
+        } else if let Some(kept) = &self.house.quotas {
+            self.session.reconsider(kept, self.house.metadata.snapshot().client_quotas());
+        }
+    }
+
     /// Whether the gate has begun to close.
     fn hear_closing(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.ending.is_none() && self.closing.as_mut().poll(cx).is_ready();
@@ -353,8 +368,11 @@ impl Serving {
             self.break_off(Some(Broken::new(ErrorCode::RequestTimedOut, words)));
             self.peer_is_gone();
         }
-        if self.ending.is_some() || self.session.seat.is_paused() {
+        if self.ending.is_some() {
             return;
+        }
+        if self.session.seat.is_paused() {
+            return self.check_pause();
         }
         if self.memory.is_none() && self.reader.is_overdue(now, config.frame_timeout) {
             let words = format!("a request was not complete within {:?}", config.frame_timeout);

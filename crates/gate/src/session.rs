@@ -66,6 +66,11 @@ impl Session {
         self.seat.account(kept, quotas, self.proof.principal().name(), head.client_id())
     }
 
+    /// Pauses no longer than these quotas ask for.
+    pub(crate) fn reconsider(&mut self, kept: &Quotas, quotas: &Arc<ClientQuotas>) {
+        self.seat.reconsider(kept, quotas, self.proof.principal().name());
+    }
+
     /// The caller of one request. The client id is kept, since clients send the same one each time.
     pub(crate) fn caller(&mut self, head: &RequestHead) -> Caller {
         let client_id = head.client_id();

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes looked at before TLS: what a plain-text client says first is shorter.
@@ -35,6 +36,13 @@ impl Socket {
     /// The port that the peer connected to.
     pub(crate) fn local_port(&self) -> io::Result<u16> {
         self.stream.local_addr().map(|address| address.port())
+    }
+
+    /// Whether the peer has closed its side; there may be bytes before that which were not read.
+    pub(crate) fn is_read_closed(&self) -> bool {
+        // What is known already is told at once.
+        let ready = self.stream.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 
     /// What is read ahead now.

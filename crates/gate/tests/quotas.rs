@@ -378,12 +378,65 @@ async fn a_pause_holds_up_no_shutdown_and_a_half_frame_is_not_late_for_it() {
     client.send_bytes(&ping[10..]).await;
     assert_eq!(client.answer(Api::ApiVersions, 3).await.unwrap().0, 2);
     set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
-    let response = client.call(9, produce(1, 10 * FREE_BYTES)).await;
-    assert_eq!(told(&response), Duration::from_secs(11), "the longest pause there is");
+    client.call(9, produce(1, 10 * FREE_BYTES)).await;
     let begun = Instant::now();
     house.gate.shutdown().await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     client.is_closed().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_at_once_is_owed_whole() {
+    let house = House::open().await;
+    let mut client = house.login("admin").await;
+    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
+    let response = client.call(9, produce(1, 10 * FREE_BYTES)).await;
+    near(told(&response), Duration::from_millis(9 * FREE_BYTES as u64));
+    // Nor does a second connection find less owed.
+    let response = house.login("admin").await.call(9, produce(1, FREE_BYTES)).await;
+    assert!(told(&response) > Duration::from_secs(105), "{:?}", told(&response));
+}
+
+/// A gate for one connection, which looks at its clocks often.
+async fn attentive() -> House {
+    House::open_with(|config| {
+        config.audit_summary_interval = Duration::from_millis(100);
+        config.max_connections = 1;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_pause_ends_with_its_peer_and_what_was_sent_before_is_served() {
+    let house = attentive().await;
+    let mut client = house.login("admin").await;
+    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
+    // A minute and a half, and three requests behind it that owe even more.
+    let mut bytes = frame(1, 9, &produce(0, 10 * FREE_BYTES));
+    (2..5).for_each(|id| bytes.extend_from_slice(&frame(id, 9, &produce(0, FREE_BYTES))));
+    client.send_bytes(&bytes).await;
+    drop(client);
+    let gone = async {
+        while Client::try_connect(house.address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(common::PATIENCE, gone).await.expect("a paused connection does not see that its peer is gone");
+    assert_eq!(house.engine.calls(), [Api::Produce; 4]);
+}
+
+#[tokio::test]
+async fn a_pause_ends_when_the_quota_is_raised_and_not_when_another_is() {
+    let house = attentive().await;
+    let mut client = house.login("admin").await;
+    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(RATE)).await;
+    client.call(9, produce(1, 10 * FREE_BYTES)).await;
+    client.send(3, api_versions()).await;
+    set(&house, user("alice"), QuotaKey::ProducerByteRate, Some(RATE)).await;
+    let answer = timeout(Duration::from_millis(300), client.stream.read_u8()).await;
+    assert!(answer.is_err(), "it was read in spite of what is owed");
+    set(&house, user("admin"), QuotaKey::ProducerByteRate, Some(10.0 * RATE)).await;
+    assert!(client.answer(Api::ApiVersions, 3).await.is_some());
 }
 
 fn component(

@@ -10,6 +10,9 @@ use super::bucket::Bucket;
 use super::buckets::{Buckets, Key};
 use super::precedence::Levels;
 
+/// The longest pause for work: one sample of Kafka's. Who asks for little is not to time out over it.
+const MOST_FOR_WORK: Duration = Duration::from_secs(1);
+
 /// The buckets that requests are paid from; none where no quota is in force.
 pub(crate) struct Account {
     produced: Option<Arc<Bucket>>,
@@ -65,7 +68,7 @@ impl Account {
     /// Pays for time on the threads. Returns how long to wait.
     pub(super) fn work(&self, time: Duration) -> Duration {
         // In percent of a thread.
-        spend(self.worked.as_ref(), time.as_secs_f64() * 100.0)
+        spend(self.worked.as_ref(), time.as_secs_f64() * 100.0).min(MOST_FOR_WORK)
     }
 
     /// Pays for partitions that are made or deleted, in any case. Returns how long to wait.
@@ -80,6 +83,11 @@ impl Account {
     pub(super) fn try_mutate(&self, partitions: u32) -> Result<(), Duration> {
         let bucket = self.mutated.as_ref();
         bucket.map_or(Ok(()), |bucket| bucket.try_spend(f64::from(partitions), Instant::now()))
+    }
+
+    /// How long to wait for what was taken by whoever shares these buckets.
+    pub(super) fn debt(&self) -> Duration {
+        self.produce(0).max(self.fetch(0)).max(self.work(Duration::ZERO)).max(self.mutate(0))
     }
 
     /// Whether partitions that are made or deleted are counted.

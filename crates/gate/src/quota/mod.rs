@@ -30,7 +30,6 @@ use tokio::time::Instant;
 
 pub(crate) use account::Account;
 pub(crate) use alter_client_quotas::alter;
-pub(crate) use bucket::WINDOW;
 use buckets::Buckets;
 pub(crate) use describe_client_quotas::describe;
 pub(crate) use mutations::{limit_mutations, merge};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::stopwatch::Stopwatch;
 use super::throttled::Throttled;
-use super::{Account, Quotas, WINDOW};
+use super::{Account, Quotas};
 
 /// Whether nothing is read from a session's connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,11 +29,13 @@ pub(crate) enum Paused {
 /// The place of one session: what is in force for it, how long it is paused, and what became of it.
 #[derive(Default)]
 pub(crate) struct Seat {
-    // For which quotas and client id `account` was looked up.
-    found: Option<(Arc<ClientQuotas>, Arc<str>)>,
+    // For which quotas and client id `account` was looked up. An idle session keeps no quotas of old.
+    found: Option<(Weak<ClientQuotas>, Arc<str>)>,
     account: Option<Arc<Account>>,
     stopwatch: Stopwatch,
     pause: Option<Pin<Box<Sleep>>>,
+    // The peer sends no more.
+    is_last: bool,
     throttled: Throttled,
 }
 
@@ -47,11 +49,11 @@ impl Seat {
         client_id: &str,
     ) -> Option<Arc<Account>> {
         let is_known = self.found.as_ref().is_some_and(|(known, id)| {
-            Arc::ptr_eq(known, quotas) && (quotas.is_empty() || **id == *client_id)
+            std::ptr::eq(known.as_ptr(), Arc::as_ptr(quotas)) && (quotas.is_empty() || **id == *client_id)
         });
         if !is_known {
             self.account = kept.account(quotas, user, client_id);
-            self.found = Some((Arc::clone(quotas), Arc::from(client_id)));
+            self.found = Some((Arc::downgrade(quotas), Arc::from(client_id)));
         }
         self.account.clone()
     }
@@ -81,14 +83,32 @@ impl Seat {
             return delay;
         }
         self.throttled.count(quota, delay);
-        // A connection that is not read from can't be told from a dead one: not for longer than a window.
-        let until = Instant::now() + delay.min(WINDOW);
+        let until = Instant::now() + delay;
         match &mut self.pause {
+            _ if self.is_last => {}
             Some(pause) if pause.deadline() >= until => {}
             Some(pause) => pause.as_mut().reset(until),
             None => self.pause = Some(Box::pin(sleep_until(until))),
         }
         delay
+    }
+
+    /// Pauses no longer than what is in force now asks for: a quota may have been raised.
+    pub(crate) fn reconsider(&mut self, kept: &Quotas, quotas: &Arc<ClientQuotas>, user: &str) {
+        let Some((_, client_id)) = self.found.clone() else { return };
+        let account = self.account(kept, quotas, user, &client_id);
+        let until = Instant::now() + account.map_or(Duration::ZERO, |account| account.debt());
+        if let Some(pause) = &mut self.pause
+            && until < pause.deadline()
+        {
+            pause.as_mut().reset(until);
+        }
+    }
+
+    /// Ends the pause, and lets no other begin: all that is still to be read was sent before the peer went away.
+    pub(crate) fn pause_no_more(&mut self) {
+        self.pause = None;
+        self.is_last = true;
     }
 
     /// Whether the session is paused, as far as was looked.
