@@ -186,12 +186,13 @@ def test_allowed_traffic_is_summed(schloss, account, topic):
     "command",
     [[], ["quickstart"], ["serve"], ["config"], ["config", "check"], ["topic"], ["topic", "create"], ["topic", "list"],
      ["topic", "describe"], ["topic", "delete"], ["user"], ["user", "add"], ["user", "list"], ["user", "remove"], ["acl"],
-     ["acl", "add"], ["acl", "list"], ["acl", "remove"], ["produce"], ["consume"], ["audit"], ["audit", "query"], ["audit", "tail"]],
+     ["acl", "add"], ["acl", "list"], ["acl", "remove"], ["quota"], ["quota", "list"],
+     ["quota", "set"], ["quota", "remove"], ["produce"], ["consume"], ["audit"], ["audit", "query"], ["audit", "tail"]],
 )
 def test_help_is_there_for_every_command(command):
     result = schloss_run(*command, "--help")
     assert result.returncode == 0 and "Usage:" in result.stdout
-    if command in ([], ["config"], ["topic"], ["user"], ["acl"], ["audit"]):
+    if command in ([], ["config"], ["topic"], ["user"], ["acl"], ["quota"], ["audit"]):
         assert "Commands:" in result.stdout
     else:
         assert "Example" in result.stdout, "a command's help shows an example"

@@ -1,5 +1,7 @@
 //! `schloss quota`, in the words of `kafka-configs`.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use schloss_client::QuotaEntity;
 use serde::Serialize;
@@ -19,7 +21,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List quotas
+    /// List quotas: all of them, or those for whom they are set
+    #[command(after_help = LIST_EXAMPLES)]
     List {
         #[command(flatten)]
         whom: Whom,
@@ -52,6 +55,11 @@ enum Command {
         client: ClientFile,
     },
 }
+
+const LIST_EXAMPLES: &str = "Examples:
+  schloss quota list --client admin.properties
+  schloss quota list --user alice --output json --client admin.properties
+  schloss quota list --default-user --client admin.properties";
 
 const SET_EXAMPLES: &str = "Examples:
   schloss quota set --user alice producer_byte_rate=1048576 consumer_byte_rate=2097152 --client admin.properties
@@ -125,7 +133,7 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
                 return output::line("no quota is set");
             }
             output::rows(format, &["for", "quota", "value"], &rows, |row| {
-                vec![shown(&row.entity), row.quota.clone(), row.value.to_string()]
+                vec![row.shown.clone(), row.quota.clone(), row.value.to_string()]
             })
         }),
         Command::Set { quotas, whom, client } => {
@@ -160,15 +168,20 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
 
 #[derive(Serialize)]
 struct Row {
-    entity: QuotaEntity,
+    /// Names by type; none is the default.
+    entity: BTreeMap<String, Option<String>>,
     quota: String,
     value: f64,
+    #[serde(skip)]
+    shown: String,
 }
 
 impl Row {
     fn of(entry: schloss_client::QuotaEntry) -> impl Iterator<Item = Self> {
-        let entity = entry.entity;
-        entry.quotas.into_iter().map(move |(quota, value)| Self { entity: entity.clone(), quota, value })
+        let shown = shown(&entry.entity);
+        let entity: BTreeMap<_, _> = entry.entity.into_iter().collect();
+        let row = move |(quota, value)| Self { entity: entity.clone(), quota, value, shown: shown.clone() };
+        entry.quotas.into_iter().map(row)
     }
 }
 
