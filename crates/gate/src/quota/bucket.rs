@@ -128,6 +128,18 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_many_windows_keep_to_the_rate_too() {
+        let begun = Instant::now();
+        let bucket = Bucket::new(1000.0, 100 * WINDOW, begun);
+        let (mut now, mut taken) = (begun, 0.0_f64);
+        while now < begun + SECOND * 5000 {
+            taken += 40_000.0;
+            now += bucket.spend(40_000.0, now);
+        }
+        assert!((taken - 5_011_000.0).abs() < 40_000.0, "{taken}");
+    }
+
+    #[test]
     fn debt_is_bounded_and_so_is_what_is_saved() {
         let (bucket, now) = bucket(1.0);
         assert_eq!(bucket.spend(1e30, now), WINDOW);

@@ -73,7 +73,12 @@ impl Buckets {
     }
 
     #[cfg(test)]
-    fn count(&self) -> usize {
+    pub(super) fn lock_all(&self) -> Vec<parking_lot::MutexGuard<'_, impl Sized>> {
+        self.shards.iter().map(|shard| shard.lock()).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().buckets.len()).sum()
     }
 }

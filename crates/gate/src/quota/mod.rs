@@ -18,6 +18,8 @@ mod mutations;
 mod precedence;
 mod seat;
 mod stopwatch;
+#[cfg(test)]
+mod testing;
 mod throttled;
 
 use std::net::IpAddr;

@@ -55,28 +55,10 @@ pub(super) fn of_address(quotas: &ClientQuotas, address: IpAddr) -> Option<(f64,
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use schloss_metadata::{Record, SaltKeyRecord, State};
-
+    use super::super::testing::{named, quotas};
     use super::*;
 
     const KEY: QuotaKey = QuotaKey::ProducerByteRate;
-
-    fn quotas(quotas: &[(&QuotaEntity, QuotaKey, f64)]) -> Arc<ClientQuotas> {
-        let founding =
-            [Record::ClusterId { id: "c".to_owned() }, Record::FakeSaltKey(SaltKeyRecord::generate())];
-        let quotas = quotas.iter().map(|(entity, key, rate)| Record::ClientQuotas {
-            entity: (*entity).clone(),
-            quotas: [(*key, *rate)].into(),
-        });
-        let state = State::new(founding.into_iter().chain(quotas), Vec::new()).unwrap();
-        Arc::clone(state.snapshot().client_quotas())
-    }
-
-    fn named(name: &str) -> QuotaName {
-        QuotaName::Named(name.to_owned())
-    }
 
     fn both(user: QuotaName, client_id: QuotaName) -> QuotaEntity {
         QuotaEntity::UserClient { user, client_id }

@@ -150,3 +150,52 @@ impl Seat {
         self.throttled.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use allocation_counter::measure;
+    use schloss_metadata::QuotaEntity;
+
+    use super::super::testing::{named, quotas};
+    use super::*;
+
+    /// What a session does with quotas for one produce request and one fetch.
+    fn serve(seat: &mut Seat, kept: &Quotas, quotas: &Arc<ClientQuotas>) {
+        for api in [Api::Produce, Api::Fetch] {
+            seat.begin_work();
+            if let Some(account) = seat.account(kept, quotas, "u", "c") {
+                seat.arrive(&account, api, 100);
+                seat.leave(&account, api, 100);
+            }
+            seat.end_work();
+        }
+    }
+
+    #[test]
+    fn a_request_allocates_and_locks_nothing_once_its_session_knows_its_quotas() {
+        let (other, own) = (QuotaEntity::User(named("v")), QuotaEntity::User(named("u")));
+        let keys = [QuotaKey::ProducerByteRate, QuotaKey::ConsumerByteRate, QuotaKey::RequestPercentage];
+        let of = |entity| quotas(&keys.map(|key| (entity, key, 1e9)));
+        for (quotas, buckets) in [(quotas(&[]), 0), (of(&other), 0), (of(&own), keys.len())] {
+            let (kept, mut seat) = (Quotas::new(), Seat::default());
+            serve(&mut seat, &kept, &quotas);
+            assert_eq!(kept.buckets.count(), buckets);
+            // Whoever asked for one now would wait here for ever.
+            let locked = kept.buckets.lock_all();
+            let allocations = measure(|| (0..100).for_each(|_| serve(&mut seat, &kept, &quotas)));
+            drop(locked);
+            assert_eq!(allocations.count_total, 0);
+        }
+    }
+
+    #[test]
+    fn an_idle_session_keeps_no_quotas_of_old() {
+        let (old, new) =
+            (quotas(&[]), quotas(&[(&QuotaEntity::User(named("u")), QuotaKey::ProducerByteRate, 1.0)]));
+        let (kept, mut seat) = (Quotas::new(), Seat::default());
+        assert!(seat.account(&kept, &old, "u", "c").is_none());
+        assert_eq!(Arc::strong_count(&old), 1);
+        drop(old);
+        assert!(seat.account(&kept, &new, "u", "c").is_some());
+    }
+}
