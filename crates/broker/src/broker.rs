@@ -160,18 +160,25 @@ impl Broker {
     }
 }
 
-/// Transactions of the newer kind (KIP-890), for clients that know them; the others go on as ever.
+/// What clients and tools go by, beside the versions of APIs: `group.version` 1 are the consumer groups of
+/// KIP-848, `transaction.version` 2 are transactions of the newer kind (KIP-890). Clients that don't know them go
+/// on as ever.
 fn features() -> Features {
-    let name = || StrBytes::from("transaction.version");
-    let (min_version, max_version) = (0, 2);
+    const LEVELS: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+    let supported = |(name, max_version)| {
+        build!(SupportedFeatureKey { name: StrBytes::from(name), min_version: 0, max_version })
+    };
+    let finalized = |(name, level)| {
+        build!(FinalizedFeatureKey {
+            name: StrBytes::from(name),
+            min_version_level: level,
+            max_version_level: level,
+        })
+    };
     Features {
-        supported: vec![build!(SupportedFeatureKey { name: name(), min_version, max_version })],
-        finalized: vec![build!(FinalizedFeatureKey {
-            name: name(),
-            min_version_level: max_version,
-            max_version_level: max_version,
-        })],
-        // It never changes.
+        supported: LEVELS.map(supported).into(),
+        finalized: LEVELS.map(finalized).into(),
+        // They come with this version and nobody changes them.
         finalized_epoch: 0,
     }
 }

@@ -9,12 +9,13 @@ use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
     add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
-    create_partitions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
-    describe_groups, describe_log_dirs, describe_producers, describe_topic_partitions, describe_transactions,
-    elect_leaders, end_txn, fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id,
-    join_group, leave_group, list_config_resources, list_groups, list_offsets, list_partition_reassignments,
-    list_transactions, metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch,
-    produce, sync_group, txn_offset_commit, write_txn_markers,
+    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups,
+    delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
+    describe_producers, describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch,
+    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions,
+    metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    txn_offset_commit, write_txn_markers,
 };
 use crate::broker::Broker;
 use crate::reply::ready;
@@ -57,6 +58,8 @@ pub(crate) const APIS: &[Api] = &[
     Api::DescribeProducers,
     Api::DescribeTransactions,
     Api::ListTransactions,
+    Api::ConsumerGroupHeartbeat,
+    Api::ConsumerGroupDescribe,
     Api::ListConfigResources,
     Api::DescribeTopicPartitions,
 ];
@@ -128,6 +131,8 @@ impl EngineSession for Broker {
             Request::DescribeTopicPartitions(request) => {
                 describe_topic_partitions::call(self, caller, request)
             }
+            Request::ConsumerGroupHeartbeat(request) => consumer_group_heartbeat::call(self, caller, request),
+            Request::ConsumerGroupDescribe(request) => consumer_group_describe::call(self, caller, request),
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),
         }

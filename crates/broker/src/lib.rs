@@ -36,6 +36,10 @@ mod api {
     pub(crate) mod alter_configs;
     #[path = "45_alter_partition_reassignments.rs"]
     pub(crate) mod alter_partition_reassignments;
+    #[path = "69_consumer_group_describe.rs"]
+    pub(crate) mod consumer_group_describe;
+    #[path = "68_consumer_group_heartbeat.rs"]
+    pub(crate) mod consumer_group_heartbeat;
     #[path = "37_create_partitions.rs"]
     pub(crate) mod create_partitions;
     #[path = "19_create_topics.rs"]

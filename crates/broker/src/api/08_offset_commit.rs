@@ -17,6 +17,8 @@ use crate::reply::{later, now_ms};
 
 /// KIP-848: from here on a client understands that a group does not exist.
 const FIRST_WITH_NOT_FOUND: i16 = 9;
+/// KIP-848: from here on a client understands what can be wrong with a member's epoch.
+const FIRST_WITH_EPOCHS: i16 = 9;
 /// KIP-848: from here on topics are named by id.
 const FIRST_WITH_TOPIC_IDS: i16 = 10;
 
@@ -41,7 +43,13 @@ pub(crate) fn call(
                 instance_id: request.group_instance_id.as_ref().map(StrBytes::as_str),
                 generation: request.generation_id_or_member_epoch,
             };
-            let committed = broker.groups.commit(request.group_id.as_str(), claim, commits).await;
+            let too_old = caller.api_version < FIRST_WITH_EPOCHS
+                && broker.groups.has_epoch(request.group_id.as_str(), claim.member_id);
+            let committed = if too_old {
+                Err(ErrorCode::UnsupportedVersion)
+            } else {
+                broker.groups.commit(request.group_id.as_str(), claim, commits).await
+            };
             if let Err(code) = committed {
                 fail_all(&mut topics, in_version(code, caller.api_version));
             }

@@ -10,7 +10,7 @@ use schloss_wire::messages::offset_fetch_response::{
     OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
     OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
-use schloss_wire::{ErrorCode, Uuid, build};
+use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 
 use crate::broker::Broker;
 use crate::groups::{Fetched, Found, wire};
@@ -56,9 +56,14 @@ async fn fetch(
     let snapshot = broker.metadata.snapshot();
     let by_id = version >= FIRST_WITH_TOPIC_IDS;
     let group_id = group.group_id;
-    let topics = match group.topics {
-        Some(topics) => fetch_some(broker, &snapshot, group_id.as_str(), topics, (by_id, stable)).await,
-        None => {
+    let member_id = group.member_id.as_ref().map(StrBytes::as_str);
+    let allowed = broker.groups.check_fetch(group_id.as_str(), member_id, group.member_epoch);
+    let topics = match (allowed, group.topics) {
+        (Err(code), _) => Err(code),
+        (Ok(()), Some(topics)) => {
+            fetch_some(broker, &snapshot, group_id.as_str(), topics, (by_id, stable)).await
+        }
+        (Ok(()), None) => {
             let found = broker.groups.fetch_all(group_id.as_str(), stable).await;
             found.map(|found| all_topics(&snapshot, found))
         }

@@ -27,8 +27,9 @@ pub(crate) fn call(
 
 fn describe(groups: &Groups, group_id: StrBytes, version: i16) -> DescribedGroup {
     match groups.describe(group_id.as_str()) {
-        Some(description) => found(group_id, &description),
-        None => missing(group_id, version),
+        Some(Ok(description)) => found(group_id, &description),
+        Some(Err(_)) => missing(group_id, version, "is not a classic group"),
+        None => missing(group_id, version, "not found"),
     }
 }
 
@@ -53,14 +54,14 @@ fn member(member: &DescribedMember) -> DescribedGroupMember {
     })
 }
 
-fn missing(group_id: StrBytes, version: i16) -> DescribedGroup {
+fn missing(group_id: StrBytes, version: i16, why: &str) -> DescribedGroup {
     let group_state = wire(GroupState::DEAD);
     if version < FIRST_WITH_NOT_FOUND {
         return build!(DescribedGroup { group_id, group_state });
     }
     build!(DescribedGroup {
         error_code: ErrorCode::GroupIdNotFound.code(),
-        error_message: text(format_args!("group {group_id} not found")),
+        error_message: text(format_args!("group {group_id} {why}")),
         group_id,
         group_state,
     })

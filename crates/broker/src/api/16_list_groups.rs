@@ -10,8 +10,6 @@ use crate::broker::Broker;
 use crate::groups::{Listing, wire};
 use crate::reply::ready;
 
-/// The only type of group there is here (KIP-848 calls it so).
-const CLASSIC: &str = "classic";
 /// KIP-518: from here on the answer names states.
 const FIRST_WITH_STATES: i16 = 4;
 /// KIP-848: from here on the answer names types.
@@ -22,10 +20,11 @@ pub(crate) fn call(
     caller: Caller,
     request: ListGroupsRequest,
 ) -> BoxFuture<'static, Outcome> {
-    let groups = if admits(&request.types_filter, CLASSIC) { broker.groups.list() } else { Vec::new() };
+    let groups = broker.groups.list();
     let groups = groups
         .iter()
-        .filter(|group| admits(&request.states_filter, group.state.name()))
+        .filter(|group| admits(&request.types_filter, group.kind.name()))
+        .filter(|group| admits(&request.states_filter, group.state))
         .map(|group| to_listed(group, caller.api_version))
         .collect();
     ready(build!(ListGroupsResponse { groups }))
@@ -41,7 +40,7 @@ fn to_listed(group: &Listing, version: i16) -> ListedGroup {
     build!(ListedGroup {
         group_id: wire(&group.group_id),
         protocol_type: wire(group.protocol_type.as_deref().unwrap_or_default()),
-        group_state: from(FIRST_WITH_STATES, group.state.name()),
-        group_type: from(FIRST_WITH_TYPES, CLASSIC),
+        group_state: from(FIRST_WITH_STATES, group.state),
+        group_type: from(FIRST_WITH_TYPES, group.kind.name()),
     })
 }

@@ -18,6 +18,10 @@ pub struct GroupsConfig {
     pub new_member_join_timeout: Duration,
     /// How long an empty group without offsets is kept (`offsets.retention.check.interval.ms`).
     pub empty_group_linger: Duration,
+    /// How long a member of a consumer group may be silent (`group.consumer.session.timeout.ms`).
+    pub consumer_session_timeout: Duration,
+    /// How often members of consumer groups are to send heartbeats (`group.consumer.heartbeat.interval.ms`).
+    pub consumer_heartbeat_interval: Duration,
     /// Most members of one group, those still asked to come back with their id included (`group.max.size`).
     pub max_group_size: usize,
     /// Most groups.
@@ -50,6 +54,8 @@ impl Default for GroupsConfig {
             initial_rebalance_delay: Duration::ZERO,
             new_member_join_timeout: Duration::from_secs(5 * 60),
             empty_group_linger: Duration::from_secs(10 * 60),
+            consumer_session_timeout: Duration::from_secs(45),
+            consumer_heartbeat_interval: Duration::from_secs(5),
             max_group_size: 1_000,
             max_groups: 10_000,
             max_protocols: 32,

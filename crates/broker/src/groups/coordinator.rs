@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::config::GroupsConfig;
+use super::consumer::ConsumerGroup;
 use super::member::{Answer, Ticket as RequestTicket};
 use super::membership::Membership;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncReply};
@@ -25,7 +26,7 @@ use super::waiting::{Phase, wait_for};
 /// of the journal.
 pub(crate) const MAX_GROUP_ID_BYTES: usize = 1024;
 /// Longest instance id in bytes (`JoinGroupRequest.validateGroupInstanceId`).
-const MAX_INSTANCE_ID_BYTES: usize = 249;
+pub(super) const MAX_INSTANCE_ID_BYTES: usize = 249;
 
 /// Why the committed offsets can't be opened.
 #[derive(Debug, Error)]
@@ -68,25 +69,29 @@ pub(super) struct State {
 }
 
 pub(super) struct Group {
+    /// The classic protocol; nobody is in it while there is a consumer group.
     pub(super) membership: Membership,
+    /// The new protocol, if that is what the group's members use or last used.
+    pub(super) consumer: Option<ConsumerGroup>,
     pub(super) offsets: CommittedOffsets,
     /// Offsets that transactions hold.
     pub(super) pending: PendingOffsets,
     /// The last entry of the journal that changed the offsets.
     pub(super) ticket: Option<Ticket>,
     pub(super) armed: Option<Instant>,
-    member_bytes: usize,
+    weighed: usize,
 }
 
 impl Group {
     pub(super) fn new(now: Instant, protocol_type: Option<Arc<str>>, generation: i32) -> Self {
         Self {
             membership: Membership::empty(now, protocol_type, generation),
+            consumer: None,
             offsets: CommittedOffsets::default(),
             pending: PendingOffsets::default(),
             ticket: None,
             armed: None,
-            member_bytes: 0,
+            weighed: 0,
         }
     }
 
@@ -183,7 +188,7 @@ impl Groups {
     pub(crate) fn leave(&self, group_id: &str, leaving: &[Leaving]) -> Vec<Result<(), ErrorCode>> {
         let config = &self.inner.config;
         self.inner
-            .with_group(group_id, |group, now| group.membership.leave(now, config, leaving))
+            .with_group(group_id, |group, now| group.leave(now, config, leaving))
             .unwrap_or_else(|| vec![Err(ErrorCode::UnknownMemberId); leaving.len()])
     }
 }
@@ -217,8 +222,7 @@ impl Inner {
             }
             state.insert(group_id, self.config.max_groups)?;
         }
-        let started =
-            self.operate(&mut state, group_id, |group, now| group.membership.join(now, &self.config, join));
+        let started = self.operate(&mut state, group_id, |group, now| group.join(now, &self.config, join));
         started.ok_or(ErrorCode::CoordinatorNotAvailable)
     }
 
@@ -263,8 +267,8 @@ impl State {
     /// Counts again what the members of a group take.
     pub(super) fn weigh(&mut self, group_id: &str) {
         let Some(group) = self.groups.get_mut(group_id) else { return };
-        let bytes = group.membership.bytes();
-        self.member_bytes = self.member_bytes - group.member_bytes + bytes;
-        group.member_bytes = bytes;
+        let bytes = group.member_bytes();
+        self.member_bytes = self.member_bytes - group.weighed + bytes;
+        group.weighed = bytes;
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::config::GroupsConfig;
+use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
 use super::membership::Membership;
 
@@ -72,7 +73,7 @@ impl Inner {
             if let Some(group) = state.groups.get_mut(&id) {
                 group.armed = None;
                 let generation = group.membership.generation;
-                group.membership.expire(now, &self.config);
+                group.expire(now, &self.config);
                 group.report_since(generation, &id);
                 state.weigh(&id);
                 state.remove_if_over(&id, now, &self.config);
@@ -85,7 +86,8 @@ impl Inner {
 impl Group {
     fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
         let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
-        self.membership.next_deadline().into_iter().chain(end).min()
+        let consumers = self.consumer.as_ref().and_then(ConsumerGroup::next_deadline);
+        self.membership.next_deadline().into_iter().chain(consumers).chain(end).min()
     }
 
     fn report_since(&self, generation: i32, id: &str) {
@@ -98,7 +100,7 @@ impl Group {
 
     /// Whether nothing of the group needs keeping.
     fn is_void(&self) -> bool {
-        self.membership.is_deserted() && !self.has_offsets()
+        self.is_deserted() && !self.has_offsets()
     }
 }
 

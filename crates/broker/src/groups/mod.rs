@@ -1,16 +1,18 @@
-//! The group coordinator: consumer groups (Kafka's classic protocol) and committed offsets.
+//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848) and committed offsets.
 //!
-//! `Membership` is the protocol as a plain state machine, `CommittedOffsets` what a group committed, and
-//! [`Groups`] brings both together with time, waiting and the disk: one lock held for microseconds, one task
+//! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` the new one, `CommittedOffsets`
+//! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held for microseconds, one task
 //! for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
 //! is empty, keeps its offsets and goes on counting generations, and its members join again.
 
 mod config;
+mod consumer;
 mod coordinator;
 mod deadlines;
 mod deletion;
 mod expiry;
 mod join;
+mod kind;
 mod member;
 mod member_id;
 mod membership;
@@ -23,6 +25,8 @@ mod store;
 mod subscriptions;
 mod sync;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod texts;
 mod transactional;
@@ -32,6 +36,10 @@ mod waiting;
 pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
+pub(crate) use consumer::{
+    Assignor, Beat, BeatReply, ConsumerDescription, DescribedConsumer, JOINING, LEAVING_FOR_NOW, Pattern,
+    PatternError, Refused, Resolution, TopicPartition,
+};
 pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
 pub(crate) use deletion::ForgottenTopic;
 pub(crate) use member_id::fresh_member_id;

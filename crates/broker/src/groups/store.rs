@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
-use super::membership::GroupState;
 use super::messages::Claim;
 use super::offsets::{Commit, Committed};
 use super::record::{GroupFacts, Record, encode_all, encode_commits, encode_delete};
@@ -175,11 +174,11 @@ impl Inner {
         let added: usize = commits.iter().map(|one| one.committed.bytes()).sum();
         let fits = state.offsets_bytes + added <= self.config.max_offsets_bytes;
         let checked = self.operate(&mut state, group_id, |group, now| {
-            group.membership.check_commit(now, claim)?;
+            group.check_commit(now, claim, commits)?;
             if !fits || group.count_with(commits) > self.config.max_offsets_per_group {
                 return Err(ErrorCode::InvalidCommitOffsetSize);
             }
-            Ok((group.membership.protocol_type.clone(), group.membership.generation))
+            Ok((group.protocol_type().map(Arc::from), group.generation()))
         });
         checked.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
     }
@@ -187,7 +186,7 @@ impl Inner {
     fn start_delete(&self, group_id: &str) -> Result<Option<Ticket>, ErrorCode> {
         let mut state = self.state.lock();
         let group = state.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        if group.membership.state != GroupState::Empty {
+        if !group.is_empty() {
             return Err(ErrorCode::NonEmptyGroup);
         }
         let ticket = if group.has_offsets() {
@@ -257,8 +256,7 @@ pub(super) fn failed(error: &dyn std::fmt::Display) -> ErrorCode {
 
 impl Group {
     fn facts<'a>(&'a self, id: &'a str) -> GroupFacts<'a> {
-        let protocol_type = self.membership.protocol_type.as_deref();
-        GroupFacts { id, protocol_type, generation: self.membership.generation }
+        GroupFacts { id, protocol_type: self.protocol_type(), generation: self.generation() }
     }
 
     /// How many offsets there would be after these commits, at most.
@@ -294,7 +292,7 @@ impl State {
         self.offsets_bytes = self.offsets_bytes + group.offsets_bytes() - before;
     }
 
-    fn remove(&mut self, group_id: &str) {
+    pub(super) fn remove(&mut self, group_id: &str) {
         let Some((id, group)) = self.groups.remove_entry(group_id) else { return };
         self.offsets_bytes -= group.offsets_bytes();
         if let Some(armed) = group.armed {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::coordinator::{Group, Groups};
+use super::kind::Kind;
 use super::member::Member;
 use super::membership::{GroupState, Membership};
 
@@ -12,9 +13,11 @@ use super::membership::{GroupState, Membership};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Listing {
     pub(crate) group_id: Arc<str>,
+    pub(crate) kind: Kind,
     /// None for a group that only ever committed offsets.
     pub(crate) protocol_type: Option<Arc<str>>,
-    pub(crate) state: GroupState,
+    /// Kafka's name of the state.
+    pub(crate) state: &'static str,
 }
 
 /// A group in full.
@@ -44,8 +47,9 @@ impl Groups {
         let state = self.inner.state.lock();
         let line = |(id, group): (&Arc<str>, &Group)| Listing {
             group_id: Arc::clone(id),
-            protocol_type: group.membership.protocol_type.clone(),
-            state: group.membership.state,
+            kind: group.kind(),
+            protocol_type: group.protocol_type().map(Arc::from),
+            state: group.state(),
         };
         let mut groups: Vec<_> = state.groups.iter().map(line).collect();
         drop(state);
@@ -53,9 +57,12 @@ impl Groups {
         groups
     }
 
-    /// A group, if it exists.
-    pub(crate) fn describe(&self, group_id: &str) -> Option<Description> {
-        self.inner.with_group_as_is(group_id, |group, _| group.membership.describe())
+    /// A classic group: it, or its kind if it is another one. None if it doesn't exist.
+    pub(crate) fn describe(&self, group_id: &str) -> Option<Result<Description, Kind>> {
+        self.inner.with_group_as_is(group_id, |group, _| match group.kind() {
+            Kind::Classic => Ok(group.membership.describe()),
+            kind => Err(kind),
+        })
     }
 }
 

@@ -66,7 +66,7 @@ async fn a_thousand_groups_expire_each_at_its_time() {
         house.groups.sync(&group, sync_of(&joined)).await.unwrap();
     }
     sleep(SESSION + Duration::from_millis(500)).await;
-    let stable = house.groups.list().iter().filter(|group| group.state == GroupState::Stable).count();
+    let stable = house.groups.list().iter().filter(|group| group.state == GroupState::Stable.name()).count();
     assert!((450..=550).contains(&stable), "{stable}");
     let deadlines = house.groups.inner.state.lock().deadlines.len();
     assert!(deadlines <= 1_000, "one deadline per group, not {deadlines}");

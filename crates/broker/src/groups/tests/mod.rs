@@ -105,7 +105,7 @@ impl House {
     }
 
     fn state(&self) -> GroupState {
-        self.groups.describe(GROUP).unwrap().state
+        self.groups.describe(GROUP).unwrap().unwrap().state
     }
 
     /// Lets members in one after another, as their clients would, until all are in one stable generation.

@@ -6,7 +6,7 @@ use super::*;
 async fn three_members_share_one_generation_with_one_leader() {
     let house = house();
     let generation = house.stable(&["a", "b", "c"]).await;
-    let description = house.groups.describe(GROUP).unwrap();
+    let description = house.groups.describe(GROUP).unwrap().unwrap();
     assert_eq!(description.state, GroupState::Stable);
     assert_eq!(description.protocol.as_deref(), Some("range"));
     let assigned: Vec<_> = description.members.iter().map(|member| member.assignment.clone()).collect();

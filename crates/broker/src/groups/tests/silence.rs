@@ -25,7 +25,7 @@ async fn a_member_that_falls_silent_is_out_when_its_session_ends() {
     for _ in 0..4 {
         sleep(Duration::from_secs(4)).await;
         match house.beat("a", generation) {
-            Ok(()) => assert_eq!(house.groups.describe(GROUP).unwrap().members.len(), 2),
+            Ok(()) => assert_eq!(house.groups.describe(GROUP).unwrap().unwrap().members.len(), 2),
             Err(code) => assert_eq!(code, ErrorCode::RebalanceInProgress),
         }
     }

@@ -12,19 +12,7 @@ use crate::groups::config::GroupsConfig;
 use crate::groups::member::{Answer, Later};
 use crate::groups::membership::{GroupState, Membership};
 use crate::groups::messages::{Claim, Join, JoinReply, Leaving, Protocol, Sync, SyncReply};
-
-/// A small generator (xorshift64*), so that a failure names its seed and can be run again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let roll = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
-        usize::try_from(roll).unwrap() % sides
-    }
-}
+use crate::groups::testing::Dice;
 
 #[derive(Default)]
 struct Client {
@@ -56,7 +44,7 @@ const REBALANCES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(5), Durat
 impl World {
     fn new(seed: u64) -> Self {
         let now = Instant::now();
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut dice = Dice::new(seed);
         let delay = Duration::from_secs(3 * dice.roll(2) as u64);
         let client = |index| Client {
             instance_id: (index % 3 == 0).then(|| format!("instance-{index}").into()),

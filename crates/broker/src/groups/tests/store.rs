@@ -66,7 +66,7 @@ async fn offsets_and_the_count_of_generations_survive_a_kill() {
     assert_eq!(offset(&groups, "app", ORDERS, 0).await, Some(10));
     assert_eq!(offset(&groups, "app", ORDERS, 1).await, Some(9));
     assert_eq!(offset(&groups, "app", OTHERS, 0).await, None);
-    let description = groups.describe("app").unwrap();
+    let description = groups.describe("app").unwrap().unwrap();
     assert_eq!((description.state, description.members.len()), (GroupState::Empty, 0));
     assert_eq!(groups.list()[0].protocol_type.as_deref(), Some("consumer"));
     let late = groups.commit("app", claim, vec![commit(ORDERS, 0, 11)]).await;

@@ -1,0 +1,54 @@
+//! Who may commit and fetch offsets for a consumer group.
+
+use schloss_wire::ErrorCode;
+
+use super::group::ConsumerGroup;
+use crate::groups::messages::Claim;
+use crate::groups::offsets::Commit;
+
+impl ConsumerGroup {
+    /// Whether whoever claims to be this member may commit these offsets.
+    ///
+    /// A member that has not heard of its new epoch yet may commit for the partitions that it had in the epoch
+    /// it comes with (KIP-1251). Consumers that are no members may while nobody is in the group.
+    pub(in crate::groups) fn check_commit(
+        &self,
+        claim: Claim<'_>,
+        commits: &[Commit],
+    ) -> Result<(), ErrorCode> {
+        if claim.generation < 0 && self.is_empty() {
+            return Ok(());
+        }
+        let member = self.members.get(claim.member_id).ok_or(ErrorCode::UnknownMemberId)?;
+        if claim.generation == member.epoch {
+            return Ok(());
+        }
+        if claim.generation > member.epoch {
+            return Err(ErrorCode::StaleMemberEpoch);
+        }
+        let had = |commit: &Commit| {
+            let one = (commit.topic, commit.partition);
+            let since = member.assigned.get(&one).or_else(|| member.revoking.get(&one));
+            since.is_some_and(|epoch| claim.generation >= *epoch)
+        };
+        if commits.iter().all(had) { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
+    }
+
+    /// Whether whoever claims to be this member may fetch offsets. Administrators name no member.
+    pub(in crate::groups) fn check_fetch(
+        &self,
+        member_id: Option<&str>,
+        epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        let Some(member_id) = member_id else {
+            return if epoch < 0 { Ok(()) } else { Err(ErrorCode::UnknownMemberId) };
+        };
+        let member = self.members.get(member_id).ok_or(ErrorCode::UnknownMemberId)?;
+        if epoch == member.epoch { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
+    }
+
+    /// Whether this is a member.
+    pub(in crate::groups) fn has(&self, member_id: &str) -> bool {
+        self.members.contains_key(member_id)
+    }
+}

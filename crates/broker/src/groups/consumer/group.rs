@@ -1,0 +1,130 @@
+//! The state of one consumer group, and what moves its epoch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use schloss_wire::ErrorCode;
+use tokio::time::Instant;
+
+use super::assignor::{Assignor, Wish, Wishes};
+use super::beat::Refused;
+use super::member::Member;
+use super::topics::{TopicPartition, TopicShape, Topics};
+
+/// Members, epochs and assignments of one group.
+#[derive(Debug)]
+pub(crate) struct ConsumerGroup {
+    /// Moves with whatever changes who should own what.
+    pub(super) epoch: i32,
+    /// The epoch that the members' targets were made for.
+    pub(super) assignment_epoch: i32,
+    pub(super) members: BTreeMap<Arc<str>, Member>,
+    /// Instance id to member id.
+    pub(super) statics: BTreeMap<Arc<str>, Arc<str>>,
+    /// Who holds a partition, be it to give it up.
+    pub(super) owners: HashMap<TopicPartition, Arc<str>>,
+    /// What the members' subscriptions come to.
+    pub(super) topics: BTreeMap<Arc<str>, TopicShape>,
+    /// The version of the topics that were last looked at.
+    seen: Option<u64>,
+    /// The version of the topics for which regular expressions are being resolved.
+    pub(super) resolving: Option<u64>,
+}
+
+impl ConsumerGroup {
+    /// A group without members, whose epochs go on from this one.
+    pub(in crate::groups) fn new(epoch: i32) -> Self {
+        Self {
+            epoch,
+            assignment_epoch: epoch,
+            members: BTreeMap::new(),
+            statics: BTreeMap::new(),
+            owners: HashMap::new(),
+            topics: BTreeMap::new(),
+            seen: None,
+            resolving: None,
+        }
+    }
+
+    /// Whether nobody is in the group, not even a static member that is away for now.
+    pub(in crate::groups) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The group's epoch.
+    pub(in crate::groups) fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    /// Bytes of memory, by estimate.
+    pub(in crate::groups) fn bytes(&self) -> usize {
+        self.members.values().map(Member::bytes).sum()
+    }
+
+    /// The member of this id.
+    pub(super) fn member(&self, id: &str) -> Result<&Member, Refused> {
+        self.members.get(id).ok_or_else(|| {
+            Refused::new(ErrorCode::UnknownMemberId, format_args!("member {id} is not in this group"))
+        })
+    }
+
+    /// The assignor that most members ask for; `uniform` if they ask for none or can't agree.
+    pub(super) fn assignor(&self) -> Assignor {
+        let votes =
+            |one: Assignor| self.members.values().filter(|member| member.assignor == Some(one)).count();
+        let [first, second] = Assignor::ALL;
+        if votes(second) > votes(first) { second } else { first }
+    }
+
+    pub(super) fn bump(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
+    }
+
+    /// Looks at the topics if there may be something new about them. Whether there is.
+    pub(super) fn look_at_topics(&mut self, topics: &dyn Topics, subscribed_anew: bool) -> bool {
+        if !subscribed_anew && self.seen == Some(topics.version()) {
+            return false;
+        }
+        self.seen = Some(topics.version());
+        let names = self.members.values().flat_map(Member::subscription);
+        let found =
+            names.filter_map(|name| topics.find(name).map(|shape| (Arc::clone(name), shape))).collect();
+        let before = std::mem::replace(&mut self.topics, found);
+        before != self.topics
+    }
+
+    /// Forgets the topics that nobody is subscribed to any longer.
+    pub(super) fn drop_topics(&mut self) {
+        let names: Vec<_> = self.members.values().flat_map(Member::subscription).cloned().collect();
+        let names: std::collections::BTreeSet<_> = names.into_iter().collect();
+        self.topics.retain(|name, _| names.contains(name));
+    }
+
+    /// Makes the target assignment of the group's epoch.
+    pub(super) fn assign(&mut self) {
+        let wish = |member: &Member| Wish {
+            instance_id: member.instance_id.clone(),
+            topics: member
+                .subscription()
+                .filter_map(|name| self.topics.get(name))
+                .map(|found| found.id)
+                .collect(),
+            before: member.target.clone(),
+        };
+        let wishes = Wishes {
+            topics: self.topics.values().map(|found| (found.id, found.partitions)).collect(),
+            members: self.members.iter().map(|(id, member)| (Arc::clone(id), wish(member))).collect(),
+        };
+        let mut target = self.assignor().assign(&wishes);
+        for (id, member) in &mut self.members {
+            member.target = target.remove(id).unwrap_or_default();
+        }
+        self.assignment_epoch = self.epoch;
+    }
+
+    /// The next time at which [`Self::expire`] has something to do.
+    pub(in crate::groups) fn next_deadline(&self) -> Option<Instant> {
+        let members = self.members.values();
+        members.flat_map(|member| member.rebalance_ends.into_iter().chain([member.session_ends])).min()
+    }
+}

@@ -1,0 +1,156 @@
+//! One member of a consumer group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use schloss_policy::Subject;
+use tokio::time::Instant;
+
+use super::assignor::Assignor;
+use super::beat::Beat;
+use super::topics::{Resolution, TopicPartition};
+
+/// Partitions, each with the epoch in which the member got it.
+pub(super) type Held = BTreeMap<TopicPartition, i32>;
+
+/// What one held partition takes, by estimate: in what is assigned, in the target and in the owners' table.
+const PARTITION_BYTES: usize = 160;
+
+/// How far a member is on its way to its target assignment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Progress {
+    /// It is there.
+    #[default]
+    Stable,
+    /// It has to give up partitions first, and to say that it did.
+    Unrevoked,
+    /// It waits for partitions that others have yet to give up.
+    Unreleased,
+}
+
+/// A member of a consumer group.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) id: Arc<str>,
+    pub(super) instance_id: Option<Arc<str>>,
+    pub(super) rack_id: Option<Arc<str>>,
+    pub(super) client_id: Arc<str>,
+    pub(super) client_host: Arc<str>,
+    pub(super) subject: Subject,
+    pub(super) rebalance_timeout: Duration,
+    pub(super) assignor: Option<Assignor>,
+    pub(super) names: BTreeSet<Arc<str>>,
+    /// A regular expression; none if it is empty.
+    pub(super) pattern: Option<Arc<str>>,
+    pub(super) resolution: Option<Resolution>,
+    pub(super) epoch: i32,
+    /// The epoch before the last step: a member that missed the answer still comes with it.
+    pub(super) previous_epoch: i32,
+    pub(super) progress: Progress,
+    /// What it may own.
+    pub(super) assigned: Held,
+    /// What it has to give up and may still own.
+    pub(super) revoking: Held,
+    /// What it should own.
+    pub(super) target: BTreeSet<TopicPartition>,
+    pub(super) session_ends: Instant,
+    /// Until when it has to give up what it has to.
+    pub(super) rebalance_ends: Option<Instant>,
+}
+
+impl Member {
+    /// A member that has just come; nothing that it may leave out is known yet.
+    pub(super) fn new(beat: &Beat, now: Instant) -> Self {
+        Self {
+            id: Arc::clone(&beat.member_id),
+            instance_id: None,
+            rack_id: None,
+            client_id: Arc::clone(&beat.client_id),
+            client_host: Arc::clone(&beat.client_host),
+            subject: beat.subject.clone(),
+            rebalance_timeout: Duration::ZERO,
+            assignor: None,
+            names: BTreeSet::new(),
+            pattern: None,
+            resolution: None,
+            epoch: 0,
+            previous_epoch: 0,
+            progress: Progress::Stable,
+            assigned: Held::new(),
+            revoking: Held::new(),
+            target: BTreeSet::new(),
+            session_ends: now,
+            rebalance_ends: None,
+        }
+    }
+
+    /// Takes over what it says of itself. Whether its subscription is another one now.
+    pub(super) fn update(&mut self, beat: &Beat) -> bool {
+        let old = (self.names.clone(), self.pattern.clone());
+        if let Some(names) = &beat.names {
+            self.names.clone_from(names);
+        }
+        if let Some(pattern) = &beat.pattern {
+            self.pattern = Some(Arc::clone(pattern)).filter(|pattern| !pattern.is_empty());
+        }
+        if self.pattern.is_none() {
+            self.resolution = None;
+        }
+        self.instance_id = beat.instance_id.clone().or(self.instance_id.take());
+        self.rack_id = beat.rack_id.clone().or(self.rack_id.take());
+        self.assignor = beat.assignor.or(self.assignor);
+        self.rebalance_timeout = beat.rebalance_timeout.unwrap_or(self.rebalance_timeout);
+        self.client_id = Arc::clone(&beat.client_id);
+        self.client_host = Arc::clone(&beat.client_host);
+        self.subject = beat.subject.clone();
+        (&old.0, &old.1) != (&self.names, &self.pattern)
+    }
+
+    /// The names that it is subscribed to, by themselves or by its regular expression.
+    pub(super) fn subscription(&self) -> impl Iterator<Item = &Arc<str>> {
+        let resolution =
+            self.resolution.as_ref().filter(|found| Some(&found.pattern) == self.pattern.as_ref());
+        self.names.iter().chain(resolution.into_iter().flat_map(|found| found.topics.iter()))
+    }
+
+    /// Whether its regular expression has to be resolved (again).
+    pub(super) fn wants_resolution(&self, version: u64) -> bool {
+        let Some(pattern) = &self.pattern else { return false };
+        self.resolution.as_ref().is_none_or(|found| {
+            (found.version, &found.pattern, &found.subject) != (version, pattern, &self.subject)
+        })
+    }
+
+    /// Takes over what a regular expression came to, if it is its own. Whether that is something else now.
+    pub(super) fn take_resolution(&mut self, found: &Resolution) -> bool {
+        if self.pattern.as_ref() != Some(&found.pattern) || self.subject != found.subject {
+            return false;
+        }
+        let before = self.resolution.replace(found.clone());
+        before.is_none_or(|before| before.pattern != found.pattern || before.topics != found.topics)
+    }
+
+    /// Whether it is where the assignment of this epoch wants it.
+    pub(super) fn is_reconciled_to(&self, epoch: i32) -> bool {
+        self.progress == Progress::Stable && self.epoch == epoch
+    }
+
+    pub(super) fn enter_epoch(&mut self, epoch: i32) {
+        self.previous_epoch = std::mem::replace(&mut self.epoch, epoch);
+    }
+
+    /// Everything that nobody else may have.
+    pub(super) fn held(&self) -> impl Iterator<Item = TopicPartition> {
+        self.assigned.keys().chain(self.revoking.keys()).copied()
+    }
+
+    /// Bytes of memory, by estimate.
+    pub(super) fn bytes(&self) -> usize {
+        let resolved = self.resolution.as_ref().map_or(0, |found| found.topics.len() * size_of::<Arc<str>>());
+        let names: usize = self.names.iter().map(|name| name.len() + size_of::<Arc<str>>()).sum();
+        let pattern = self.pattern.as_ref().map_or(0, |pattern| pattern.len());
+        let held = self.assigned.len() + self.revoking.len() + self.target.len();
+        size_of::<Self>() + self.id.len() + names + pattern + resolved + held * PARTITION_BYTES
+    }
+}

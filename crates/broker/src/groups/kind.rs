@@ -1,0 +1,141 @@
+//! A group of either protocol. It takes up the other one while nobody is in it.
+
+use std::sync::Arc;
+
+use schloss_wire::ErrorCode;
+use tokio::time::Instant;
+
+use super::config::GroupsConfig;
+use super::consumer::ConsumerGroup;
+use super::coordinator::Group;
+use super::member::Answer;
+use super::membership::GroupState;
+use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving};
+use super::offsets::Commit;
+
+/// The protocol type of every consumer group.
+const CONSUMER: &str = "consumer";
+
+/// Which protocol a group's members use, or last used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// Members agree on who owns what among themselves.
+    Classic,
+    /// The coordinator assigns (KIP-848).
+    Consumer,
+}
+
+impl Kind {
+    /// Kafka's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Consumer => CONSUMER,
+        }
+    }
+}
+
+impl Group {
+    pub(super) fn kind(&self) -> Kind {
+        if self.consumer.is_some() { Kind::Consumer } else { Kind::Classic }
+    }
+
+    /// Kafka's name of the state.
+    pub(super) fn state(&self) -> &'static str {
+        match &self.consumer {
+            Some(consumer) => consumer.state(),
+            None => self.membership.state.name(),
+        }
+    }
+
+    pub(super) fn protocol_type(&self) -> Option<&str> {
+        match self.kind() {
+            Kind::Consumer => Some(CONSUMER),
+            Kind::Classic => self.membership.protocol_type.as_deref(),
+        }
+    }
+
+    /// The generation, or the epoch. One goes on from the other, so a member of long ago is never taken for one
+    /// of now.
+    pub(super) fn generation(&self) -> i32 {
+        self.consumer.as_ref().map_or(self.membership.generation, ConsumerGroup::epoch)
+    }
+
+    /// Whether nobody is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        let no_consumers = self.consumer.as_ref().is_none_or(ConsumerGroup::is_empty);
+        self.membership.state == GroupState::Empty && no_consumers
+    }
+
+    /// Whether neither a member nor one who was promised a place is left.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.is_empty() && self.membership.is_deserted()
+    }
+
+    /// Bytes that members take.
+    pub(super) fn member_bytes(&self) -> usize {
+        self.membership.bytes() + self.consumer.as_ref().map_or(0, ConsumerGroup::bytes)
+    }
+
+    /// JoinGroup: makes an empty consumer group a classic one.
+    pub(super) fn join(&mut self, now: Instant, config: &GroupsConfig, join: &Join) -> Answer<JoinReply> {
+        if let Some(consumer) = &self.consumer {
+            if !consumer.is_empty() {
+                let code = ErrorCode::InconsistentGroupProtocol;
+                return Answer::Now(Err(JoinRefused { code, member_id: Arc::clone(&join.member_id) }));
+            }
+            self.membership.generation = consumer.epoch();
+            self.consumer = None;
+        }
+        self.membership.join(now, config, join)
+    }
+
+    /// LeaveGroup. Of a consumer group, administrators take out static members by their instance ids; members
+    /// themselves leave by a heartbeat.
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        config: &GroupsConfig,
+        leaving: &[Leaving],
+    ) -> Vec<Result<(), ErrorCode>> {
+        let Some(consumer) = &mut self.consumer else {
+            return self.membership.leave(now, config, leaving);
+        };
+        let remove = |one: &Leaving| match &one.instance_id {
+            Some(instance_id) if one.member_id.is_empty() => consumer.remove_static(instance_id),
+            _ => Err(ErrorCode::UnknownMemberId),
+        };
+        let results = leaving.iter().map(remove).collect();
+        self.note_desertion(now);
+        results
+    }
+
+    pub(super) fn check_commit(
+        &mut self,
+        now: Instant,
+        claim: Claim<'_>,
+        commits: &[Commit],
+    ) -> Result<(), ErrorCode> {
+        match &self.consumer {
+            Some(consumer) => consumer.check_commit(claim, commits),
+            None => self.membership.check_commit(now, claim),
+        }
+    }
+
+    /// Meets every deadline that has come.
+    pub(super) fn expire(&mut self, now: Instant, config: &GroupsConfig) {
+        self.membership.expire(now, config);
+        let Some(consumer) = &mut self.consumer else { return };
+        if !consumer.is_empty() {
+            consumer.expire(now);
+            self.note_desertion(now);
+        }
+    }
+
+    /// A consumer group may have lost its last member.
+    pub(super) fn note_desertion(&mut self, now: Instant) {
+        if self.is_deserted() {
+            self.membership.empty_since = now;
+        }
+    }
+}
