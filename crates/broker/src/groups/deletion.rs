@@ -49,7 +49,7 @@ impl Inner {
     ) -> Result<(Results, Option<Ticket>), ErrorCode> {
         let mut state = self.state.lock();
         let group = state.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        let subscribed = group.membership.subscriptions()?;
+        let subscribed = group.subscriptions()?;
         let results: Results = topics
             .iter()
             .map(|topic| match subscribed.contains(&topic.name) {

@@ -12,6 +12,7 @@ use super::member::Answer;
 use super::membership::GroupState;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving};
 use super::offsets::Commit;
+use super::subscriptions::Subscriptions;
 
 /// The protocol type of every consumer group.
 const CONSUMER: &str = "consumer";
@@ -119,6 +120,35 @@ impl Group {
         match &self.consumer {
             Some(consumer) => consumer.check_commit(claim, commits),
             None => self.membership.check_commit(now, claim),
+        }
+    }
+
+    /// A commit in a transaction. Producers know no epochs of members, so a stale one is a generation of old.
+    pub(super) fn check_transactional_commit(
+        &self,
+        claim: Claim<'_>,
+        commits: &[Commit],
+    ) -> Result<(), ErrorCode> {
+        match &self.consumer {
+            Some(_) if claim.is_anonymous() => Ok(()),
+            Some(consumer) => consumer.check_commit(claim, commits).map_err(|code| match code {
+                ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+                code => code,
+            }),
+            None => self.membership.check_transactional_commit(claim),
+        }
+    }
+
+    /// What members are subscribed to.
+    ///
+    /// # Errors
+    /// They are no consumers.
+    pub(super) fn subscriptions(&self) -> Result<Subscriptions, ErrorCode> {
+        match &self.consumer {
+            Some(consumer) => {
+                Ok(Subscriptions::Topics(consumer.subscribed().map(ToString::to_string).collect()))
+            }
+            None => self.membership.subscriptions(),
         }
     }
 

@@ -120,3 +120,10 @@ pub(crate) struct Claim<'a> {
     /// -1 for a consumer that is no member.
     pub(crate) generation: i32,
 }
+
+impl Claim<'_> {
+    /// Whether it is no claim at all.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.generation < 0 && self.member_id.is_empty() && self.instance_id.is_none()
+    }
+}

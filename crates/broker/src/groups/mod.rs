@@ -1,8 +1,8 @@
 //! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848) and committed offsets.
 //!
 //! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` the new one, `CommittedOffsets`
-//! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held for microseconds, one task
-//! for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
+//! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
+//! for microseconds, one task for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
 //! is empty, keeps its offsets and goes on counting generations, and its members join again.
 
 mod config;

@@ -40,7 +40,7 @@ impl Membership {
         if claim.generation < 0 && self.state == GroupState::Empty {
             return Ok(());
         }
-        if claim.generation < 0 && claim.member_id.is_empty() && claim.instance_id.is_none() {
+        if claim.is_anonymous() {
             return Err(ErrorCode::UnknownMemberId);
         }
         self.validate(claim.member_id, claim.instance_id)?;
@@ -58,9 +58,7 @@ impl Membership {
     /// Whether whoever claims to be this member may commit offsets in a transaction now. Older producers don't
     /// say who they are; the transaction is what fences them.
     pub(super) fn check_transactional_commit(&self, claim: Claim<'_>) -> Result<(), ErrorCode> {
-        if claim.generation < 0
-            && (self.state == GroupState::Empty || claim.member_id.is_empty() && claim.instance_id.is_none())
-        {
+        if claim.is_anonymous() || claim.generation < 0 && self.state == GroupState::Empty {
             return Ok(());
         }
         self.validate(claim.member_id, claim.instance_id)?;

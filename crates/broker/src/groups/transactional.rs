@@ -102,7 +102,7 @@ impl Inner {
         let added: usize = commits.iter().map(|one| one.committed.bytes()).sum();
         let fits = state.offsets_bytes + added <= self.config.max_offsets_bytes;
         let checked = self.operate(&mut state, group_id, |group, _| {
-            group.membership.check_transactional_commit(claim)?;
+            group.check_transactional_commit(claim, commits)?;
             if fits && group.count_with(commits) <= self.config.max_offsets_per_group {
                 Ok(())
             } else {

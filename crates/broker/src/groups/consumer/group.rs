@@ -1,6 +1,6 @@
 //! The state of one consumer group, and what moves its epoch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schloss_wire::ErrorCode;
@@ -56,6 +56,11 @@ impl ConsumerGroup {
         self.epoch
     }
 
+    /// The names of all topics that any member is subscribed to, some of them more than once.
+    pub(in crate::groups) fn subscribed(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.members.values().flat_map(Member::subscription)
+    }
+
     /// Bytes of memory, by estimate.
     pub(in crate::groups) fn bytes(&self) -> usize {
         self.members.values().map(Member::bytes).sum()
@@ -86,17 +91,17 @@ impl ConsumerGroup {
             return false;
         }
         self.seen = Some(topics.version());
-        let names = self.members.values().flat_map(Member::subscription);
-        let found =
-            names.filter_map(|name| topics.find(name).map(|shape| (Arc::clone(name), shape))).collect();
+        let found = self
+            .subscribed()
+            .filter_map(|name| topics.find(name).map(|shape| (Arc::clone(name), shape)))
+            .collect();
         let before = std::mem::replace(&mut self.topics, found);
         before != self.topics
     }
 
     /// Forgets the topics that nobody is subscribed to any longer.
     pub(super) fn drop_topics(&mut self) {
-        let names: Vec<_> = self.members.values().flat_map(Member::subscription).cloned().collect();
-        let names: std::collections::BTreeSet<_> = names.into_iter().collect();
+        let names: BTreeSet<_> = self.subscribed().cloned().collect();
         self.topics.retain(|name, _| names.contains(name));
     }
 

@@ -8,6 +8,12 @@ const MAX_PATTERN_BYTES: usize = 2048;
 /// Most bytes that a compiled expression may take.
 const MAX_COMPILED_BYTES: usize = 1024 * 1024;
 
+/// What may stand between `[:` and `:]`.
+const NAMED_CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit",
+];
+
 /// Why a text is no regular expression.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub(crate) enum PatternError {
@@ -35,7 +41,7 @@ impl Pattern {
         if text.len() > MAX_PATTERN_BYTES {
             return Err(PatternError::TooLong);
         }
-        let translated = translate(text);
+        let translated = translate(text)?;
         // By itself first: an expression with unbalanced brackets must not become one by what is put around it.
         compile(&translated)?;
         compile(&format!(r"\A(?:{translated})\z")).map(Self)
@@ -55,7 +61,7 @@ fn compile(text: &str) -> Result<Regex, PatternError> {
         .map_err(|error| PatternError::Malformed(error.to_string()))
 }
 
-fn translate(text: &str) -> String {
+fn translate(text: &str) -> Result<String, PatternError> {
     let mut translated = String::with_capacity(text.len());
     let mut rest = text;
     let mut class = Class::Outside;
@@ -66,13 +72,11 @@ fn translate(text: &str) -> String {
             (rest, class) = (after, class.after_member());
             continue;
         }
-        let named = class.is_inside() && rest.starts_with("[:");
+        let named = if class.is_inside() { named_class(rest)? } else { None };
         let length = if symbol == '\\' {
             symbol.len_utf8() + rest.chars().nth(1).map_or(0, char::len_utf8)
-        } else if named {
-            rest.find(":]").map_or(symbol.len_utf8(), |end| end + 2)
         } else {
-            symbol.len_utf8()
+            named.unwrap_or_else(|| symbol.len_utf8())
         };
         let (unit, after) = rest.split_at(length);
         if class.is_inside() && matches!(unit, "[" | "&" | "~") {
@@ -82,7 +86,19 @@ fn translate(text: &str) -> String {
         class = class.after(unit);
         rest = after;
     }
-    translated
+    Ok(translated)
+}
+
+/// How long a class like `[:digit:]` is, if this begins with one. `regex` would take one of an unknown name for
+/// a set of those letters.
+fn named_class(rest: &str) -> Result<Option<usize>, PatternError> {
+    let Some((name, _)) = rest.strip_prefix("[:").and_then(|inner| inner.split_once(":]")) else {
+        return Ok(None);
+    };
+    if NAMED_CLASSES.contains(&name.strip_prefix('^').unwrap_or(name)) {
+        return Ok(Some(name.len() + "[::]".len()));
+    }
+    Err(PatternError::Malformed(format!("there is no class [:{name}:]")))
 }
 
 /// Where in an expression a symbol stands.

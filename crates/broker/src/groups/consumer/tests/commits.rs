@@ -7,7 +7,12 @@ fn commit((topic, partition): TopicPartition) -> Commit {
     Commit { topic, partition, committed }
 }
 
-fn check(bench: &Bench, member_id: &str, generation: i32, partitions: &[TopicPartition]) -> Result<(), ErrorCode> {
+fn check(
+    bench: &Bench,
+    member_id: &str,
+    generation: i32,
+    partitions: &[TopicPartition],
+) -> Result<(), ErrorCode> {
     let commits: Vec<_> = partitions.iter().copied().map(commit).collect();
     bench.group.check_commit(Claim { member_id, instance_id: None, generation }, &commits)
 }
@@ -27,7 +32,11 @@ fn a_member_commits_in_its_epoch_or_for_what_it_had_before_that() {
     assert_eq!(check(&bench, "a", 0, &all), Err(ErrorCode::StaleMemberEpoch));
     assert_eq!(check(&bench, "a", 3, &all), Err(ErrorCode::StaleMemberEpoch));
     assert_eq!(check(&bench, "x", 2, &all), Err(ErrorCode::UnknownMemberId));
-    assert_eq!(check(&bench, "", -1, &all), Err(ErrorCode::UnknownMemberId), "no member, while there are some");
+    assert_eq!(
+        check(&bench, "", -1, &all),
+        Err(ErrorCode::UnknownMemberId),
+        "no member, while there are some"
+    );
     bench.beat(&beat("a", LEAVING));
     assert_eq!(check(&bench, "", -1, &all), Ok(()));
 }

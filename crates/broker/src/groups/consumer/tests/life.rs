@@ -37,7 +37,11 @@ fn a_member_that_missed_an_answer_may_come_with_its_epoch_before() {
     bench.known.set("u", 1);
     let both = Beat { names: join("a", &["t", "u"]).names, ..beat("a", 1) };
     assert_eq!(bench.beat(&both).0, 2);
-    assert_eq!(bench.try_beat(&beat("a", 1)), Err(ErrorCode::FencedMemberEpoch), "it doesn't say what it owns");
+    assert_eq!(
+        bench.try_beat(&beat("a", 1)),
+        Err(ErrorCode::FencedMemberEpoch),
+        "it doesn't say what it owns"
+    );
     let strange = [(id_of(77), 0)];
     assert_eq!(bench.try_beat(&owning("a", 1, &strange)), Err(ErrorCode::FencedMemberEpoch));
     assert_eq!(bench.beat(&owning("a", 1, &all)).0, 2);
