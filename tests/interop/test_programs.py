@@ -9,7 +9,7 @@ import re
 import pytest
 from accounts import make_account
 
-newer_groups = pytest.mark.gateway_only("our own broker has no groups of the newer kinds")
+share_groups = pytest.mark.gateway_only("our own broker has no share groups")
 streams = pytest.mark.gateway_only("our own log has no compaction")
 
 
@@ -69,7 +69,6 @@ def test_a_transaction_may_not_commit_offsets_of_a_group_of_somebody_else(progra
     assert failed(result) == "GroupAuthorizationException"
 
 
-@newer_groups
 def test_the_newer_consumer_groups_by_names_and_by_pattern(program, place, user, unique):
     prefix, group = unique("kip848"), unique("kip848-group")
     for ending in ("a", "b", "hidden"):
@@ -81,7 +80,6 @@ def test_the_newer_consumer_groups_by_names_and_by_pattern(program, place, user,
     assert seen["pattern_topics"] == f"[{prefix}-a, {prefix}-b]"
 
 
-@newer_groups
 def test_a_newer_consumer_group_of_somebody_else_is_refused(program, place, user, unique):
     prefix, group = unique("kip848"), unique("kip848-group")
     for ending in ("a", "b"):
@@ -102,7 +100,7 @@ def share_group(place, kafka, unique):
     return group
 
 
-@newer_groups
+@share_groups
 def test_a_share_group_settles_every_record(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic), ["--operation", "read", "--group", share_group])
@@ -110,7 +108,7 @@ def test_a_share_group_settles_every_record(program, make, user, share_group):
     assert seen["accepted"] == "9" and seen["rejected"] == "1" and int(seen["released"]) > 0
 
 
-@newer_groups
+@share_groups
 def test_a_share_group_of_somebody_else_is_refused(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic))

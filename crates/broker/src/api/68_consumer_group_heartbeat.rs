@@ -50,7 +50,7 @@ async fn beat_of(broker: &Broker, group_id: &str, beat: Beat) -> Result<BeatRepl
             .await
             .map_err(|code| Refused::new(code, "try again"))?
     };
-    broker.groups.consumer_heartbeat(group_id, &beat, resolved, &*snapshot)
+    broker.groups.consumer_heartbeat(group_id, &beat, resolved, &*snapshot).await
 }
 
 /// Resolves regular expressions, each with the rights of its member, as Kafka does: the same ACLs decide as in

@@ -100,6 +100,11 @@ impl Group {
         self.offsets.bytes() + self.pending.bytes()
     }
 
+    /// Whether the journal knows of it.
+    pub(super) fn is_in_journal(&self) -> bool {
+        self.has_offsets() || self.consumer.is_some()
+    }
+
     /// Whether it has any offsets, those that transactions hold included.
     pub(super) fn has_offsets(&self) -> bool {
         self.offsets.count() > 0 || !self.pending.is_empty()
@@ -130,7 +135,9 @@ impl Groups {
             alarm: Arc::default(),
             timer_started: AtomicBool::new(false),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        inner.resume();
+        Ok(Self { inner })
     }
 
     /// The bounds in force.
@@ -144,7 +151,11 @@ impl Groups {
         if let Err(code) = self.inner.check_join(group_id, &join) {
             return refused(code);
         }
-        let answer = match self.inner.start_join(group_id, &join) {
+        let started = {
+            let _turn = self.inner.offsets_turn.lock().await;
+            self.inner.start_join(group_id, &join)
+        };
+        let answer = match started {
             Ok(answer) => answer,
             Err(code) => return refused(code),
         };
@@ -210,6 +221,7 @@ impl Inner {
         if fits { Ok(()) } else { Err(ErrorCode::InvalidRequest) }
     }
 
+    /// The caller holds the turn.
     fn start_join(self: &Arc<Self>, group_id: &str, join: &Join) -> Result<Answer<JoinReply>, ErrorCode> {
         let mut state = self.state.lock();
         if state.member_bytes + join.metadata_bytes() > self.config.max_member_bytes {
@@ -222,6 +234,7 @@ impl Inner {
             }
             state.insert(group_id, self.config.max_groups)?;
         }
+        self.take_up_classic(&mut state, group_id)?;
         let started = self.operate(&mut state, group_id, |group, now| group.join(now, &self.config, join));
         started.ok_or(ErrorCode::CoordinatorNotAvailable)
     }

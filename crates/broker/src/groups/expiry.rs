@@ -12,6 +12,8 @@ use super::config::GroupsConfig;
 use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
 use super::membership::Membership;
+use super::record::encode_delete;
+use super::store::failed;
 
 impl Inner {
     /// Works on a group and arms its next deadline.
@@ -33,7 +35,7 @@ impl Inner {
         Some(result)
     }
 
-    /// Not before the first request, since a coordinator may be opened outside of the runtime.
+    /// Not before the first request if a coordinator is opened outside of the runtime.
     fn start_timer(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current()
             && !self.timer_started.swap(true, Ordering::Relaxed)
@@ -59,7 +61,21 @@ impl Inner {
         }
     }
 
-    /// Meets the deadlines that have come; the next one is the answer.
+    /// Makes what was replayed work: members have a whole session to come back.
+    pub(super) fn resume(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let ids: Vec<_> = state.groups.keys().cloned().collect();
+        for id in ids {
+            if let Some(consumer) = state.groups.get_mut(&id).and_then(|group| group.consumer.as_mut()) {
+                consumer.resume(Instant::now(), self.config.consumer_session_timeout);
+                state.weigh(&id);
+                self.arm(&mut state, &id);
+                self.start_timer();
+            }
+        }
+    }
+
+    /// Meets the deadlines that have come; the next one is the answer. The caller holds the turn.
     fn expire(self: &Arc<Self>) -> Option<Instant> {
         loop {
             // The lock is given back between groups, since thousands may be due at once.
@@ -76,10 +92,27 @@ impl Inner {
                 group.expire(now, &self.config);
                 group.report_since(generation, &id);
                 state.weigh(&id);
-                state.remove_if_over(&id, now, &self.config);
+                self.note_end(&mut state, &id, now);
             }
             self.arm(&mut state, &id);
         }
+    }
+}
+
+impl Inner {
+    /// Writes down what time has changed in a consumer group, and removes a group that is over. If that can't be
+    /// written, a restart brings back members, who are silent and go once more.
+    fn note_end(&self, state: &mut State, id: &str, now: Instant) {
+        let _ = self.note_consumers(state, id);
+        let Some(group) = state.groups.get(id) else { return };
+        if !group.is_void() || group.membership.empty_since + self.config.empty_group_linger > now {
+            return;
+        }
+        if group.is_in_journal() {
+            let _ = encode_delete(id).map_err(|error| failed(&error)).and_then(|entry| self.append(&[entry]));
+        }
+        debug!(group = id, "removed a group that was empty and had no offsets");
+        state.remove(id);
     }
 }
 
@@ -104,18 +137,6 @@ impl Group {
     }
 }
 
-impl State {
-    fn remove_if_over(&mut self, id: &str, now: Instant, config: &GroupsConfig) {
-        let over = |group: &Group| {
-            group.is_void() && group.membership.empty_since + config.empty_group_linger <= now
-        };
-        if self.groups.get(id).is_some_and(over) {
-            debug!(group = id, "removed a group that was empty and had no offsets");
-            self.groups.remove(id);
-        }
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         self.alarm.notify_one();
@@ -125,7 +146,10 @@ impl Drop for Inner {
 async fn run(inner: Weak<Inner>, alarm: Arc<Notify>) {
     loop {
         let next = match inner.upgrade() {
-            Some(inner) => inner.expire(),
+            Some(inner) => {
+                let _turn = inner.offsets_turn.lock().await;
+                inner.expire()
+            }
             None => return,
         };
         match next {

@@ -7,11 +7,13 @@ use tokio::time::Instant;
 
 use super::config::GroupsConfig;
 use super::consumer::ConsumerGroup;
-use super::coordinator::Group;
+use super::coordinator::{Group, Inner, State};
 use super::member::Answer;
 use super::membership::GroupState;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving};
 use super::offsets::Commit;
+use super::record::encode_classic;
+use super::store::failed;
 use super::subscriptions::Subscriptions;
 
 /// The protocol type of every consumer group.
@@ -33,6 +35,22 @@ impl Kind {
             Self::Classic => "classic",
             Self::Consumer => CONSUMER,
         }
+    }
+}
+
+impl Inner {
+    /// A consumer group that is empty takes up the classic protocol. The caller holds the turn.
+    pub(super) fn take_up_classic(&self, state: &mut State, group_id: &str) -> Result<(), ErrorCode> {
+        let Some(group) = state.groups.get_mut(group_id) else { return Ok(()) };
+        let Some(consumer) = group.consumer.as_ref().filter(|consumer| consumer.is_empty()) else {
+            return Ok(());
+        };
+        let generation = consumer.epoch();
+        let entry = encode_classic(group_id, generation).map_err(|error| failed(&error))?;
+        group.ticket = Some(self.append(&[entry])?);
+        group.membership.generation = generation;
+        group.consumer = None;
+        Ok(())
     }
 }
 
@@ -78,15 +96,11 @@ impl Group {
         self.membership.bytes() + self.consumer.as_ref().map_or(0, ConsumerGroup::bytes)
     }
 
-    /// JoinGroup: makes an empty consumer group a classic one.
+    /// JoinGroup.
     pub(super) fn join(&mut self, now: Instant, config: &GroupsConfig, join: &Join) -> Answer<JoinReply> {
-        if let Some(consumer) = &self.consumer {
-            if !consumer.is_empty() {
-                let code = ErrorCode::InconsistentGroupProtocol;
-                return Answer::Now(Err(JoinRefused { code, member_id: Arc::clone(&join.member_id) }));
-            }
-            self.membership.generation = consumer.epoch();
-            self.consumer = None;
+        if self.consumer.is_some() {
+            let code = ErrorCode::InconsistentGroupProtocol;
+            return Answer::Now(Err(JoinRefused { code, member_id: Arc::clone(&join.member_id) }));
         }
         self.membership.join(now, config, join)
     }

@@ -2,8 +2,9 @@
 //!
 //! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` the new one, `CommittedOffsets`
 //! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
-//! for microseconds, one task for all timers, and one journal for all offsets. Members are not written to disk: after a restart a group
-//! is empty, keeps its offsets and goes on counting generations, and its members join again.
+//! for microseconds, one task for all timers, and one journal for all offsets. Members of the classic protocol are not
+//! written to disk: after a restart such a group is empty, keeps its offsets and goes on counting generations, and
+//! its members join again. Those of the new one are, and go on where they were.
 
 mod config;
 mod consumer;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schloss_wire::Uuid;
 use serde::{Deserialize, Serialize};
 
+use super::consumer::{Changes, ConsumerGroup};
 use super::offsets::{Commit, Committed, CommittedOffsets};
 use super::pending::PendingOffsets;
 use crate::hex_id;
@@ -52,6 +53,19 @@ pub(super) enum Record<'a> {
         #[serde(borrow)]
         group: Cow<'a, str>,
         partitions: Vec<Partition>,
+    },
+    /// Something of a group by the new protocol changed.
+    Consumers {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        #[serde(borrow)]
+        changes: Changes<'a>,
+    },
+    /// The group's members use the classic protocol from now on.
+    Classic {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        generation: i32,
     },
     /// The group and all its offsets were deleted.
     Delete {
@@ -124,16 +138,31 @@ pub(super) fn encode_forget(group: &str, partitions: &[(Uuid, i32)]) -> serde_js
     serde_json::to_vec(&Record::Forget { group: Cow::Borrowed(group), partitions })
 }
 
-/// The entries that hold all offsets of a group.
+/// The entries for something that changed in a group by the new protocol.
+pub(super) fn encode_changes(group: &str, changes: Vec<Changes<'_>>) -> serde_json::Result<Vec<Vec<u8>>> {
+    let entry = |changes| serde_json::to_vec(&Record::Consumers { group: Cow::Borrowed(group), changes });
+    changes.into_iter().map(entry).collect()
+}
+
+/// The entry for a group that takes up the classic protocol.
+pub(super) fn encode_classic(group: &str, generation: i32) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Record::Classic { group: Cow::Borrowed(group), generation })
+}
+
+/// The entries that hold all that is kept of a group.
 pub(super) fn encode_all(
     group: GroupFacts<'_>,
     offsets: &CommittedOffsets,
     pending: &PendingOffsets,
+    consumer: Option<&ConsumerGroup>,
 ) -> serde_json::Result<Vec<Vec<u8>>> {
     let mut entries = encode_rows(to_rows(offsets), |offsets| group.commit(offsets))?;
     for (producer_id, epoch, offsets) in pending.open() {
         let held = encode_rows(to_rows(offsets), |offsets| hold(group.id, (producer_id, epoch), offsets))?;
         entries.extend(held);
+    }
+    if let Some(consumer) = consumer {
+        entries.extend(encode_changes(group.id, consumer.whole())?);
     }
     Ok(entries)
 }

@@ -8,6 +8,7 @@ use schloss_wire::{ErrorCode, Uuid};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
 use super::messages::Claim;
 use super::offsets::{Commit, Committed};
@@ -189,7 +190,7 @@ impl Inner {
         if !group.is_empty() {
             return Err(ErrorCode::NonEmptyGroup);
         }
-        let ticket = if group.has_offsets() {
+        let ticket = if group.is_in_journal() {
             let entry = encode_delete(group_id).map_err(|error| failed(&error))?;
             Some(self.append(&[entry])?)
         } else {
@@ -228,7 +229,7 @@ impl Inner {
         let encode = |id: Arc<str>| {
             let state = self.state.lock();
             let group = state.groups.get(&id)?;
-            Some(encode_all(group.facts(&id), &group.offsets, &group.pending))
+            Some(encode_all(group.facts(&id), &group.offsets, &group.pending, group.consumer.as_ref()))
         };
         let encoded: Result<Vec<_>, _> = ids.into_iter().filter_map(encode).collect();
         let written = match encoded {
@@ -285,11 +286,17 @@ impl State {
     /// Changes the offsets of a group, which is made if it is not there.
     pub(super) fn keep(&mut self, group_id: &str, ticket: Option<Ticket>, change: impl FnOnce(&mut Group)) {
         // An empty group may have come to its end since a commit was checked.
-        let group = self.groups.entry(group_id.into()).or_insert_with(|| Group::new(Instant::now(), None, 0));
+        let group = self.entry(group_id);
         let before = group.offsets_bytes();
         change(group);
         group.ticket = ticket;
-        self.offsets_bytes = self.offsets_bytes + group.offsets_bytes() - before;
+        let after = group.offsets_bytes();
+        self.offsets_bytes = self.offsets_bytes + after - before;
+    }
+
+    /// The group of this id, which is made if it is not there.
+    fn entry(&mut self, group_id: &str) -> &mut Group {
+        self.groups.entry(group_id.into()).or_insert_with(|| Group::new(Instant::now(), None, 0))
     }
 
     pub(super) fn remove(&mut self, group_id: &str) {
@@ -305,13 +312,21 @@ impl State {
         match serde_json::from_slice(entry)? {
             Record::Delete { group } => self.remove(&group),
             Record::Commit { group: id, protocol_type, generation, offsets } => {
-                let group =
-                    self.groups.entry(Arc::from(&*id)).or_insert_with(|| Group::new(Instant::now(), None, 0));
+                let group = self.entry(&id);
                 group.membership.generation = generation;
                 if let Some(protocol_type) = protocol_type {
                     group.membership.protocol_type = Some(Arc::from(&*protocol_type));
                 }
                 self.apply(&id, offsets.into_iter().map(Commit::from).collect(), None);
+            }
+            Record::Consumers { group: id, changes } => {
+                let consumer = self.entry(&id).consumer.get_or_insert_with(|| ConsumerGroup::new(0));
+                consumer.replay(Instant::now(), changes);
+            }
+            Record::Classic { group: id, generation } => {
+                let group = self.entry(&id);
+                group.consumer = None;
+                group.membership.generation = generation;
             }
             Record::Hold { group, producer_id, epoch, offsets } => {
                 let commits = offsets.into_iter().map(Commit::from).collect();

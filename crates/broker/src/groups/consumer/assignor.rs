@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schloss_wire::Uuid;
+use serde::{Deserialize, Serialize};
 
 use super::topics::TopicPartition;
 use super::{range, uniform};
 
 /// A way to share partitions out (`group.consumer.assignors`).
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Assignor {
     /// The same number of partitions for everybody, and few that move.
     #[default]

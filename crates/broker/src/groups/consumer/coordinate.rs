@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schloss_log::Ticket;
+use schloss_log::journal::MAX_ENTRY_BYTES;
 use schloss_policy::Subject;
 use schloss_wire::ErrorCode;
 
@@ -10,10 +12,15 @@ use super::group::ConsumerGroup;
 use super::heartbeat::Resolved;
 use super::topics::Topics;
 use super::view::ConsumerDescription;
-use crate::groups::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, MAX_INSTANCE_ID_BYTES};
+use crate::groups::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, MAX_INSTANCE_ID_BYTES, State};
+use crate::groups::record::encode_changes;
+use crate::groups::store::failed;
 
 /// Longest id of a member and of a rack, in bytes. Kafka has no bound of its own.
 const MAX_ID_BYTES: usize = 1024;
+/// Most bytes that a member may say of itself. JSON writes one byte as six at worst, and leaves room in an entry of
+/// the journal for the member's partitions.
+const MAX_SUBSCRIPTION_BYTES: usize = MAX_ENTRY_BYTES / 8;
 
 /// A regular expression, and with whose rights it has to be resolved.
 pub(crate) type Unresolved = (Arc<str>, Subject);
@@ -31,24 +38,25 @@ impl Groups {
         found.flatten().unwrap_or_else(new)
     }
 
-    /// A heartbeat. `resolved` is what [`Self::unresolved`] asked for.
-    pub(crate) fn consumer_heartbeat(
+    /// A heartbeat, answered when what it changed is on disk: nobody owns what a crash takes back. `resolved` is
+    /// what [`Self::unresolved`] asked for.
+    pub(crate) async fn consumer_heartbeat(
         &self,
         group_id: &str,
         beat: &Beat,
         resolved: Resolved,
-        topics: &dyn Topics,
+        topics: &(dyn Topics + Sync),
     ) -> Result<BeatReply, Refused> {
         self.inner.check_beat(group_id, beat)?;
-        if beat.epoch < JOINING {
-            let left = self.inner.with_group(group_id, |group, now| {
-                let left = group.consumer(group_id)?.leave(beat)?;
-                group.note_desertion(now);
-                Ok(left)
-            });
-            return left.unwrap_or_else(|| Err(not_found(group_id)));
+        let (reply, ticket) = {
+            let _turn = self.inner.offsets_turn.lock().await;
+            self.inner.beat(group_id, beat, resolved, topics)?
+        };
+        self.compact_if_worthwhile();
+        if let Some(ticket) = ticket {
+            self.inner.durable(ticket).await.map_err(not_stored)?;
         }
-        self.inner.start_beat(group_id, beat, resolved, topics)
+        Ok(reply)
     }
 
     /// A group of this kind, if it exists.
@@ -125,21 +133,62 @@ impl Inner {
         {
             return invalid("MemberId or RackId is too long");
         }
-        if beat.bytes() > self.config.max_member_metadata_bytes {
+        if beat.bytes() > self.config.max_member_metadata_bytes.min(MAX_SUBSCRIPTION_BYTES) {
             return invalid("the subscription is too large");
         }
         Ok(())
     }
 
-    /// A member joins or stays. Only a join that succeeds makes a group, or makes an empty one a consumer group.
-    fn start_beat(
+    /// The caller holds the turn.
+    fn beat(
         self: &Arc<Self>,
         group_id: &str,
         beat: &Beat,
         resolved: Resolved,
         topics: &dyn Topics,
-    ) -> Result<BeatReply, Refused> {
+    ) -> Result<(BeatReply, Option<Ticket>), Refused> {
         let mut state = self.state.lock();
+        let reply = if beat.epoch < JOINING {
+            let left = self.operate(&mut state, group_id, |group, now| {
+                let left = group.consumer(group_id)?.leave(beat)?;
+                group.note_desertion(now);
+                Ok(left)
+            });
+            left.unwrap_or_else(|| Err(not_found(group_id)))?
+        } else {
+            self.start_beat(&mut state, group_id, beat, resolved, topics)?
+        };
+        let ticket = self.note_consumers(&mut state, group_id).map_err(not_stored)?;
+        Ok((reply, ticket))
+    }
+
+    /// Writes what changed in a consumer group to the journal. The ticket is that of the last entry of the group.
+    /// The caller holds the turn.
+    pub(in crate::groups) fn note_consumers(
+        &self,
+        state: &mut State,
+        group_id: &str,
+    ) -> Result<Option<Ticket>, ErrorCode> {
+        let Some(group) = state.groups.get_mut(group_id) else { return Ok(None) };
+        let Some(consumer) = &mut group.consumer else { return Ok(group.ticket) };
+        let changes = consumer.unwritten();
+        if !changes.is_empty() {
+            let entries = encode_changes(group_id, changes).map_err(|error| failed(&error))?;
+            group.ticket = Some(self.append(&entries)?);
+            consumer.mark_written();
+        }
+        Ok(group.ticket)
+    }
+
+    /// A member joins or stays. Only a join that succeeds makes a group, or makes an empty one a consumer group.
+    fn start_beat(
+        self: &Arc<Self>,
+        state: &mut State,
+        group_id: &str,
+        beat: &Beat,
+        resolved: Resolved,
+        topics: &dyn Topics,
+    ) -> Result<BeatReply, Refused> {
         let refused = |code| Refused::new(code, "this node keeps as many groups and members as it may");
         let joins = beat.epoch == JOINING;
         if joins && state.member_bytes + beat.bytes() > self.config.max_member_bytes {
@@ -152,7 +201,7 @@ impl Inner {
             }
             state.insert(group_id, self.config.max_groups).map_err(refused)?;
         }
-        let beaten = self.operate(&mut state, group_id, |group, now| {
+        let beaten = self.operate(state, group_id, |group, now| {
             let mut fresh = None;
             let consumer = match &mut group.consumer {
                 Some(consumer) => consumer,
@@ -178,6 +227,10 @@ impl Group {
     fn consumer(&mut self, group_id: &str) -> Result<&mut ConsumerGroup, Refused> {
         self.consumer.as_mut().ok_or_else(|| not_consumer(group_id))
     }
+}
+
+fn not_stored(code: ErrorCode) -> Refused {
+    Refused::new(code, "the group can't be stored now: try again")
 }
 
 fn not_found(group_id: &str) -> Refused {

@@ -29,6 +29,12 @@ pub(crate) struct ConsumerGroup {
     seen: Option<u64>,
     /// The version of the topics for which regular expressions are being resolved.
     pub(super) resolving: Option<u64>,
+    /// Members that are out, which the journal doesn't say yet.
+    pub(super) gone: BTreeSet<Arc<str>>,
+    /// The epochs that the journal has; none if it has nothing of this group.
+    pub(super) written: Option<(i32, i32)>,
+    /// While the journal is read: a change was cut off.
+    pub(super) torn: bool,
 }
 
 impl ConsumerGroup {
@@ -43,6 +49,9 @@ impl ConsumerGroup {
             topics: BTreeMap::new(),
             seen: None,
             resolving: None,
+            gone: BTreeSet::new(),
+            written: None,
+            torn: false,
         }
     }
 
@@ -122,7 +131,9 @@ impl ConsumerGroup {
         };
         let mut target = self.assignor().assign(&wishes);
         for (id, member) in &mut self.members {
-            member.target = target.remove(id).unwrap_or_default();
+            let target = target.remove(id).unwrap_or_default();
+            member.unwritten.place |= target != member.target;
+            member.target = target;
         }
         self.assignment_epoch = self.epoch;
     }

@@ -9,6 +9,7 @@ use super::beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, Refused};
 use super::group::ConsumerGroup;
 use super::member::{Held, Member};
 use super::pattern::PatternError;
+use super::record::Unwritten;
 use super::topics::{Resolution, Topics};
 use crate::groups::config::GroupsConfig;
 
@@ -126,6 +127,8 @@ impl ConsumerGroup {
                     member.id = Arc::clone(&beat.member_id);
                     member.epoch = JOINING;
                     member.previous_epoch = JOINING;
+                    member.unwritten = Unwritten::ALL;
+                    self.gone.insert(old);
                     for one in member.held() {
                         self.owners.insert(one, Arc::clone(&member.id));
                     }

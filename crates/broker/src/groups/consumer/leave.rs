@@ -34,6 +34,7 @@ impl ConsumerGroup {
         }
         member.epoch = LEAVING_FOR_NOW;
         member.rebalance_ends = None;
+        member.unwritten.place = true;
         // It comes back in a lower epoch than the one in which it got them.
         for epoch in member.assigned.values_mut() {
             *epoch = 0;
@@ -62,6 +63,7 @@ impl ConsumerGroup {
         for id in ids {
             let Some(member) = self.members.remove(id) else { continue };
             removed = true;
+            self.gone.insert(Arc::clone(id));
             for one in member.held() {
                 self.owners.remove(&one);
             }

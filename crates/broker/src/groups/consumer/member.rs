@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_policy::Subject;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
 use super::beat::Beat;
+use super::record::Unwritten;
 use super::topics::{Resolution, TopicPartition};
 
 /// Partitions, each with the epoch in which the member got it.
@@ -18,7 +20,8 @@ pub(super) type Held = BTreeMap<TopicPartition, i32>;
 const PARTITION_BYTES: usize = 160;
 
 /// How far a member is on its way to its target assignment.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Progress {
     /// It is there.
     #[default]
@@ -57,6 +60,7 @@ pub(super) struct Member {
     pub(super) session_ends: Instant,
     /// Until when it has to give up what it has to.
     pub(super) rebalance_ends: Option<Instant>,
+    pub(super) unwritten: Unwritten,
 }
 
 impl Member {
@@ -82,29 +86,41 @@ impl Member {
             target: BTreeSet::new(),
             session_ends: now,
             rebalance_ends: None,
+            unwritten: Unwritten::ALL,
         }
     }
 
     /// Takes over what it says of itself. Whether its subscription is another one now.
     pub(super) fn update(&mut self, beat: &Beat) -> bool {
-        let old = (self.names.clone(), self.pattern.clone());
+        let mut subscribed = false;
         if let Some(names) = &beat.names {
-            self.names.clone_from(names);
+            subscribed |= set(&mut self.names, names.clone());
         }
         if let Some(pattern) = &beat.pattern {
-            self.pattern = Some(Arc::clone(pattern)).filter(|pattern| !pattern.is_empty());
+            subscribed |=
+                set(&mut self.pattern, Some(Arc::clone(pattern)).filter(|pattern| !pattern.is_empty()));
         }
         if self.pattern.is_none() {
             self.resolution = None;
         }
-        self.instance_id = beat.instance_id.clone().or(self.instance_id.take());
-        self.rack_id = beat.rack_id.clone().or(self.rack_id.take());
-        self.assignor = beat.assignor.or(self.assignor);
-        self.rebalance_timeout = beat.rebalance_timeout.unwrap_or(self.rebalance_timeout);
-        self.client_id = Arc::clone(&beat.client_id);
-        self.client_host = Arc::clone(&beat.client_host);
-        self.subject = beat.subject.clone();
-        (&old.0, &old.1) != (&self.names, &self.pattern)
+        let mut changed = subscribed;
+        if beat.instance_id.is_some() {
+            changed |= set(&mut self.instance_id, beat.instance_id.clone());
+        }
+        if beat.rack_id.is_some() {
+            changed |= set(&mut self.rack_id, beat.rack_id.clone());
+        }
+        if beat.assignor.is_some() {
+            changed |= set(&mut self.assignor, beat.assignor);
+        }
+        if let Some(timeout) = beat.rebalance_timeout {
+            changed |= set(&mut self.rebalance_timeout, timeout);
+        }
+        changed |= set(&mut self.client_id, Arc::clone(&beat.client_id));
+        changed |= set(&mut self.client_host, Arc::clone(&beat.client_host));
+        changed |= set(&mut self.subject, beat.subject.clone());
+        self.unwritten.who |= changed;
+        subscribed
     }
 
     /// The names that it is subscribed to, by themselves or by its regular expression.
@@ -153,4 +169,10 @@ impl Member {
         let held = self.assigned.len() + self.revoking.len() + self.target.len();
         size_of::<Self>() + self.id.len() + names + pattern + resolved + held * PARTITION_BYTES
     }
+}
+
+/// Whether this is another value than before.
+fn set<T: PartialEq>(field: &mut T, value: T) -> bool {
+    let before = std::mem::replace(field, value);
+    *field != before
 }

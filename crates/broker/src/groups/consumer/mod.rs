@@ -16,6 +16,7 @@ mod member;
 mod pattern;
 mod range;
 mod reconcile;
+mod record;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -26,5 +27,6 @@ pub(crate) use assignor::Assignor;
 pub(crate) use beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, Refused};
 pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
+pub(super) use record::Changes;
 pub(crate) use topics::{Resolution, TopicPartition};
 pub(crate) use view::{ConsumerDescription, DescribedConsumer};

@@ -47,6 +47,7 @@ impl ConsumerGroup {
             member.revoking = Held::new();
         }
         member.assigned = assigned;
+        member.unwritten.place = true;
         for one in held {
             owners.remove(&one);
         }

@@ -1,6 +1,7 @@
 //! Thousands of random histories of one group, each checked after every step.
 
 use super::*;
+use crate::groups::consumer::member::Member;
 use crate::groups::testing::Dice;
 
 const CLIENTS: usize = 5;
@@ -27,6 +28,7 @@ struct World {
     bench: Bench,
     clients: Vec<Client>,
     epochs: (i32, i32),
+    journal: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -35,7 +37,7 @@ impl World {
         let topics = NAMES.map(|name| (name, i32::try_from(dice.roll(5)).unwrap()));
         let client = |number| Client { is_static: number % 2 == 0, ..Client::default() };
         let clients = (0..CLIENTS).map(client).collect();
-        Self { dice, bench: Bench::new(&topics), clients, epochs: (0, 0) }
+        Self { dice, bench: Bench::new(&topics), clients, epochs: (0, 0), journal: Vec::new() }
     }
 
     fn id(&self, who: usize) -> String {
@@ -64,7 +66,7 @@ impl World {
 
     fn step(&mut self) {
         let who = self.dice.roll(CLIENTS);
-        match self.dice.roll(40) {
+        match self.dice.roll(42) {
             0..=19 => self.send(who),
             20..=29 => self.obey(who),
             30..=31 => self.subscribe(who),
@@ -73,9 +75,44 @@ impl World {
             34 => self.crash(who),
             35 => self.change_topics(),
             36 => self.bench.wait(Duration::from_secs(self.dice.roll(50) as u64)),
-            _ => self.bench.wait(Duration::from_secs(self.dice.roll(5) as u64)),
+            37..=39 => self.bench.wait(Duration::from_secs(self.dice.roll(5) as u64)),
+            40 => self.restart(),
+            _ => {
+                let whole = self.bench.group.whole();
+                self.journal = whole.iter().map(|changes| serde_json::to_vec(changes).unwrap()).collect();
+            }
         }
+        self.note();
         self.check();
+    }
+
+    fn note(&mut self) {
+        let changes = self.bench.group.unwritten();
+        self.journal.extend(changes.iter().map(|changes| serde_json::to_vec(changes).unwrap()));
+        self.bench.group.mark_written();
+    }
+
+    /// The coordinator is killed and starts again. Nobody loses anything, and nobody has to join again.
+    fn restart(&mut self) {
+        let mut group = ConsumerGroup::new(0);
+        for entry in &self.journal {
+            group.replay(self.bench.now, serde_json::from_slice(entry).unwrap());
+        }
+        group.resume(self.bench.now, self.bench.config.consumer_session_timeout);
+        let before = std::mem::replace(&mut self.bench.group, group);
+        let after = &self.bench.group;
+        assert_eq!((after.epoch, after.assignment_epoch), (before.epoch, before.assignment_epoch));
+        assert_eq!((&after.owners, &after.statics), (&before.owners, &before.statics));
+        let facts = |group: &ConsumerGroup| {
+            let members = group.members.values().cloned();
+            let timeless = |member: Member| Member {
+                session_ends: self.bench.now,
+                rebalance_ends: member.rebalance_ends.map(|_| self.bench.now),
+                ..member
+            };
+            format!("{:?}", members.map(timeless).collect::<Vec<_>>())
+        };
+        assert_eq!(facts(after), facts(&before));
     }
 
     fn send(&mut self, who: usize) {
