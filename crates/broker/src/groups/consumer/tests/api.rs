@@ -279,7 +279,7 @@ async fn offsets_are_those_of_members_in_their_epochs() {
             let group = &response.groups[0];
             let code = ErrorCode::from_code(group.error_code).unwrap();
             let first = group.topics.first().map(|topic| topic.partitions[0].committed_offset);
-            first.map_or(Err(code), Ok)
+            first.ok_or(code)
         }
     };
     assert_eq!(fetched(Some("m"), epoch).await, Ok(7));
