@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -10,12 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::error::KeyError;
+use crate::private::{FILE_MODE, open_file};
 use crate::root::{KEY_BYTES, SealingKey};
 
 /// More than any form of the key takes, in bytes.
 const MAX_FILE_BYTES: u64 = 256;
-/// What others must not have.
-const OTHERS: u32 = 0o077;
 
 impl SealingKey {
     /// Reads the key from a file of 32 raw bytes, or of their base64 with white space around it. The file must
@@ -24,26 +23,9 @@ impl SealingKey {
     /// # Errors
     /// What is wrong with the file, and the command that mends it.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let wrong = io_error(path);
-        // Asked of the open file, so that no other can take its place in between.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-            .open(path)
-            .map_err(&wrong)?;
-        let metadata = file.metadata().map_err(&wrong)?;
-        if !metadata.is_file() {
-            return Err(KeyError::NotAFile(path.to_owned()));
-        }
-        let us = rustix::process::geteuid().as_raw();
-        if metadata.uid() != us {
-            return Err(KeyError::Owner { path: path.to_owned(), owner: metadata.uid(), us });
-        }
-        if metadata.mode() & OTHERS != 0 {
-            return Err(KeyError::Open { path: path.to_owned(), mode: metadata.mode() & 0o777 });
-        }
+        let file = open_file(path)?;
         let mut content = Zeroizing::new(Vec::with_capacity(2 * MAX_FILE_BYTES as usize));
-        file.take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(&wrong)?;
+        file.take(MAX_FILE_BYTES).read_to_end(&mut content).map_err(io_error(path))?;
         parse(&content).ok_or_else(|| KeyError::Format(path.to_owned()))
     }
 
@@ -59,7 +41,7 @@ impl SealingKey {
         text.reserve_exact(1);
         text.push('\n');
         let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(&wrong)?;
+            OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path).map_err(&wrong)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(&wrong)?;
         Ok(key)
     }
