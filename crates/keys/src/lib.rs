@@ -25,7 +25,7 @@ pub use data_key::{DATA_SEAL_BYTES, DataKey, UnitKey, WRAPPED_UNIT_KEY_BYTES};
 pub use error::{DataKeyError, KeyError, KeyringError, OpenError};
 pub use keyring::{KekFacts, Keyring};
 pub use kms::{Kms, KmsError, Wrapped};
-pub use root::{KEY_BYTES, SealingKey};
+pub use root::{KEY_BYTES, SealingKey, random};
 pub use sealer::Sealer;
 pub use tagger::{TAG_BYTES, Tagger};
 pub use unit::{SealError, UNIT_TAG_BYTES, UnitOpener, UnitSealer};

@@ -12,6 +12,16 @@ pub const KEY_BYTES: usize = 32;
 /// Bytes of a key's name.
 const ID_BYTES: usize = 8;
 
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| KeyError::Random)?;
+    Ok(bytes)
+}
+
 /// 32 secret bytes. Has no `Debug`; the bytes are overwritten when it is dropped.
 #[derive(Clone)]
 pub struct SealingKey {

@@ -1,13 +1,12 @@
 //! What unlocks a keyring: a key file, or a passphrase.
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::error::{KeyError, KeyringError};
-use crate::root::{KEY_BYTES, SealingKey};
+use crate::root::{KEY_BYTES, SealingKey, random};
 
 const SALT_BYTES: usize = 16;
 /// Cost of a new lock: the second choice of RFC 9106, section 4, about a tenth of a second.
@@ -52,8 +51,7 @@ impl Lock {
         match unlock {
             Unlock::KeyFile(_) => Ok(Self::KeyFile),
             Unlock::Passphrase(_) => {
-                let mut salt = [0; SALT_BYTES];
-                rand::fill(&mut salt).map_err(|_| KeyError::Random)?;
+                let salt = random()?;
                 Ok(Self::Passphrase { memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES, salt })
             }
         }

@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schloss_keys::private::NotPrivate;
+use schloss_keys::{KeyError, SealError};
 use thiserror::Error;
 
 /// Why a log or a journal did not do what was asked.
@@ -40,6 +42,23 @@ pub enum LogError {
         /// What is wrong there.
         reason: String,
     },
+    /// A file is whole, but not to be used here: it belongs to another log, or takes another key.
+    #[error("can't use {}: {reason}", path.display())]
+    Refused {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Others may see or change a file or directory of the log.
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
+    /// Bytes can't be sealed. Nothing was written.
+    #[error("can't seal: {0}")]
+    Seal(SealError),
+    /// A new key can't be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// What was to be appended is not a whole batch, or nothing at all.
     #[error("can't append to {}: {reason}", path.display())]
     InvalidBatch {
@@ -48,6 +67,9 @@ pub enum LogError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An entry of a journal has no bytes.
+    #[error("an entry has no bytes")]
+    EmptyEntry,
     /// What was to be appended is larger than a segment, or an entry larger than a journal takes.
     #[error("{bytes} bytes are too large, the limit is {limit}")]
     TooLarge {

@@ -1,19 +1,26 @@
 //! Files and directories that only their owner can open, and names that survive a crash.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::buffer::spare_capacity;
+use schloss_keys::private::{self, DIRECTORY_MODE, FILE_MODE};
 
 use crate::LogError;
 
-const FILE_MODE: u32 = 0o600;
-const DIRECTORY_MODE: u32 = 0o700;
+pub(crate) use schloss_keys::private::{UNFINISHED_EXTENSION, unfinished_name};
+
+/// Opens `directory` for our use: made, with the ones above it, unless it is there. One that others may enter is
+/// refused.
+pub(crate) fn own_directory(directory: &Path) -> Result<(), LogError> {
+    create_directory(directory)?;
+    Ok(private::check_directory(directory)?)
+}
 
 /// Makes `directory`, and the ones above it, unless they are there, and brings their names to disk.
-pub(crate) fn create_directory(directory: &Path) -> Result<(), LogError> {
+fn create_directory(directory: &Path) -> Result<(), LogError> {
     if directory.as_os_str().is_empty() || directory.is_dir() {
         return Ok(());
     }
@@ -40,9 +47,11 @@ pub(crate) fn create_file(path: &Path) -> Result<File, LogError> {
         .map_err(LogError::io("create", path))
 }
 
-/// Opens a file for reading and writing.
+/// Opens a file of ours for reading and writing. One that others may read or write is refused.
 pub(crate) fn open_file(path: &Path) -> Result<File, LogError> {
-    OpenOptions::new().read(true).write(true).open(path).map_err(LogError::io("open", path))
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(LogError::io("open", path))?;
+    private::check_file(&file, path)?;
+    Ok(file)
 }
 
 /// Brings the names in `directory` to disk: without it a new or renamed file may be gone after a power cut.
@@ -54,10 +63,7 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), LogError> {
 
 /// [`sync_directory`] for the one that holds `path`.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), LogError> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-        _ => sync_directory(Path::new(".")),
-    }
+    private::sync_parent(path).map_err(LogError::io("flush directory of", path))
 }
 
 /// Whether the new content of a file has to survive a power cut.
@@ -71,28 +77,7 @@ pub(crate) enum Survives {
 
 /// Puts a file with `content` at `path` in one step: whoever looks sees the old one or the new one.
 pub(crate) fn replace(path: &Path, content: &[u8], survives: Survives) -> Result<(), LogError> {
-    let temporary = temporary_name(path);
-    let mut file = create_file(&temporary)?;
-    file.write_all(content).map_err(LogError::io("write", &temporary))?;
-    if survives == Survives::PowerCut {
-        file.sync_data().map_err(LogError::io("flush", &temporary))?;
-    }
-    fs::rename(&temporary, path).map_err(LogError::io("rename", &temporary))?;
-    if survives == Survives::PowerCut {
-        sync_parent(path)?;
-    }
-    Ok(())
-}
-
-/// Extension of a file that is not finished.
-pub(crate) const TEMPORARY_EXTENSION: &str = "new";
-
-/// The name under which a file is made before it takes the place of `path`.
-pub(crate) fn temporary_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(TEMPORARY_EXTENSION);
-    name.into()
+    private::replace(path, content, survives == Survives::PowerCut).map_err(LogError::io("write", path))
 }
 
 /// Removes `path`; returns whether it was there.
@@ -135,8 +120,8 @@ mod tests {
     fn files_and_directories_are_for_their_owner_only() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
-        create_directory(&directory).unwrap();
-        create_directory(&directory).unwrap();
+        own_directory(&directory).unwrap();
+        own_directory(&directory).unwrap();
         let file = directory.join("file");
         create_file(&file).unwrap();
         replace(&directory.join("other"), b"x", Survives::PowerCut).unwrap();
@@ -147,11 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn what_others_can_open_is_refused_with_the_command_that_mends_it() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("log");
+        own_directory(&directory).unwrap();
+        let file = directory.join("file");
+        create_file(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o604)).unwrap();
+        let why = open_file(&file).unwrap_err().to_string();
+        assert!(why.contains(&format!("run chmod 600 {}", file.display())), "{why}");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).unwrap();
+        let why = own_directory(&directory).unwrap_err().to_string();
+        assert!(why.contains(&format!("run chmod 700 {}", directory.display())), "{why}");
+    }
+
+    #[test]
     fn a_read_gives_exactly_what_was_asked_for_or_fails() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");
         fs::write(&path, b"0123456789").unwrap();
-        let file = open_file(&path).unwrap();
+        let file = File::open(&path).unwrap();
         let mut buffer = Vec::new();
         read_at(&file, 2, 3, &mut buffer).unwrap();
         assert_eq!(buffer, b"234");

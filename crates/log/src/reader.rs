@@ -33,10 +33,16 @@ impl PartitionLog {
         if offset >= visible.offset {
             return Ok(Bytes::new());
         }
-        match shared.segment_with(offset) {
-            Some(segment) => segment.read(offset, limit(&segment, &visible), max_bytes, at_least_one),
-            None => Ok(Bytes::new()),
-        }
+        let read = || {
+            for segment in shared.segments_from(offset) {
+                let limit = limit(&segment, &visible);
+                if let Some(batches) = segment.read(offset, limit, max_bytes, at_least_one)? {
+                    return Ok(batches);
+                }
+            }
+            Ok(Bytes::new())
+        };
+        read().inspect_err(|error| shared.teller.tell(error))
     }
 
     /// Offset and timestamp (milliseconds) of the first record at or after `timestamp_ms`, below the high
@@ -48,13 +54,22 @@ impl PartitionLog {
     /// # Errors
     /// The system's, or damage.
     pub fn offset_for_time(&self, timestamp_ms: i64) -> Result<Option<(i64, i64)>, LogError> {
-        let (visible, segments) = self.shared().visible_segments();
-        for segment in segments {
-            if let Some((header, batch)) = segment.first_at_time(timestamp_ms, limit(&segment, &visible))? {
-                return Ok(Some(first_record(&header, batch, timestamp_ms)));
+        let shared = self.shared();
+        let (visible, segments) = shared.visible_segments();
+        let start = self.start_offset();
+        let find = || {
+            for segment in segments {
+                let found =
+                    segment.first_at_time(timestamp_ms, limit(&segment, &visible), |header, batch| {
+                        first_record(header, batch, timestamp_ms, start)
+                    })?;
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        };
+        find().inspect_err(|error| shared.teller.tell(error))
     }
 
     /// Offset and timestamp (milliseconds) of the first record with the largest timestamp. `None` as long as
@@ -72,10 +87,11 @@ impl PartitionLog {
 }
 
 impl Shared {
-    fn segment_with(&self, offset: i64) -> Option<Arc<Segment>> {
+    /// The segment that holds `offset`, and the one after it.
+    fn segments_from(&self, offset: i64) -> Vec<Arc<Segment>> {
         let segments = self.segments();
         let count = segments.partition_point(|segment| segment.base_offset() <= offset);
-        count.checked_sub(1).map(|last| Arc::clone(&segments[last]))
+        segments.iter().skip(count.saturating_sub(1)).take(2).map(Arc::clone).collect()
     }
 
     /// The segments that hold something below the high watermark.
@@ -92,9 +108,13 @@ fn limit(segment: &Segment, visible: &Checkpoint) -> u64 {
     if segment.base_offset() < visible.segment { segment.size() } else { visible.position }
 }
 
-/// The first record of a batch at or after `timestamp`, which the batch is known to have.
-fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64) -> (i64, i64) {
-    let fallback = (header.base_offset, header.max_timestamp);
+/// Offset and timestamp of the first record of a batch at or after `timestamp`, which the batch is known to
+/// have, and at or after offset `start`.
+fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64, start: i64) -> Option<(i64, i64)> {
+    if header.last_offset() < start {
+        return None;
+    }
+    let fallback = Some((header.base_offset.max(start), header.max_timestamp));
     if header.is_log_append_time() || header.record_count == 1 {
         return fallback;
     }
@@ -102,13 +122,9 @@ fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64) -> (i64,
     limits.max_array_elements = MAX_DECODED_RECORDS;
     let limits = RecordDecodeLimits::new(MAX_DECODED_BYTES, MAX_DECODED_BYTES, limits);
     let Ok(decoded) = RecordBatch::decode(&mut batch, limits) else { return fallback };
-    decoded
-        .records
-        .iter()
-        .map(|record| {
-            let offset = decoded.base_offset.saturating_add(i64::from(record.offset_delta));
-            (offset, decoded.base_timestamp.saturating_add(record.timestamp_delta))
-        })
-        .find(|(_, time)| *time >= timestamp)
-        .unwrap_or(fallback)
+    let placed = decoded.records.iter().map(|record| {
+        let offset = decoded.base_offset.saturating_add(i64::from(record.offset_delta));
+        (offset, decoded.base_timestamp.saturating_add(record.timestamp_delta))
+    });
+    placed.into_iter().find(|(offset, time)| *time >= timestamp && *offset >= start)
 }

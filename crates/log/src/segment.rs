@@ -1,19 +1,24 @@
 //! One file of a log: the only place where batches turn into bytes on disk and back.
 
 use std::fs::{self, File};
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use parking_lot::RwLock;
-use schloss_wire::records::{BATCH_HEADER_BYTES, BatchHeader};
+use parking_lot::{Mutex, RwLock};
+use schloss_keys::OpenError;
+use schloss_wire::records::BatchHeader;
 
-use crate::batches::{Batches, Check};
-use crate::files::{Survives, create_file, open_file, read_at, replace};
+use crate::files::{Survives, create_file, open_file, read_at, remove_if_there, replace, unfinished_name};
+use crate::frames::Frames;
+use crate::header::{self, FIRST_POSITION, HEADER_BYTES, NewHeader, Opener, SegmentPlace, Writer};
 use crate::index::{Index, Place};
+use crate::scratch::with_sealing;
 use crate::stamp::Placed;
-use crate::{Disk, LogError};
+use crate::window::Window;
+use crate::{Disk, Identity, LogError, Sealing};
 
 pub(crate) const LOG_EXTENSION: &str = "log";
 pub(crate) const INDEX_EXTENSION: &str = "index";
@@ -21,33 +26,86 @@ pub(crate) const INDEX_EXTENSION: &str = "index";
 const NAME_DIGITS: usize = 20;
 /// Read at once when looking for a batch between two index entries.
 const SEARCH_READ_BYTES: usize = 16 * 1024;
+/// Read at once when batches are opened one after the other: it stays in the processor's cache until then.
+const READ_BYTES: usize = 128 * 1024;
+/// What indexes are sealed for.
+const INDEX_USE: &str = "segment index";
+
+/// Where the segments of a log are, whose they are, and how they are protected.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// A directory for this log alone.
+    pub directory: PathBuf,
+    /// Which partition it is.
+    pub identity: Identity,
+    /// How what is stored is protected.
+    pub sealing: Sealing,
+}
 
 /// A file of batches and the index to it. Read by many, written by the owner of the partition's writer lock.
+///
+/// Only a segment that this process made takes appends: the key that seals is never read from a disk.
 pub(crate) struct Segment {
     base_offset: i64,
     path: PathBuf,
     file: File,
-    /// Bytes that hold whole batches; what a failed write left lies beyond.
+    place: SegmentPlace,
+    opener: Opener,
+    /// Gone for good after a failed write: its positions may have been used.
+    writer: Mutex<Option<Writer>>,
+    /// Bytes that hold the header and whole frames; what a failed write left lies beyond.
     size: AtomicU64,
     index: RwLock<Index>,
 }
 
 impl Segment {
-    /// Makes an empty segment. Its name is not on disk before the directory is flushed.
-    pub(crate) fn create(directory: &Path, base_offset: i64) -> Result<Self, LogError> {
-        let path = file_name(directory, base_offset, LOG_EXTENSION);
-        let file = create_file(&path)?;
-        let index = RwLock::new(Index::new(base_offset));
-        Ok(Self { base_offset, path, file, size: AtomicU64::new(0), index })
+    /// Makes an empty segment, in place of an empty one that may be there. Its name is not on disk before the
+    /// directory is flushed.
+    pub(crate) fn create(home: &Home, disk: &dyn Disk, base_offset: i64) -> Result<Self, LogError> {
+        let path = file_name(&home.directory, base_offset, LOG_EXTENSION);
+        let unfinished = unfinished_name(&path);
+        let header = NewHeader::new(home.identity, &home.sealing, base_offset)?;
+        let file = create_file(&unfinished)?;
+        let made = disk
+            .write_all(&file, &mut [IoSlice::new(&header.bytes)], 0)
+            .map_err(LogError::io("write", &unfinished))
+            .and_then(|()| fs::rename(&unfinished, &path).map_err(LogError::io("rename", &unfinished)));
+        if made.is_err() {
+            // On a full disk the remains would be in the way.
+            let _ = remove_if_there(&unfinished);
+        }
+        made?;
+        Ok(Self {
+            base_offset,
+            path,
+            file,
+            place: header.place,
+            opener: header.opener,
+            writer: Mutex::new(Some(header.writer)),
+            size: AtomicU64::new(FIRST_POSITION),
+            index: RwLock::new(Index::new(base_offset, header.place.id())),
+        })
     }
 
-    /// Opens a segment with nothing known about its bytes: the index is empty.
-    pub(crate) fn open(directory: &Path, base_offset: i64) -> Result<Self, LogError> {
-        let path = file_name(directory, base_offset, LOG_EXTENSION);
+    /// Opens a segment for reading, with nothing known about its batches: the index is empty.
+    pub(crate) fn open(home: &Home, base_offset: i64) -> Result<Self, LogError> {
+        let path = file_name(&home.directory, base_offset, LOG_EXTENSION);
         let file = open_file(&path)?;
         let size = file.metadata().map_err(LogError::io("look at", &path))?.len();
-        let index = RwLock::new(Index::new(base_offset));
-        Ok(Self { base_offset, path, file, size: AtomicU64::new(size), index })
+        let mut bytes = Vec::with_capacity(HEADER_BYTES);
+        let length = usize::try_from(size).map_or(HEADER_BYTES, |size| size.min(HEADER_BYTES));
+        read_at(&file, 0, length, &mut bytes).map_err(LogError::io("read", &path))?;
+        let (place, opener) = header::parse(&path, &bytes, home.identity, &home.sealing, base_offset)?;
+        Ok(Self {
+            base_offset,
+            path,
+            file,
+            place,
+            opener,
+            writer: Mutex::new(None),
+            size: AtomicU64::new(size),
+            index: RwLock::new(Index::new(base_offset, place.id())),
+        })
     }
 
     pub(crate) const fn base_offset(&self) -> i64 {
@@ -62,31 +120,86 @@ impl Segment {
         self.size.load(Ordering::Acquire)
     }
 
-    /// Whether `bytes` more, up to `last_offset`, belong into the next segment.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        matches!(self.opener, Opener::Sealed(_))
+    }
+
+    /// Whether it holds no batch.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.size() <= FIRST_POSITION
+    }
+
+    /// Bytes of the frame of a batch.
+    pub(crate) const fn frame_bytes(&self, batch_bytes: usize) -> usize {
+        batch_bytes + self.opener.tag_bytes()
+    }
+
+    /// Whether `bytes` more, up to `last_offset`, belong into the next segment, or nothing can be added at all.
     pub(crate) fn is_full_for(&self, bytes: u64, last_offset: i64, segment_bytes: u64) -> bool {
-        let size = self.size();
+        if self.writer.lock().is_none() {
+            return true;
+        }
         let spans_too_much = u32::try_from(last_offset - self.base_offset).is_err();
-        size > 0 && (size + bytes > segment_bytes || spans_too_much)
+        !self.is_empty() && (self.size() + bytes > segment_bytes || spans_too_much)
     }
 
     /// Writes `batches` behind what is there, in one system call if it can be.
     ///
     /// # Errors
-    /// The segment is as before, but for bytes beyond its size: [`take_back`](Self::take_back) removes them.
+    /// The segment is as before, but for bytes beyond its size, which [`take_back`](Self::take_back) removes, and
+    /// takes no appends any more.
     pub(crate) fn append(
         &self,
         disk: &dyn Disk,
         batches: &[Placed],
         index_interval: u32,
     ) -> Result<(), LogError> {
-        let mut slices: Vec<IoSlice<'_>> =
-            batches.iter().flat_map(|batch| [IoSlice::new(&batch.head), IoSlice::new(&batch.rest)]).collect();
-        disk.write_all(&self.file, &mut slices, self.size()).map_err(LogError::io("write", &self.path))?;
+        let mut kept = self.writer.lock();
+        // It comes back only if all went well.
+        let Some(mut writer) = kept.take() else {
+            return Err(LogError::Closed { path: self.path.clone() });
+        };
+        let start = self.size();
+        match writer {
+            Writer::Plain => {
+                let slices = batches.iter().flat_map(|batch| [&batch.prefix[..], &batch.body]);
+                let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
+                disk.write_all(&self.file, &mut slices, start)
+            }
+            Writer::Sealed(_) => {
+                let bytes = batches.iter().map(|batch| self.frame_bytes(batch.bytes())).sum();
+                with_sealing(bytes, |frames| {
+                    self.seal(&mut writer, batches, start, frames)?;
+                    disk.write_all(&self.file, &mut [IoSlice::new(frames)], start)
+                })
+            }
+        }
+        .map_err(LogError::io("write", &self.path))?;
+        *kept = Some(writer);
         let mut index = self.index.write();
         for batch in batches {
-            index.add(&batch.header, index_interval);
+            index.add(&batch.header, self.frame_bytes(batch.bytes()) as u64, index_interval);
         }
         self.size.store(index.end().position, Ordering::Release);
+        Ok(())
+    }
+
+    fn seal(
+        &self,
+        writer: &mut Writer,
+        batches: &[Placed],
+        start: u64,
+        mut frames: &mut [u8],
+    ) -> io::Result<()> {
+        let mut position = start;
+        for batch in batches {
+            let bytes = self.frame_bytes(batch.bytes());
+            let frame = frames.split_off_mut(..bytes).unwrap_or_default();
+            writer
+                .seal(&self.place, position, &batch.prefix, &batch.body, frame)
+                .map_err(io::Error::other)?;
+            position += bytes as u64;
+        }
         Ok(())
     }
 
@@ -106,116 +219,107 @@ impl Segment {
         disk.sync(&self.file).map_err(LogError::io("flush", &self.path))
     }
 
-    /// Whole batches from the one that holds `offset` on, before position `limit`, which is the boundary of
-    /// one. Empty if the first is larger than `max_bytes`, unless `at_least_one`.
+    /// Whole batches from the first that ends at `offset` or later on, before position `limit`, which is the
+    /// boundary of a frame. `None` if there is none. Empty if the first is larger than `max_bytes`, unless
+    /// `at_least_one`.
     pub(crate) fn read(
         &self,
         offset: i64,
         limit: u64,
         max_bytes: usize,
         at_least_one: bool,
-    ) -> Result<Bytes, LogError> {
-        let start = self.index.read().before_offset(offset);
-        let Some((from, first)) = self.find(start, limit, offset, |header| header.last_offset() >= offset)?
-        else {
-            return Ok(Bytes::new());
-        };
-        if first.total_bytes > max_bytes && !at_least_one {
-            return Ok(Bytes::new());
-        }
-        let room = first.total_bytes.max(max_bytes);
-        let left = usize::try_from(limit - from).unwrap_or(usize::MAX);
-        let mut buffer = Vec::new();
-        self.read_into(from, room.min(left), &mut buffer)?;
-        if room < left {
-            buffer.truncate(self.whole_batches(from, &buffer, &first)?);
-        }
-        Ok(buffer.into())
-    }
-
-    /// How many bytes of `buffer`, read at `from`, are whole batches.
-    fn whole_batches(&self, from: u64, buffer: &[u8], first: &BatchHeader) -> Result<usize, LogError> {
-        let known = self.index.read().before_position(from + buffer.len() as u64).position;
-        // The index spares the walk over all but the last few.
-        let mut end = usize::try_from(known.saturating_sub(from)).unwrap_or(0).max(first.total_bytes);
+    ) -> Result<Option<Bytes>, LogError> {
+        let Some(start) = self.locate(offset, limit)? else { return Ok(None) };
+        let left = usize::try_from(limit - start).unwrap_or(usize::MAX);
+        let mut frames = self.frames(start, limit, READ_BYTES.min(left));
+        // Zeroed pages come from the system as they are needed.
+        let mut batches = vec![0; max_bytes.min(left)];
+        let mut filled = 0;
         loop {
-            let Some(header) = buffer.get(end..).and_then(<[u8]>::first_chunk::<BATCH_HEADER_BYTES>) else {
-                return Ok(end);
+            let frame = match frames.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                // What comes before it is good; the error is for who asks for this one.
+                Err(LogError::Corrupt { .. }) if filled > 0 => break,
+                Err(error) => return Err(error),
             };
-            let header = BatchHeader::parse(header)
-                .map_err(|error| self.corrupt(from + end as u64, error.to_string()))?;
-            match end.checked_add(header.total_bytes) {
-                Some(next) if next <= buffer.len() => end = next,
-                _ => return Ok(end),
+            let end = filled + frame.prefix.batch_bytes;
+            if end > max_bytes && !(at_least_one && filled == 0) {
+                batches.truncate(filled);
+                return Ok(Some(batches.into()));
+            }
+            if batches.len() < end {
+                batches.resize(end, 0);
+            }
+            match frames.open(&frame, &mut batches[filled..end]) {
+                // It ends before what is asked for.
+                Ok(header) if header.last_offset() < offset => {}
+                Ok(_) => filled = end,
+                Err(LogError::Corrupt { .. }) if filled > 0 => break,
+                Err(error) => return Err(error),
             }
         }
+        batches.truncate(filled);
+        Ok((filled > 0).then(|| batches.into()))
     }
 
-    /// The first batch with a timestamp of `timestamp` (milliseconds) or later before position `limit`.
-    pub(crate) fn first_at_time(
+    /// The position of the last frame before `limit` that begins at `offset` or before, or else of the first.
+    fn locate(&self, offset: i64, limit: u64) -> Result<Option<u64>, LogError> {
+        let start = self.index.read().before_offset(offset);
+        if start.offset == offset && start.position < limit {
+            return Ok(Some(start.position));
+        }
+        let mut frames = self.frames(start.position, limit, SEARCH_READ_BYTES);
+        let mut found = None;
+        while let Some(frame) = frames.next()? {
+            if found.is_some() && frame.prefix.base_offset > offset {
+                break;
+            }
+            found = Some(frame.position);
+        }
+        Ok(found)
+    }
+
+    /// What `found` makes of the first batch that has a timestamp of `timestamp` (milliseconds) or later, lies
+    /// before position `limit`, and is one that `found` makes something of.
+    pub(crate) fn first_at_time<T>(
         &self,
         timestamp: i64,
         limit: u64,
-    ) -> Result<Option<(BatchHeader, Bytes)>, LogError> {
+        mut found: impl FnMut(&BatchHeader, Bytes) -> Option<T>,
+    ) -> Result<Option<T>, LogError> {
         let start = {
             let index = self.index.read();
-            if index.newest().is_none_or(|(newest, _)| newest < timestamp) {
+            if index.newest().is_none_or(|newest| newest < timestamp) {
                 return Ok(None);
             }
             index.before_time(timestamp)
         };
-        let found = self.find(start, limit, i64::MAX, |header| header.max_timestamp >= timestamp)?;
-        found.map(|(position, header)| self.whole(position, header)).transpose()
-    }
-
-    /// Largest timestamp in milliseconds.
-    pub(crate) fn newest_timestamp(&self) -> Option<i64> {
-        self.index.read().newest().map(|(timestamp, _)| timestamp)
-    }
-
-    fn whole(&self, position: u64, header: BatchHeader) -> Result<(BatchHeader, Bytes), LogError> {
-        let mut buffer = Vec::new();
-        self.read_into(position, header.total_bytes, &mut buffer)?;
-        Ok((header, buffer.into()))
-    }
-
-    /// The first batch from `start` on that `wanted` takes. `likely` is the offset it may begin with.
-    fn find(
-        &self,
-        start: Place,
-        limit: u64,
-        likely: i64,
-        wanted: impl Fn(&BatchHeader) -> bool,
-    ) -> Result<Option<(u64, BatchHeader)>, LogError> {
-        let read_ahead = if start.offset == likely { 0 } else { SEARCH_READ_BYTES };
-        let mut batches = self.batches(start, limit, Check::Header, read_ahead);
-        while let Some((position, header)) = batches.next()? {
-            if wanted(&header) {
-                return Ok(Some((position, header)));
+        let mut frames = self.frames(start.position, limit, SEARCH_READ_BYTES);
+        while let Some(frame) = frames.next()? {
+            let mut batch = vec![0; frame.prefix.batch_bytes];
+            let header = frames.open(&frame, &mut batch)?;
+            if header.max_timestamp >= timestamp
+                && let Some(found) = found(&header, batch.into())
+            {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    /// A walk over the batches from `start` to position `end`.
-    pub(crate) const fn batches(
-        &self,
-        start: Place,
-        end: u64,
-        check: Check,
-        read_ahead: usize,
-    ) -> Batches<'_> {
-        Batches::new(self, start, end, check, read_ahead)
+    /// The frames from position `start` to position `end`.
+    fn frames(&self, start: u64, end: u64, read_ahead: usize) -> Frames<'_> {
+        Frames::new(self, start, Window::new(&self.file, end, read_ahead))
     }
 
-    /// Appends the `length` bytes at `position` to `buffer`.
-    pub(crate) fn read_into(
-        &self,
-        position: u64,
-        length: usize,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), LogError> {
-        read_at(&self.file, position, length, buffer).map_err(LogError::io("read", &self.path))
+    /// The frames from position `start` to the end, for one who opens them all.
+    pub(crate) fn frames_from(&self, start: u64) -> Frames<'_> {
+        self.frames(start, self.size(), READ_BYTES)
+    }
+
+    pub(crate) fn open_frame(&self, position: u64, frame: &[u8], batch: &mut [u8]) -> Result<(), OpenError> {
+        self.opener.open(&self.place, position, frame, batch)
     }
 
     /// Runs `with` on the index.
@@ -223,27 +327,68 @@ impl Segment {
         with(&mut self.index.write())
     }
 
-    /// Takes the index from its file. `Ok(false)` if that is damaged or another segment's, `None` if missing.
-    pub(crate) fn load_index(&self, directory: &Path) -> Option<bool> {
-        let path = file_name(directory, self.base_offset, INDEX_EXTENSION);
+    /// Takes the index from its file. `Some(false)` if that is damaged or another segment's, `None` if missing.
+    pub(crate) fn load_index(&self, home: &Home) -> Option<bool> {
+        let path = file_name(&home.directory, self.base_offset, INDEX_EXTENSION);
         let size = self.size();
         let facts = fs::metadata(&path).ok()?;
         if facts.len() > Index::max_file_bytes(size) {
             return Some(false);
         }
-        let loaded = Index::decode(&fs::read(&path).ok()?, self.base_offset, size);
+        let stored = fs::read(&path).ok()?;
+        let content = home.sealing.reveal(INDEX_USE, self.place.bytes(), stored).ok();
+        let loaded =
+            content.and_then(|content| Index::decode(&content, self.base_offset, self.place.id(), size));
         Some(loaded.map(|index| *self.index.write() = index).is_some())
     }
 
     /// Writes the index to its file; it can be made anew, so it need not survive a power cut.
-    pub(crate) fn store_index(&self, directory: &Path) -> Result<(), LogError> {
+    pub(crate) fn store_index(&self, home: &Home) -> Result<(), LogError> {
         let content = self.index.read().encode();
-        replace(&file_name(directory, self.base_offset, INDEX_EXTENSION), &content, Survives::ProcessOnly)
+        let content = home.sealing.protect(INDEX_USE, self.place.bytes(), content)?;
+        let path = file_name(&home.directory, self.base_offset, INDEX_EXTENSION);
+        replace(&path, &content, Survives::ProcessOnly)
+    }
+
+    /// Removes the files of the segment. Who reads it goes on.
+    pub(crate) fn remove(&self, home: &Home) -> Result<(), LogError> {
+        remove_files(&home.directory, self.base_offset)
     }
 
     pub(crate) fn corrupt(&self, position: u64, reason: String) -> LogError {
         LogError::Corrupt { path: self.path.clone(), position, reason }
     }
+
+    /// For `map_err`.
+    pub(crate) fn cannot_read(&self) -> impl FnOnce(io::Error) -> LogError {
+        LogError::io("read", &self.path)
+    }
+
+    /// Largest timestamp, in milliseconds.
+    pub(crate) fn newest_timestamp(&self) -> Option<i64> {
+        self.index.read().newest()
+    }
+
+    /// From when on the segment ages, in milliseconds since the epoch: its newest record's time, or that of the
+    /// last write if no record has one.
+    pub(crate) fn age_timestamp(&self) -> Option<i64> {
+        self.newest_timestamp().filter(|newest| *newest >= 0).or_else(|| {
+            let since = self.file.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            i64::try_from(since.as_millis()).ok()
+        })
+    }
+
+    /// What follows the last batch.
+    pub(crate) fn end(&self) -> Place {
+        self.index.read().end()
+    }
+}
+
+/// Removes the files of the segment with this base offset, if they are there.
+pub(crate) fn remove_files(directory: &Path, base_offset: i64) -> Result<(), LogError> {
+    remove_if_there(&file_name(directory, base_offset, INDEX_EXTENSION))?;
+    remove_if_there(&file_name(directory, base_offset, LOG_EXTENSION))?;
+    Ok(())
 }
 
 /// The name of a segment's file in `directory`.

@@ -1,13 +1,15 @@
 //! The header that a batch is stored with.
 
 use bytes::Bytes;
-use schloss_wire::records::{BATCH_HEADER_BYTES, BatchHeader, PATCHED_BYTES, patched_prefix};
+use schloss_wire::records::{BatchHeader, patched_prefix};
 
-/// A batch with its place in the log: a header of its own, the rest as it came.
+use crate::frame::PREFIX_BYTES;
+
+/// A batch with its place in the log: a prefix of its own, the rest as it came.
 pub(crate) struct Placed {
     pub(crate) header: BatchHeader,
-    pub(crate) head: [u8; BATCH_HEADER_BYTES],
-    pub(crate) rest: Bytes,
+    pub(crate) prefix: [u8; PREFIX_BYTES],
+    pub(crate) body: Bytes,
 }
 
 // What `LogAppendTime` changes of a batch header of magic 2 (Kafka protocol, "Record Batch").
@@ -30,17 +32,25 @@ impl Placed {
         if batch.len() != header.total_bytes {
             return None;
         }
-        let mut head = *batch.first_chunk::<BATCH_HEADER_BYTES>()?;
-        head[..PATCHED_BYTES].copy_from_slice(&patched_prefix(batch, base_offset, leader_epoch)?);
-        let rest = batch.slice(BATCH_HEADER_BYTES..);
+        let prefix: [u8; PREFIX_BYTES] = patched_prefix(batch, base_offset, leader_epoch)?;
+        let mut header = BatchHeader { base_offset, partition_leader_epoch: leader_epoch, ..*header };
+        let mut body = batch.slice(PREFIX_BYTES..);
         if let Some(now) = log_append_time {
-            head[ATTRIBUTES_LOW_BYTE] |= LOG_APPEND_TIME_BIT;
-            head[MAX_TIMESTAMP].copy_from_slice(&now.to_be_bytes());
-            let crc = crc32c::crc32c_append(crc32c::crc32c(&head[CRC.end..]), &rest);
-            head[CRC].copy_from_slice(&crc.to_be_bytes());
+            let mut stamped = batch.to_vec();
+            stamped.get_mut(ATTRIBUTES_LOW_BYTE).map(|byte| *byte |= LOG_APPEND_TIME_BIT)?;
+            stamped.get_mut(MAX_TIMESTAMP)?.copy_from_slice(&now.to_be_bytes());
+            let crc = crc32c::crc32c(stamped.get(CRC.end..)?);
+            stamped.get_mut(CRC)?.copy_from_slice(&crc.to_be_bytes());
+            stamped.get_mut(..PREFIX_BYTES)?.copy_from_slice(&prefix);
+            header = BatchHeader::parse(&stamped).ok()?;
+            body = Bytes::from(stamped).slice(PREFIX_BYTES..);
         }
-        let header = BatchHeader::parse(&head).ok()?;
-        Some(Self { header, head, rest })
+        Some(Self { header, prefix, body })
+    }
+
+    /// Bytes of the batch.
+    pub(crate) fn bytes(&self) -> usize {
+        PREFIX_BYTES + self.body.len()
     }
 }
 
@@ -52,7 +62,7 @@ mod tests {
     use crate::testing::batch;
 
     fn bytes(placed: &Placed) -> Vec<u8> {
-        [&placed.head[..], &placed.rest].concat()
+        [&placed.prefix[..], &placed.body].concat()
     }
 
     #[test]
@@ -61,7 +71,8 @@ mod tests {
         let placed = Placed::new(&header, &batch, 77, 5, None).unwrap();
         let stored = check_batch(&bytes(&placed)).unwrap();
         assert_eq!(stored, BatchHeader { base_offset: 77, partition_leader_epoch: 5, ..header });
-        assert_eq!(placed.rest, batch[BATCH_HEADER_BYTES..]);
+        assert_eq!((stored, placed.body.as_ptr()), (placed.header, batch[PREFIX_BYTES..].as_ptr()));
+        assert_eq!(placed.body, batch[PREFIX_BYTES..]);
     }
 
     #[test]
@@ -70,6 +81,7 @@ mod tests {
         let placed = Placed::new(&header, &batch, 0, 0, Some(9_000)).unwrap();
         let stored = check_batch(&bytes(&placed)).unwrap();
         assert!(stored.is_log_append_time());
+        assert_eq!(stored, placed.header);
         assert_eq!((stored.max_timestamp, stored.base_timestamp), (9_000, header.base_timestamp));
     }
 

@@ -3,20 +3,30 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use schloss_keys::{DataKey, Keyring, SealingKey, Unlock};
 use schloss_wire::records::{
     BatchHeader, Compression, Record, RecordBatch, RecordEncodeLimits, TimestampType, check_batch,
     check_batches,
 };
 
-use crate::{Disk, Flusher, LogConfig, LogError, OsDisk, PartitionLog, Recovery};
+use crate::{
+    Appended, Disk, Flusher, Home, Identity, LogConfig, LogError, OsDisk, PartitionLog, Recovery, Replay,
+    Sealing, Watch,
+};
+
+/// A directory for its owner only, as logs want it.
+pub(crate) fn tempdir() -> tempfile::TempDir {
+    let mode = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(mode).tempdir().unwrap()
+}
 
 /// A batch of `count` records with `value_bytes` each, one millisecond apart from `timestamp` on.
 pub(crate) fn batch(count: i32, value_bytes: usize, timestamp: i64) -> (BatchHeader, Bytes) {
@@ -60,6 +70,30 @@ pub(crate) fn batch_at(
     (check_batch(&bytes).unwrap(), bytes)
 }
 
+pub(crate) const IDENTITY: Identity = Identity { topic: [9; 16], partition: 3 };
+
+/// A key of a topic, the same one for all tests.
+pub(crate) fn key() -> Arc<DataKey> {
+    static KEY: OnceLock<Arc<DataKey>> = OnceLock::new();
+    Arc::clone(KEY.get_or_init(other_key))
+}
+
+/// Another key.
+pub(crate) fn other_key() -> Arc<DataKey> {
+    let home = tempdir();
+    let unlock = Unlock::KeyFile(SealingKey::generate().unwrap());
+    let keyring = Keyring::create(&home.path().join("keyring"), &unlock, "default").unwrap();
+    DataKey::create(&home.path().join("key"), "topic 01", &keyring, "default").unwrap()
+}
+
+pub(crate) fn sealed() -> Sealing {
+    Sealing::Sealed(key())
+}
+
+pub(crate) fn home(directory: &Path, sealing: Sealing) -> Home {
+    Home { directory: directory.to_owned(), identity: IDENTITY, sealing }
+}
+
 /// Opens a log that is in order.
 pub(crate) fn open(directory: &Path, config: LogConfig, flusher: &Arc<Flusher>) -> (PartitionLog, Recovery) {
     try_open(directory, config, flusher).unwrap()
@@ -70,7 +104,66 @@ pub(crate) fn try_open(
     config: LogConfig,
     flusher: &Arc<Flusher>,
 ) -> Result<(PartitionLog, Recovery), LogError> {
-    PartitionLog::open(directory, config, Arc::clone(flusher))
+    PartitionLog::open(home(directory, sealed()), config, Arc::clone(flusher), Watch::default())
+}
+
+/// First and last offsets of all batches that a log was told to have, which is also what its snapshots hold.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(pub(crate) Arc<Mutex<Vec<(i64, i64)>>>);
+
+impl Seen {
+    pub(crate) fn all(&self) -> Vec<(i64, i64)> {
+        self.0.lock().clone()
+    }
+
+    /// Appends in step with the snapshots.
+    pub(crate) fn append(&self, log: &PartitionLog, batches: &[(BatchHeader, Bytes)]) -> Appended {
+        let mut seen = self.0.lock();
+        let appended = log.append(batches, 0).unwrap();
+        let mut next = appended.base_offset;
+        for (header, _) in batches {
+            seen.push((next, next + i64::from(header.last_offset_delta)));
+            next = seen.last().unwrap().1 + 1;
+        }
+        appended
+    }
+
+    /// Opens a log that tells all of its batches.
+    pub(crate) fn open(
+        directory: &Path,
+        config: LogConfig,
+        flusher: &Arc<Flusher>,
+    ) -> (Self, PartitionLog, Recovery) {
+        let seen = Self::default();
+        let mut told = seen.clone();
+        let snapshots = seen.clone();
+        let watch = Watch {
+            replay: Some(&mut told),
+            snapshots: Some(Box::new(move |end| {
+                let seen = snapshots.0.lock();
+                let numbers = seen.iter().flat_map(|(first, last)| [*first, *last]);
+                (end(), numbers.flat_map(i64::to_be_bytes).collect())
+            })),
+            on_damage: None,
+        };
+        let home = home(directory, sealed());
+        let (log, recovery) = PartitionLog::open(home, config, Arc::clone(flusher), watch).unwrap();
+        (seen, log, recovery)
+    }
+}
+
+impl Replay for Seen {
+    fn restore(&mut self, snapshot: &[u8]) -> bool {
+        let numbers: Vec<i64> =
+            snapshot.as_chunks().0.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect();
+        *self.0.lock() = numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        true
+    }
+
+    fn batch(&mut self, header: &BatchHeader, batch: &[u8]) {
+        assert_eq!(check_batch(batch).unwrap(), *header);
+        self.0.lock().push((header.base_offset, header.last_offset()));
+    }
 }
 
 /// First and last offset of each batch in `bytes`, each checked.
@@ -84,7 +177,7 @@ pub(crate) fn offsets(bytes: &Bytes) -> Vec<(i64, i64)> {
 
 /// A copy of a directory as a process that dies would leave it.
 pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
+    let to = tempdir();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         match std::fs::copy(entry.path(), to.path().join(entry.file_name())) {

@@ -1,6 +1,8 @@
 //! A small log of records: the metadata and the committed offsets.
 
 mod frame;
+mod header;
+mod units;
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -11,13 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use self::frame::{Frame, Frames, HEAD_BYTES, MAGIC, head};
+use self::frame::{Frame, Frames};
+use self::header::{FileId, HEADER_BYTES};
+use self::units::{Reader, Writer};
 use crate::files::{
-    create_directory, create_file, open_file, read_at, remove_if_there, sync_parent, temporary_name,
+    create_file, open_file, own_directory, read_at, remove_if_there, sync_parent, unfinished_name,
 };
 use crate::flusher::{Flush, Turn};
 use crate::progress::{Progress, Stop};
-use crate::{Disk, Flusher, LogError};
+use crate::{Disk, Flusher, LogError, Sealing};
 
 /// Largest entry of a journal, in bytes.
 pub const MAX_ENTRY_BYTES: usize = 4 * 1024 * 1024;
@@ -63,6 +67,7 @@ struct Shared {
 
 struct Tail {
     file: Arc<File>,
+    writer: Writer,
     /// Bytes that hold whole entries; what a failed write left lies beyond.
     length: u64,
     /// Entries appended since the opening.
@@ -75,32 +80,37 @@ impl Journal {
     ///
     /// # Errors
     /// The system's; [`LogError::Corrupt`] if an entry is damaged that had been on disk: the file is left as
-    /// it is; [`LogError::Replay`] if `replay` refuses an entry.
+    /// it is; [`LogError::Refused`] if it was written under another `sealing`; [`LogError::Replay`] if `replay`
+    /// refuses an entry.
     pub fn open<E: Display>(
         path: &Path,
+        sealing: Sealing,
         flusher: Arc<Flusher>,
         mut replay: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(Self, JournalRecovery), LogError> {
         if let Some(directory) = path.parent() {
-            create_directory(directory)?;
+            own_directory(directory)?;
         }
         let mut recovery = JournalRecovery {
-            removed_rewrite: remove_if_there(&temporary_name(path))?,
+            removed_rewrite: remove_if_there(&unfinished_name(path))?,
             ..Default::default()
         };
         let exists = fs::exists(path).map_err(LogError::io("look at", path))?;
         if !exists {
-            write_anew(path, &**flusher.disk(), std::iter::empty::<&[u8]>())?;
+            write_anew(path, &sealing, &**flusher.disk(), std::iter::empty::<&[u8]>())?;
             sync_parent(path)?;
         }
         let file = open_file(path)?;
-        let length = recover(path, &file, &**flusher.disk(), &mut recovery, &mut replay)?;
+        let id = read_header(path, &file, &sealing)?;
+        let reader = Reader::new(sealing.clone(), id);
+        let length = recover(path, &file, reader, &**flusher.disk(), &mut recovery, &mut replay)?;
+        let writer = Writer::new(sealing, id);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             disk: Arc::clone(flusher.disk()),
             turn: Turn::default(),
             flushing: Mutex::new(()),
-            tail: Mutex::new(Tail { file: Arc::new(file), length, entries: 0 }),
+            tail: Mutex::new(Tail { file: Arc::new(file), writer, length, entries: 0 }),
             durable_bytes: AtomicU64::new(length),
             progress: Progress::new(path.to_owned(), 0),
         });
@@ -126,23 +136,20 @@ impl Journal {
         let mut tail = shared.tail.lock();
         shared.progress.check()?;
         let durable = shared.durable_bytes.load(Ordering::Acquire);
-        let mut length = tail.length;
-        let mut heads = Vec::with_capacity(entries.len());
-        for entry in entries {
-            heads.push(head(entry, checked_length(&shared.path, entry)?, length, durable));
-            length += (HEAD_BYTES + entry.len()) as u64;
-        }
-        let mut slices: Vec<IoSlice<'_>> = heads
-            .iter()
-            .zip(entries)
-            .flat_map(|(head, entry)| [IoSlice::new(head), IoSlice::new(entry)])
-            .collect();
-        if let Err(error) = shared.disk.write_all(&tail.file, &mut slices, tail.length) {
-            if let Err(stuck) = shared.disk.truncate(&tail.file, tail.length) {
+        let (start, file) = (tail.length, Arc::clone(&tail.file));
+        let mut frames = Vec::new();
+        let written = tail.writer.write(entries, start, Some(durable), &mut frames).and_then(|()| {
+            let slices = &mut [IoSlice::new(&frames)];
+            shared.disk.write_all(&file, slices, start).map_err(LogError::io("write", &shared.path))
+        });
+        if let Err(error) = written {
+            tail.writer.forget_key();
+            if let Err(stuck) = shared.disk.truncate(&file, start) {
                 return Err(shared.progress.fail(&LogError::io("truncate", &shared.path)(stuck)));
             }
-            return Err(LogError::io("write", &shared.path)(error));
+            return Err(error);
         }
+        let length = start + frames.len() as u64;
         tail.length = length;
         tail.entries += i64::try_from(entries.len()).unwrap_or(i64::MAX);
         self.flusher.schedule(shared);
@@ -169,12 +176,13 @@ impl Journal {
         let _flushing = shared.flushing.lock();
         let mut tail = shared.tail.lock();
         shared.progress.check()?;
-        let written = write_anew(&shared.path, &*shared.disk, entries);
+        let written = write_anew(&shared.path, tail.writer.sealing(), &*shared.disk, entries);
         if written.is_err() {
             // On a full disk the remains would be in the way.
-            let _ = remove_if_there(&temporary_name(&shared.path));
+            let _ = remove_if_there(&unfinished_name(&shared.path));
         }
-        let (file, length) = written?;
+        let (file, writer, length) = written?;
+        tail.writer = writer;
         tail.file = Arc::new(file);
         tail.length = length;
         // From the rename on the old file is no more: what was appended to it is in the new one.
@@ -236,10 +244,19 @@ impl Flush for Shared {
     }
 }
 
+fn read_header(path: &Path, file: &File, sealing: &Sealing) -> Result<FileId, LogError> {
+    let size = file.metadata().map_err(LogError::io("look at", path))?.len();
+    let length = usize::try_from(size).map_or(HEADER_BYTES, |size| size.min(HEADER_BYTES));
+    let mut bytes = Vec::with_capacity(HEADER_BYTES);
+    read_at(file, 0, length, &mut bytes).map_err(LogError::io("read", path))?;
+    header::parse(path, &bytes, sealing)
+}
+
 /// Replays the file, cuts off a torn end, and returns the length of what is good, all of it on disk.
 fn recover<E: Display>(
     path: &Path,
     file: &File,
+    mut reader: Reader,
     disk: &dyn Disk,
     recovery: &mut JournalRecovery,
     replay: &mut impl FnMut(&[u8]) -> Result<(), E>,
@@ -250,25 +267,20 @@ fn recover<E: Display>(
         position,
         reason: reason.to_owned(),
     };
-    let mut magic = Vec::new();
-    if size < MAGIC.len() as u64 {
-        return Err(corrupt(0, "the file is no journal"));
-    }
-    read_at(file, 0, MAGIC.len(), &mut magic).map_err(LogError::io("read", path))?;
-    if magic != MAGIC {
-        return Err(corrupt(0, "the file is no journal of this format"));
-    }
     let mut frames = Frames::new(file, size);
-    let mut position = MAGIC.len() as u64;
+    let mut position = HEADER_BYTES as u64;
     let torn = loop {
         match frames.at(position).map_err(LogError::io("read", path))? {
-            Frame::Entry { entry, next } => {
-                replay(entry).map_err(|error| LogError::Replay {
-                    path: path.to_owned(),
-                    position,
-                    reason: error.to_string(),
-                })?;
-                recovery.entries += 1;
+            Frame::Content { content, next } => {
+                let entry = reader.open(position, content);
+                if let Some(entry) = entry.map_err(|error| corrupt(position, &error.to_string()))? {
+                    replay(entry).map_err(|error| LogError::Replay {
+                        path: path.to_owned(),
+                        position,
+                        reason: error.to_string(),
+                    })?;
+                    recovery.entries += 1;
+                }
                 position = next;
             }
             Frame::End => break false,
@@ -293,36 +305,29 @@ fn recover<E: Display>(
 /// Writes a journal of `entries` beside `path` and renames it to that. The name is not flushed yet.
 fn write_anew<T: AsRef<[u8]>>(
     path: &Path,
+    sealing: &Sealing,
     disk: &dyn Disk,
     entries: impl IntoIterator<Item = T>,
-) -> Result<(File, u64), LogError> {
-    let temporary = temporary_name(path);
-    let mut writer = BufWriter::new(create_file(&temporary)?);
-    let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(LogError::io("write", &temporary));
-    write(MAGIC)?;
-    let mut length = MAGIC.len() as u64;
-    for entry in entries {
-        let entry = entry.as_ref();
+) -> Result<(File, Writer, u64), LogError> {
+    let temporary = unfinished_name(path);
+    let mut file = BufWriter::new(create_file(&temporary)?);
+    let (header, id) = header::new(sealing)?;
+    let mut writer = Writer::new(sealing.clone(), id);
+    let mut frames = header.to_vec();
+    let mut length = 0;
+    let mut entries = entries.into_iter();
+    loop {
+        file.write_all(&frames).map_err(LogError::io("write", &temporary))?;
+        length += frames.len() as u64;
+        frames.clear();
+        let Some(entry) = entries.next() else { break };
         // Under its name the file is on disk as a whole, so each entry may say so of those before it.
-        write(&head(entry, checked_length(path, entry)?, length, length))?;
-        write(entry)?;
-        length += (HEAD_BYTES + entry.len()) as u64;
+        writer.write([entry], length, None, &mut frames)?;
     }
-    let file = writer.into_inner().map_err(|error| LogError::io("write", &temporary)(error.into_error()))?;
+    let file = file.into_inner().map_err(|error| LogError::io("write", &temporary)(error.into_error()))?;
     disk.sync(&file).map_err(LogError::io("flush", &temporary))?;
     fs::rename(&temporary, path).map_err(LogError::io("rename", &temporary))?;
-    Ok((file, length))
-}
-
-fn checked_length(path: &Path, entry: &[u8]) -> Result<u32, LogError> {
-    if entry.is_empty() {
-        return Err(LogError::InvalidBatch { path: path.to_owned(), reason: "an entry has no bytes" });
-    }
-    let bytes = entry.len() as u64;
-    u32::try_from(bytes)
-        .ok()
-        .filter(|_| entry.len() <= MAX_ENTRY_BYTES)
-        .ok_or(LogError::TooLarge { bytes, limit: MAX_ENTRY_BYTES as u64 })
+    Ok((file, writer, length))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One partition's log.
 
+mod removal;
 mod shared;
 
 use std::fs;
@@ -13,10 +14,14 @@ use tokio::sync::watch;
 
 pub(crate) use self::shared::Shared;
 use crate::checkpoint::Checkpoint;
+use crate::damage::Teller;
 use crate::files::sync_parent;
 use crate::progress::Stop;
-use crate::recovery::{Replay, recover};
-use crate::{Durability, Flusher, LogConfig, LogError, MAX_SEGMENT_BYTES, Recovery};
+use crate::recovery::{Recovered, recover, replay};
+use crate::snapshot::Snapshots;
+use crate::{Durability, Flusher, Home, LogConfig, LogError, MAX_SEGMENT_BYTES, OnDamage, Recovery, Replay};
+
+pub use self::removal::Retention;
 
 /// What a deleted partition's directory is called until it is gone.
 const DELETED_EXTENSION: &str = "deleted";
@@ -34,6 +39,17 @@ pub struct Appended {
     pub log_append_time: i64,
 }
 
+/// Who is told of what is in a log. `Watch::default()` is nobody.
+#[derive(Default)]
+pub struct Watch<'a> {
+    /// Is told of all batches when the log is opened.
+    pub replay: Option<&'a mut dyn Replay>,
+    /// Spares `replay` most of them at the next opening.
+    pub snapshots: Option<Box<Snapshots>>,
+    /// Is told of damage.
+    pub on_damage: Option<OnDamage>,
+}
+
 /// One partition's log: batches in segments in a directory of its own. Shared as `Arc<PartitionLog>`.
 ///
 /// Dropping it flushes nothing; [`Flusher::shutdown`] does.
@@ -43,41 +59,44 @@ pub struct PartitionLog {
 }
 
 impl PartitionLog {
-    /// Opens the log in `directory`, made if it is not there. See [`open_replaying`](Self::open_replaying).
-    ///
-    /// # Errors
-    /// As `open_replaying`.
-    pub fn open(
-        directory: &Path,
-        config: LogConfig,
-        flusher: Arc<Flusher>,
-    ) -> Result<(Self, Recovery), LogError> {
-        Self::open_replaying(directory, config, flusher, i64::MAX, &mut |_| ())
-    }
-
-    /// Opens the log and shows `each` the header of every batch that holds offset `from` or a later one, in
-    /// order.
+    /// Opens the log in `home`, made if it is not there, and tells `watch` of its batches.
     ///
     /// Blocks on the disk. Only what is not known to be flushed is verified; a torn end of that is cut off,
-    /// and `Recovery` says so.
+    /// and `Recovery` says so. What was appended before is never appended to: the next batch begins a segment,
+    /// with a key of its own.
     ///
     /// # Errors
-    /// The system's, or [`LogError::Corrupt`] if something that was flushed is damaged: it is left as it is.
-    pub fn open_replaying(
-        directory: &Path,
+    /// The system's, [`LogError::Corrupt`] if something that was flushed is damaged so that the rest can't be
+    /// told from it: it is left as it is; [`LogError::Refused`] if it takes another key.
+    pub fn open(
+        home: Home,
         mut config: LogConfig,
         flusher: Arc<Flusher>,
-        from: i64,
-        each: &mut dyn FnMut(&BatchHeader),
+        watch: Watch<'_>,
     ) -> Result<(Self, Recovery), LogError> {
         config.segment_bytes = config.segment_bytes.min(MAX_SEGMENT_BYTES);
-        let (segments, recovery) = recover(directory, &config, &**flusher.disk(), Replay { from, each })?;
+        let teller = Teller::new(home.identity, watch.on_damage);
+        let recovered = recover(&home, &config, &**flusher.disk());
+        let Recovered { segments, start_offset, mut recovery } =
+            recovered.inspect_err(|error| teller.tell(error))?;
+        if let Some(to) = watch.replay {
+            recovery.replayed_batches = replay(&home, &segments, &teller, to)?;
+        }
         let Some(active) = segments.last().map(Arc::clone) else {
-            return Err(LogError::Closed { path: directory.to_owned() });
+            return Err(LogError::Closed { path: home.directory });
         };
-        let shared = Arc::new(Shared::new(directory, config, &flusher, segments, active));
+        let shared = Arc::new(Shared::new(
+            home,
+            config,
+            &flusher,
+            (teller, watch.snapshots),
+            (segments, active),
+            start_offset,
+        ));
         flusher.enlist(&shared)?;
-        Ok((Self { shared, flusher }, recovery))
+        let log = Self { shared, flusher };
+        log.remove_what_is_left()?;
+        Ok((log, recovery))
     }
 
     /// Appends `batches` (from [`check_batches`](schloss_wire::records::check_batches)) as a whole, in order,
@@ -95,7 +114,8 @@ impl PartitionLog {
         let Some(last_offset) = placed.last().map(|batch| batch.header.last_offset()) else {
             return Err(shared.invalid("there is no batch"));
         };
-        let bytes = placed.iter().map(|batch| batch.header.total_bytes as u64).sum();
+        let tag_bytes = shared.written.lock().active.frame_bytes(0);
+        let bytes = placed.iter().map(|batch| (batch.bytes() + tag_bytes) as u64).sum();
         if shared.make_room(bytes, last_offset)? {
             self.flusher.schedule(shared);
         }
@@ -134,7 +154,7 @@ impl PartitionLog {
     /// The first offset in the log.
     #[must_use]
     pub fn start_offset(&self) -> i64 {
-        self.shared.segments().first().map_or(0, |segment| segment.base_offset())
+        self.shared.start_offset()
     }
 
     /// The offset that the next record gets.
@@ -176,21 +196,22 @@ impl PartitionLog {
     /// The system's. If the rename succeeded the log is gone, and [`remove_deleted`] clears the rest away.
     pub fn delete(&self) -> Result<(), LogError> {
         let shared = &self.shared;
-        let mut renamed = shared.directory.clone().into_os_string();
+        let mut renamed = shared.home.directory.clone().into_os_string();
         renamed.push(".");
         renamed.push(DELETED_EXTENSION);
         let renamed = PathBuf::from(renamed);
         {
+            let _removing = shared.removing.lock();
             let _writer = shared.writer.lock();
             let _flushed = shared.flushed.lock();
             if matches!(shared.progress.check(), Err(LogError::Deleted { .. })) {
                 return Ok(());
             }
             remove_directory(&renamed)?;
-            match fs::rename(&shared.directory, &renamed) {
+            match fs::rename(&shared.home.directory, &renamed) {
                 // Deleted before, after a failure.
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                other => other.map_err(LogError::io("rename", &shared.directory))?,
+                other => other.map_err(LogError::io("rename", &shared.home.directory))?,
             }
             shared.progress.stop(Stop::Deleted);
         }
@@ -229,5 +250,9 @@ fn remove_directory(directory: &Path) -> Result<(), LogError> {
     }
 }
 
+#[cfg(test)]
+mod removal_tests;
+#[cfg(test)]
+mod sealing_tests;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,20 @@
 //! What appends, reads and flushes of one log have in common.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use schloss_wire::records::BatchHeader;
 
 use crate::checkpoint::Checkpoint;
+use crate::damage::Teller;
 use crate::files::{Survives, sync_directory};
 use crate::flusher::{Flush, Turn};
+use crate::header::FIRST_POSITION;
 use crate::progress::{Progress, Stop};
-use crate::segment::Segment;
+use crate::segment::{Home, Segment};
+use crate::snapshot::{Snapshot, Snapshots};
 use crate::stamp::Placed;
 use crate::{Disk, Durability, Flusher, LogConfig, LogError, TimestampSource};
 
@@ -21,10 +24,14 @@ const CHECKPOINT_INTERVAL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What appends, reads and flushes have in common. Locks are taken in the order of the fields.
 pub(crate) struct Shared {
-    pub(super) directory: PathBuf,
+    pub(super) home: Home,
     pub(super) config: LogConfig,
     pub(super) disk: Arc<dyn Disk>,
     turn: Turn,
+    pub(crate) teller: Teller,
+    snapshots: Option<Box<Snapshots>>,
+    /// Serialises removals.
+    pub(super) removing: Mutex<()>,
     /// Serialises appends.
     pub(super) writer: Mutex<()>,
     /// Serialises flushes.
@@ -32,6 +39,8 @@ pub(crate) struct Shared {
     pub(super) written: Mutex<Written>,
     /// In order, at least one.
     segments: RwLock<Vec<Arc<Segment>>>,
+    /// Nothing before it is in the log, even if it is in a segment.
+    start_offset: AtomicI64,
     /// Where the high watermark is.
     visible: RwLock<Checkpoint>,
     /// The high watermark.
@@ -46,6 +55,8 @@ pub(super) struct Written {
     pub(super) position: u64,
     /// Segments closed since the last flush.
     rolled: Vec<Arc<Segment>>,
+    /// Whether a new file took the place of an empty one since then.
+    renamed: bool,
 }
 
 /// What is on disk.
@@ -58,35 +69,46 @@ pub(super) struct Flushed {
 impl Shared {
     /// A log whose `segments`, the last of them `active`, are on disk.
     pub(super) fn new(
-        directory: &Path,
+        home: Home,
         config: LogConfig,
         flusher: &Flusher,
-        segments: Vec<Arc<Segment>>,
-        active: Arc<Segment>,
+        (teller, snapshots): (Teller, Option<Box<Snapshots>>),
+        (segments, active): (Vec<Arc<Segment>>, Arc<Segment>),
+        start_offset: i64,
     ) -> Self {
-        let end = active.index(|index| index.end());
+        let end = active.end();
+        let first = segments.first().map_or(0, |segment| segment.base_offset());
         let flushed = Checkpoint::new(&active, end.position, end.offset);
         Self {
-            directory: directory.to_owned(),
+            progress: Progress::new(home.directory.clone(), end.offset),
+            home,
             config,
             disk: Arc::clone(flusher.disk()),
             turn: Turn::default(),
+            teller,
+            snapshots,
+            removing: Mutex::new(()),
             writer: Mutex::new(()),
             flushed: Mutex::new(Flushed { end: flushed, noted: flushed }),
+            start_offset: AtomicI64::new(start_offset.max(first)),
             visible: RwLock::new(flushed),
             written: Mutex::new(Written {
                 end: end.offset,
                 active,
                 position: end.position,
                 rolled: Vec::new(),
+                renamed: false,
             }),
             segments: RwLock::new(segments),
-            progress: Progress::new(directory.to_owned(), end.offset),
         }
     }
 
     pub(crate) fn end_offset(&self) -> i64 {
         self.written.lock().end
+    }
+
+    pub(crate) fn start_offset(&self) -> i64 {
+        self.start_offset.load(Ordering::Acquire)
     }
 
     /// Where the high watermark is.
@@ -133,13 +155,37 @@ impl Shared {
         if !active.is_full_for(bytes, last_offset, limit) {
             return Ok(false);
         }
-        let next = Arc::new(Segment::create(&self.directory, self.end_offset())?);
-        let mut written = self.written.lock();
-        let closed = std::mem::replace(&mut written.active, Arc::clone(&next));
-        written.rolled.push(closed);
-        written.position = 0;
-        self.segments.write().push(next);
+        self.roll()?;
         Ok(true)
+    }
+
+    /// Begins a new segment. The caller holds the writer lock.
+    pub(super) fn roll(&self) -> Result<(), LogError> {
+        let next = Arc::new(Segment::create(&self.home, &*self.disk, self.end_offset())?);
+        let mut written = self.written.lock();
+        let mut segments = self.segments.write();
+        let closed = std::mem::replace(&mut written.active, Arc::clone(&next));
+        written.position = FIRST_POSITION;
+        if closed.base_offset() == next.base_offset() {
+            // It was empty, and its file is the new one's now.
+            segments.pop();
+            written.renamed = true;
+        } else {
+            written.rolled.push(closed);
+        }
+        segments.push(next);
+        Ok(())
+    }
+
+    /// Moves the start of the log to `offset`, which is stored if it has to be, and takes whole segments before
+    /// it out of sight. Whoever reads one goes on. Returns those segments, whose files are there yet.
+    pub(super) fn move_start(&self, offset: i64) -> Vec<Arc<Segment>> {
+        self.start_offset.fetch_max(offset, Ordering::AcqRel);
+        let mut segments = self.segments.write();
+        // The last one stays: it is the one to append to.
+        let starts = segments.iter().skip(1).map(|next| next.base_offset());
+        let gone = starts.take_while(|next| *next <= offset).count();
+        segments.drain(..gone).collect()
     }
 
     /// Moves the high watermark.
@@ -150,10 +196,11 @@ impl Shared {
 
     /// Flushes all that was written.
     fn flush_written(&self, flushed: &mut Flushed) -> Result<(), LogError> {
-        let (active, end, rolled) = {
+        let (active, end, rolled, renamed) = {
             let mut written = self.written.lock();
             let end = Checkpoint::new(&written.active, written.position, written.end);
-            (Arc::clone(&written.active), end, std::mem::take(&mut written.rolled))
+            let renamed = std::mem::take(&mut written.renamed);
+            (Arc::clone(&written.active), end, std::mem::take(&mut written.rolled), renamed)
         };
         if rolled.is_empty() && end == flushed.end {
             return Ok(());
@@ -162,60 +209,98 @@ impl Shared {
             segment.sync(&*self.disk)?;
         }
         active.sync(&*self.disk)?;
-        if !rolled.is_empty() {
-            sync_directory(&self.directory)?;
+        if renamed || !rolled.is_empty() {
+            sync_directory(&self.home.directory)?;
         }
         flushed.end = end;
         if self.config.durability == Durability::Fsync {
             self.publish(end);
         }
-        let far = end.position.saturating_sub(flushed.noted.position) >= CHECKPOINT_INTERVAL_BYTES;
         if end.segment != flushed.noted.segment {
             self.take_note(flushed, &rolled, Survives::PowerCut);
-        } else if far {
-            self.take_note(flushed, &[], Survives::ProcessOnly);
+        } else if is_far(&end, &flushed.noted) {
+            self.take_note(flushed, &[active], Survives::ProcessOnly);
         }
         Ok(())
     }
 
     /// Stores indexes and the recovery point. If that fails a start takes longer, and nothing is lost.
     fn take_note(&self, flushed: &mut Flushed, indexes: &[Arc<Segment>], survives: Survives) {
-        let indexed = indexes.iter().try_for_each(|segment| segment.store_index(&self.directory));
-        match indexed.and_then(|()| flushed.end.store(&self.directory, survives)) {
+        let indexed = indexes.iter().try_for_each(|segment| segment.store_index(&self.home));
+        match indexed.and_then(|()| flushed.end.store(&self.home.directory, survives)) {
             Ok(()) => flushed.noted = flushed.end,
             Err(error) => {
-                tracing::warn!(log = %self.directory.display(), %error, "recovery point not stored")
+                tracing::warn!(log = %self.home.directory.display(), %error, "recovery point not stored")
             }
         }
     }
 
+    /// A snapshot of what is known of the batches, if a note of a place behind it is due. The caller holds no
+    /// lock: who gives it waits for the one that appends are made under.
+    fn due_snapshot(&self) -> Option<Snapshot> {
+        let noted = self.flushed.lock().noted;
+        let is_due = {
+            let written = self.written.lock();
+            is_far(&Checkpoint::new(&written.active, written.position, written.end), &noted)
+        };
+        if is_due { self.snapshot() } else { None }
+    }
+
+    fn snapshot(&self) -> Option<Snapshot> {
+        let (offset, content) = self.snapshots.as_ref()?(&|| self.end_offset());
+        Some(Snapshot { offset, content })
+    }
+
+    /// Stores a snapshot of what is on disk by now. If that fails a start takes longer, and nothing is lost.
+    fn keep(&self, snapshot: Option<Snapshot>) {
+        let Some(snapshot) = snapshot else { return };
+        if let Err(error) = snapshot.store(&self.home, Survives::ProcessOnly) {
+            tracing::warn!(log = %self.home.directory.display(), %error, "snapshot not stored");
+        }
+    }
+
     pub(super) fn invalid(&self, reason: &'static str) -> LogError {
-        LogError::InvalidBatch { path: self.directory.clone(), reason }
+        LogError::InvalidBatch { path: self.home.directory.clone(), reason }
     }
 }
 
 impl Flush for Shared {
     fn flush(&self) -> Result<(), LogError> {
+        // Taken before the flush, stored after it: a snapshot never knows of batches that a crash may take.
+        self.progress.check()?;
+        let snapshot = self.due_snapshot();
         let mut flushed = self.flushed.lock();
         self.progress.check()?;
-        self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))
+        self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))?;
+        self.keep(snapshot);
+        Ok(())
     }
 
     fn close(&self) -> Result<(), LogError> {
-        let _writer = self.writer.lock();
-        let mut flushed = self.flushed.lock();
-        match self.progress.check() {
-            Err(LogError::Deleted { .. } | LogError::Closed { .. }) => return Ok(()),
-            other => other?,
+        {
+            let _writer = self.writer.lock();
+            let mut flushed = self.flushed.lock();
+            match self.progress.check() {
+                Err(LogError::Deleted { .. } | LogError::Closed { .. }) => return Ok(()),
+                other => other?,
+            }
+            self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))?;
+            let active = Arc::clone(&self.written.lock().active);
+            self.take_note(&mut flushed, &[active], Survives::ProcessOnly);
+            self.progress.stop(Stop::Closed);
         }
-        self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))?;
-        let active = Arc::clone(&self.written.lock().active);
-        self.take_note(&mut flushed, &[active], Survives::ProcessOnly);
-        self.progress.stop(Stop::Closed);
+        // Nothing is appended any more, and no lock is held that one who appends may wait for.
+        self.keep(self.snapshot());
         Ok(())
     }
 
     fn turn(&self) -> &Turn {
         &self.turn
     }
+}
+
+/// Whether a place is so far from the one that is noted that it is to be noted.
+fn is_far(place: &Checkpoint, noted: &Checkpoint) -> bool {
+    place.segment != noted.segment
+        || place.position.saturating_sub(noted.position) >= CHECKPOINT_INTERVAL_BYTES
 }

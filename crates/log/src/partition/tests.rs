@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use schloss_wire::records::Compression;
 
 use super::*;
+use schloss_keys::UNIT_TAG_BYTES;
+
 use crate::TimestampSource;
-use crate::testing::{FaultyDisk, batch, batch_at, copy, offsets, open};
+use crate::header::{FIRST_POSITION, HEADER_BYTES};
+use crate::testing::{FaultyDisk, Seen, batch, batch_at, copy, offsets, open, tempdir};
 
 fn small(segment_bytes: u64) -> LogConfig {
     LogConfig { segment_bytes, index_interval_bytes: 300, ..LogConfig::default() }
@@ -23,7 +26,7 @@ async fn append(log: &PartitionLog, batches: &[(BatchHeader, Bytes)]) -> Appende
 
 #[tokio::test]
 async fn an_append_takes_its_place_at_once_and_is_readable_once_it_is_on_disk() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, recovery) = open(root.path(), small(10_000), &flusher);
     assert_eq!(recovery, Recovery { segments: 1, ..Recovery::default() });
@@ -41,7 +44,7 @@ async fn an_append_takes_its_place_at_once_and_is_readable_once_it_is_on_disk() 
 
 #[tokio::test]
 async fn with_durability_os_a_record_is_readable_at_once_without_a_flush() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let config = LogConfig { durability: Durability::Os, ..small(10_000) };
     let (log, _) = open(root.path(), config, &flusher);
@@ -54,7 +57,7 @@ async fn with_durability_os_a_record_is_readable_at_once_without_a_flush() {
 
 #[tokio::test]
 async fn a_read_gives_whole_batches_within_its_bound_from_the_one_that_holds_the_offset() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let (log, _) = open(root.path(), small(100_000), &flusher);
     let batches: Vec<_> = (0..40).map(|number| batch(2, 20, number)).collect();
@@ -82,7 +85,7 @@ async fn a_read_gives_whole_batches_within_its_bound_from_the_one_that_holds_the
 
 #[tokio::test]
 async fn a_full_segment_is_followed_by_the_next_and_reads_go_on_there() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(500), &flusher);
     for number in 0..20 {
@@ -101,12 +104,13 @@ async fn a_full_segment_is_followed_by_the_next_and_reads_go_on_there() {
         next = read.last().unwrap().1 + 1;
     }
     assert_eq!(next, 40);
-    assert_eq!(log.size_bytes(), 20 * batch(2, 50, 0).1.len() as u64);
+    let stored = 20 * (batch(2, 50, 0).1.len() + UNIT_TAG_BYTES) + segments * HEADER_BYTES;
+    assert_eq!(log.size_bytes(), stored as u64);
 }
 
 #[tokio::test]
 async fn a_flush_reaches_every_segment_that_was_written() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(300), &flusher);
     disk.sync_millis.store(20, Ordering::SeqCst);
@@ -124,7 +128,7 @@ async fn a_flush_reaches_every_segment_that_was_written() {
 
 #[tokio::test]
 async fn a_disk_that_is_full_when_a_segment_begins_leaves_a_log_that_opens_again() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(300), &flusher);
     append(&log, &[batch(2, 80, 1)]).await;
@@ -133,14 +137,14 @@ async fn a_disk_that_is_full_when_a_segment_begins_leaves_a_log_that_opens_again
     flusher.shutdown().unwrap();
     let flusher = Flusher::start(1).unwrap();
     let (log, recovery) = open(root.path(), small(300), &flusher);
-    assert_eq!((recovery.segments, recovery.truncated_bytes), (2, 0));
+    assert_eq!((recovery.segments, recovery.truncated_bytes), (1, 0));
     assert_eq!(append(&log, &[batch(2, 80, 2)]).await.base_offset, 2);
     assert_eq!(offsets(&log.read(3, 1_000, true).unwrap()), [(2, 3)]);
 }
 
 #[tokio::test]
 async fn what_is_no_batch_or_too_large_is_refused_and_leaves_no_trace() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let (log, _) = open(root.path(), small(500), &flusher);
     let (header, bytes) = batch(1, 10, 1);
@@ -150,12 +154,12 @@ async fn what_is_no_batch_or_too_large_is_refused_and_leaves_no_trace() {
         log.append(&[batch(1, 10, 1), batch(1, 450, 1)], 0),
         Err(LogError::TooLarge { limit: 500, .. })
     ));
-    assert_eq!((log.end_offset(), log.size_bytes()), (0, 0));
+    assert_eq!((log.end_offset(), log.size_bytes()), (0, FIRST_POSITION));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_who_wait_share_a_few_flushes() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), LogConfig::default(), &flusher);
     disk.sync_millis.store(20, Ordering::SeqCst);
@@ -174,7 +178,7 @@ async fn fifty_who_wait_share_a_few_flushes() {
 
 #[tokio::test]
 async fn a_failed_flush_fails_who_waits_and_later_appends_but_what_was_safe_stays_readable() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(10_000), &flusher);
     append(&log, &[batch(1, 10, 1)]).await;
@@ -197,7 +201,7 @@ async fn a_failed_flush_fails_who_waits_and_later_appends_but_what_was_safe_stay
 
 #[tokio::test]
 async fn a_full_disk_refuses_an_append_and_takes_the_next_when_there_is_room() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(10_000), &flusher);
     append(&log, &[batch(1, 10, 1)]).await;
@@ -207,7 +211,8 @@ async fn a_full_disk_refuses_an_append_and_takes_the_next_when_there_is_room() {
     assert_eq!(log.end_offset(), 1);
     disk.make_room();
     assert_eq!(append(&log, &[batch(2, 10, 1)]).await.base_offset, 1);
-    assert_eq!(offsets(&log.read(0, 10_000, true).unwrap()), [(0, 0), (1, 2)]);
+    assert_eq!(offsets(&log.read(0, 10_000, true).unwrap()), [(0, 0)]);
+    assert_eq!(offsets(&log.read(1, 10_000, true).unwrap()), [(1, 2)]);
     flusher.shutdown().unwrap();
     let (_, recovery) = open(root.path(), small(10_000), &Flusher::start(1).unwrap());
     assert_eq!((recovery.truncated_bytes, recovery.verified_bytes), (0, 0));
@@ -215,7 +220,7 @@ async fn a_full_disk_refuses_an_append_and_takes_the_next_when_there_is_room() {
 
 #[tokio::test]
 async fn a_failed_write_that_can_not_be_taken_back_fails_the_log_and_a_restart_recovers_it() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), small(10_000), &flusher);
     append(&log, &[batch(1, 10, 1)]).await;
@@ -229,7 +234,7 @@ async fn a_failed_write_that_can_not_be_taken_back_fails_the_log_and_a_restart_r
 
 #[tokio::test]
 async fn a_long_poll_wakes_when_the_high_watermark_moves() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let (log, _) = open(root.path(), small(10_000), &flusher);
     let mut changed = log.changed();
@@ -244,7 +249,7 @@ async fn a_long_poll_wakes_when_the_high_watermark_moves() {
 
 #[tokio::test]
 async fn a_deleted_log_is_gone_with_its_directory_and_wakes_who_waits() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let directory = root.path().join("orders-0");
     let flusher = Flusher::start(1).unwrap();
     let (log, _) = open(&directory, small(10_000), &flusher);
@@ -266,7 +271,7 @@ async fn a_deleted_log_is_gone_with_its_directory_and_wakes_who_waits() {
 
 #[tokio::test]
 async fn records_are_found_by_time_exactly_and_compressed_ones_too() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let (log, _) = open(root.path(), small(600), &flusher);
     assert_eq!((log.offset_for_time(0).unwrap(), log.max_timestamp().unwrap()), (None, None));
@@ -290,7 +295,7 @@ async fn records_are_found_by_time_exactly_and_compressed_ones_too() {
 
 #[tokio::test]
 async fn with_log_append_time_the_time_of_the_append_counts() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let config = LogConfig { timestamps: TimestampSource::LogAppendTime, ..small(10_000) };
     let (log, _) = open(root.path(), config, &flusher);
@@ -302,19 +307,21 @@ async fn with_log_append_time_the_time_of_the_append_counts() {
 }
 
 #[test]
-fn a_damaged_header_on_the_way_of_a_read_is_an_error_with_file_and_position() {
-    let root = tempfile::tempdir().unwrap();
+fn a_damaged_batch_is_an_error_with_file_and_position_and_the_others_are_read() {
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
     let config = LogConfig { index_interval_bytes: 1_000_000, durability: Durability::Os, ..small(10_000) };
     let (log, _) = open(root.path(), config, &flusher);
     let batches = [batch(1, 10, 1), batch(1, 10, 1), batch(1, 10, 1)];
     log.append(&batches, 0).unwrap();
     let path = root.path().join("00000000000000000000.log");
-    let at = batches[0].1.len();
+    let at = HEADER_BYTES + batches[0].1.len() + UNIT_TAG_BYTES;
     let mut bytes = fs::read(&path).unwrap();
-    bytes[at + 16] = 9;
+    bytes[at + 16] ^= 9;
     fs::write(&path, bytes).unwrap();
-    for result in [log.read(2, 1_000, true), log.read(0, at * 2 + 1, true)] {
+    assert_eq!(offsets(&log.read(0, 1_000, true).unwrap()), [(0, 0)]);
+    assert_eq!(offsets(&log.read(2, 1_000, true).unwrap()), [(2, 2)]);
+    for result in [log.read(1, 1_000, true), log.read(1, 0, true)] {
         match result {
             Err(LogError::Corrupt { path: named, position, .. }) => {
                 assert_eq!((named, position), (path.clone(), at as u64));
@@ -328,12 +335,15 @@ fn a_damaged_header_on_the_way_of_a_read_is_an_error_with_file_and_position() {
 enum Step {
     Append(Vec<(i32, usize, i64)>),
     Reopen { clean: bool },
+    DeleteBefore(prop::sample::Index),
+    KeepBytes(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let batches = prop::collection::vec((1..6i32, 0..200usize, 0..1_000i64), 1..4);
     prop::collection::vec(
-        prop_oneof![8 => batches.prop_map(Step::Append), 1 => any::<bool>().prop_map(|clean| Step::Reopen { clean })],
+        prop_oneof![8 => batches.prop_map(Step::Append), 1 => any::<bool>().prop_map(|clean| Step::Reopen { clean }),
+            1 => any::<prop::sample::Index>().prop_map(Step::DeleteBefore), 1 => (0..9_000u64).prop_map(Step::KeepBytes)],
         1..30,
     )
 }
@@ -348,7 +358,7 @@ proptest! {
         times in prop::collection::vec(0..1_010i64, 10),
         interval in 1..2_000u32,
     ) {
-        let mut root = tempfile::tempdir().unwrap();
+        let mut root = tempdir();
         // Os: what was appended is readable without a wait, so that every step can be looked at.
         let config = LogConfig {
             segment_bytes: 4_000,
@@ -357,7 +367,8 @@ proptest! {
             ..LogConfig::default()
         };
         let mut flusher = Flusher::start(1).unwrap();
-        let (mut log, _) = open(root.path(), config.clone(), &flusher);
+        let (mut seen, mut log, _) = Seen::open(root.path(), config.clone(), &flusher);
+        let mut start = 0;
         // Base offset, last offset, stored bytes and base timestamp of each batch.
         let mut model: Vec<(i64, i64, usize, i64)> = Vec::new();
         for step in steps {
@@ -370,7 +381,7 @@ proptest! {
                         prop_assert!(log.append(&batches, 0).is_err());
                         continue;
                     }
-                    let appended = log.append(&batches, 0).unwrap();
+                    let appended = seen.append(&log, &batches);
                     let mut next = model.last().map_or(0, |last| last.1 + 1);
                     prop_assert_eq!(appended.base_offset, next);
                     for ((count, _, time), (_, bytes)) in shapes.iter().zip(&batches) {
@@ -386,25 +397,47 @@ proptest! {
                     // The old log's flusher may still be at work on the old directory.
                     root = copy(root.path());
                     flusher = Flusher::start(1).unwrap();
-                    let mut seen = Vec::new();
-                    let (reopened, recovery) = PartitionLog::open_replaying(
-                        root.path(), config.clone(), Arc::clone(&flusher), 0,
-                        &mut |header| seen.push((header.base_offset, header.last_offset())),
-                    ).unwrap();
-                    log = reopened;
+                    let recovery;
+                    (seen, log, recovery) = Seen::open(root.path(), config.clone(), &flusher);
                     let all: Vec<_> = model.iter().map(|batch| (batch.0, batch.1)).collect();
-                    prop_assert_eq!(seen, all);
+                    // Of what was deleted a snapshot may still know.
+                    let mut told = seen.all();
+                    told.retain(|batch| batch.1 >= start);
+                    let due: Vec<_> = all.into_iter().filter(|batch| batch.1 >= start).collect();
+                    prop_assert_eq!(told, due);
                     prop_assert_eq!(recovery.truncated_bytes, 0);
                     if clean {
-                        prop_assert_eq!((recovery.verified_bytes, recovery.rebuilt_indexes), (0, 0));
+                        prop_assert_eq!(
+                            (recovery.verified_bytes, recovery.rebuilt_indexes, recovery.replayed_batches),
+                            (0, 0, 0)
+                        );
                     }
+                }
+                Step::DeleteBefore(pick) => {
+                    let end = log.end_offset();
+                    let offset = i64::try_from(pick.index(usize::try_from(end).unwrap() + 1)).unwrap();
+                    start = start.max(offset);
+                    prop_assert_eq!(log.delete_before(offset).unwrap(), start);
+                    prop_assert!(log.delete_before(end + 1).is_err());
+                }
+                Step::KeepBytes(bytes) => {
+                    let before = log.size_bytes();
+                    let retention = Retention { bytes: Some(bytes), milliseconds: None };
+                    log.retain(&retention, 0).unwrap();
+                    prop_assert!(log.size_bytes() >= bytes.min(before));
+                    prop_assert!(log.start_offset() >= start);
+                    start = log.start_offset();
                 }
             }
         }
         let end = model.last().map_or(0, |last| last.1 + 1);
-        prop_assert_eq!((log.start_offset(), log.end_offset(), log.high_watermark()), (0, end, end));
+        prop_assert_eq!((log.start_offset(), log.end_offset(), log.high_watermark()), (start, end, end));
         for (pick, max_bytes, at_least_one) in reads {
             let offset = i64::try_from(pick.index(usize::try_from(end).unwrap() + 1)).unwrap();
+            if offset < start {
+                prop_assert!(log.read(offset, max_bytes, at_least_one).is_err());
+                continue;
+            }
             let read = offsets(&log.read(offset, max_bytes, at_least_one).unwrap());
             let first = model.partition_point(|batch| batch.1 < offset);
             let due: Vec<_> = model[first..].iter().map(|batch| (batch.0, batch.1)).take(read.len()).collect();
@@ -417,8 +450,8 @@ proptest! {
         for time in times {
             // Records of a batch are a millisecond apart.
             let due = model.iter().find_map(|(base, last, _, first)| {
-                (*first + (last - base) >= time).then(|| {
-                    let record = (time - first).max(0);
+                (*first + (last - base) >= time && *last >= start).then(|| {
+                    let record = (time - first).max(start - base).max(0);
                     (base + record, first + record)
                 })
             });

@@ -1,10 +1,15 @@
 //! What a log looks like after a crash, a power cut or damage.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use schloss_keys::UNIT_TAG_BYTES;
 
 use super::*;
-use crate::testing::{FaultyDisk, batch, copy, open, try_open};
-use crate::{Durability, Flusher, PartitionLog};
+use crate::header::HEADER_BYTES;
+use crate::segment::base_offset_of;
+use crate::testing::{FaultyDisk, Seen, batch, copy, open, tempdir, try_open};
+use crate::{Durability, Flusher};
 
 const SEGMENT: &str = "00000000000000000000.log";
 
@@ -14,11 +19,11 @@ fn config(segment_bytes: u64) -> LogConfig {
 
 /// A log of `count` batches with two records each, never closed; its directory is what a killed process leaves.
 fn killed(segment_bytes: u64, count: i64) -> (tempfile::TempDir, Vec<u64>) {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     // A flusher that was not told to flush: nothing but the page cache has the records.
     let config = LogConfig { durability: Durability::Os, ..config(segment_bytes) };
     let (log, _) = open(root.path(), config, &Flusher::start(1).unwrap());
-    let mut ends = vec![0];
+    let mut ends = vec![log.size_bytes()];
     for number in 0..count {
         log.append(&[batch(2, 30, number)], 0).unwrap();
         ends.push(log.size_bytes());
@@ -33,9 +38,13 @@ fn end_of(directory: &Path, config: LogConfig) -> (i64, Recovery) {
 
 /// A log of several segments, closed in good order.
 fn closed() -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
+    closed_with(400)
+}
+
+fn closed_with(segment_bytes: u64) -> tempfile::TempDir {
+    let root = tempdir();
     let flusher = Flusher::start(1).unwrap();
-    let (log, _) = open(root.path(), config(400), &flusher);
+    let (log, _) = open(root.path(), config(segment_bytes), &flusher);
     for number in 0..10 {
         log.append(&[batch(2, 30, number)], 0).unwrap();
     }
@@ -57,7 +66,7 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 fn records_of_a_killed_process_are_all_there() {
     let (directory, ends) = killed(100_000, 8);
     let (end, recovery) = end_of(directory.path(), config(100_000));
-    assert_eq!((end, recovery.truncated_bytes, recovery.verified_bytes), (16, 0, ends[8]));
+    assert_eq!((end, recovery.truncated_bytes, recovery.verified_bytes), (16, 0, ends[8] - ends[0]));
     // What was recovered is known to be on disk, and not verified again.
     let (end, recovery) = end_of(directory.path(), config(100_000));
     assert_eq!((end, recovery.verified_bytes), (16, 0));
@@ -73,6 +82,10 @@ fn a_segment_cut_at_any_byte_recovers_to_its_whole_batches() {
         fs::write(&path, &whole[..length]).unwrap();
         fs::write(directory.path().join("recovery-point"), &point).unwrap();
         let (end, recovery) = end_of(directory.path(), config(100_000));
+        if length < HEADER_BYTES {
+            assert_eq!((end, recovery.removed_segments, recovery.truncated_bytes), (0, 1, length as u64));
+            continue;
+        }
         let kept = ends.iter().filter(|end| **end <= length as u64).count() - 1;
         assert_eq!(end, 2 * i64::try_from(kept).unwrap(), "{length}");
         assert_eq!(recovery.truncated_bytes, length as u64 - ends[kept], "{length}");
@@ -86,7 +99,7 @@ fn a_flipped_bit_in_what_was_not_flushed_cuts_the_log_there() {
     let path = directory.path().join(SEGMENT);
     let whole = fs::read(&path).unwrap();
     let point = fs::read(directory.path().join("recovery-point")).unwrap();
-    for at in 0..whole.len() {
+    for at in HEADER_BYTES..whole.len() {
         for bit in [0x01, 0x80] {
             let mut flipped = whole.clone();
             flipped[at] ^= bit;
@@ -113,7 +126,7 @@ fn zeros_behind_the_last_batch_are_cut_off_as_a_power_cut_leaves_them() {
 
 #[tokio::test]
 async fn what_was_waited_for_survives_when_the_rest_is_lost() {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempdir();
     let (disk, flusher) = FaultyDisk::start();
     let (log, _) = open(root.path(), config(100_000), &flusher);
     log.append(&[batch(2, 30, 1)], 0).unwrap();
@@ -173,25 +186,47 @@ fn missing_and_damaged_indexes_are_made_anew() {
 }
 
 #[test]
-fn damage_to_what_was_flushed_is_refused_with_file_and_position_and_changes_nothing() {
-    let directory = closed();
+fn damage_to_what_was_flushed_is_refused_if_the_index_is_gone_too_and_changes_nothing() {
+    let directory = closed_with(900);
     let segments = files(directory.path(), "log");
     let damaged = &segments[1];
     let mut bytes = fs::read(damaged).unwrap();
-    let batch_bytes = batch(2, 30, 0).1.len();
+    let second = HEADER_BYTES + batch(2, 30, 0).1.len() + UNIT_TAG_BYTES;
     // The length of the second batch.
-    bytes[batch_bytes + 9] ^= 0x40;
+    bytes[second + 9] ^= 0x40;
     fs::write(damaged, &bytes).unwrap();
-    let flusher = Flusher::start(1).unwrap();
-    let opened = PartitionLog::open_replaying(directory.path(), config(400), flusher, 0, &mut |_| ());
-    match opened {
+    let (log, recovery) = open(directory.path(), config(900), &Flusher::start(1).unwrap());
+    assert_eq!((recovery.verified_bytes, log.end_offset()), (0, 20));
+    let first = base_offset_of(damaged).unwrap();
+    assert!(log.read(first, 1, true).is_ok());
+    drop(log);
+    fs::remove_file(damaged.with_extension("index")).unwrap();
+    match try_open(directory.path(), config(900), &Flusher::start(1).unwrap()) {
         Err(LogError::Corrupt { path, position, .. }) => {
-            assert_eq!((&path, position), (damaged, batch_bytes as u64));
+            assert_eq!((&path, position), (damaged, second as u64));
         }
         _ => panic!("the damage went unnoticed"),
     }
     assert_eq!(fs::read(damaged).unwrap(), bytes);
     assert_eq!(files(directory.path(), "log"), segments);
+}
+
+#[test]
+fn a_header_that_was_changed_is_refused_and_left_as_it_is() {
+    let (directory, _) = killed(100_000, 1);
+    let path = directory.path().join(SEGMENT);
+    let whole = fs::read(&path).unwrap();
+    for at in 0..HEADER_BYTES {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        fs::write(&path, &flipped).unwrap();
+        let opened = try_open(directory.path(), config(100_000), &Flusher::start(1).unwrap());
+        assert!(matches!(opened, Err(LogError::Refused { .. })), "{at}");
+        assert_eq!(fs::read(&path).unwrap(), flipped);
+    }
+    // As a power cut leaves it.
+    fs::write(&path, [0; HEADER_BYTES]).unwrap();
+    assert_eq!(end_of(directory.path(), config(100_000)).0, 0);
 }
 
 #[test]
@@ -207,14 +242,14 @@ fn a_flushed_segment_that_is_missing_or_too_short_is_refused_and_nothing_is_remo
     ));
     for missing in &segments[1..] {
         fs::write(last, &bytes).unwrap();
-        let content = fs::read(missing).unwrap();
-        fs::remove_file(missing).unwrap();
+        let aside = directory.path().join("aside");
+        fs::rename(missing, &aside).unwrap();
         assert!(matches!(
             try_open(directory.path(), config(400), &Flusher::start(1).unwrap()),
             Err(LogError::Corrupt { .. })
         ));
         assert_eq!(files(directory.path(), "log").len(), segments.len() - 1);
-        fs::write(missing, content).unwrap();
+        fs::rename(&aside, missing).unwrap();
     }
 }
 
@@ -243,10 +278,10 @@ fn an_index_is_not_taken_as_proof_that_what_it_covers_is_on_disk() {
         .store(directory.path(), Survives::PowerCut)
         .unwrap();
     let mut bytes = fs::read(&last).unwrap();
-    bytes[80] ^= 1;
+    bytes[HEADER_BYTES + 80] ^= 1;
     fs::write(&last, &bytes).unwrap();
     let (end, recovery) = end_of(directory.path(), config(400));
-    assert_eq!((end, recovery.truncated_bytes), (base, bytes.len() as u64));
+    assert_eq!((end, recovery.truncated_bytes), (base, (bytes.len() - HEADER_BYTES) as u64));
 }
 
 #[test]
@@ -269,20 +304,70 @@ fn without_a_recovery_point_the_last_segment_is_verified_as_a_whole() {
     let last = files(directory.path(), "log").pop().unwrap();
     let size = fs::metadata(last).unwrap().len();
     let (end, recovery) = end_of(directory.path(), config(400));
-    assert_eq!((end, recovery.verified_bytes, recovery.truncated_bytes), (20, size, 0));
+    assert_eq!((end, recovery.verified_bytes, recovery.truncated_bytes), (20, size - FIRST_POSITION, 0));
 }
 
 #[test]
-fn a_replay_begins_with_the_batch_that_holds_its_offset() {
-    let directory = closed();
-    for from in 0..21 {
-        let mut seen = Vec::new();
-        let flusher = Flusher::start(1).unwrap();
-        let each = &mut |header: &BatchHeader| seen.push(header.base_offset);
-        PartitionLog::open_replaying(directory.path(), config(400), flusher, from, each).unwrap();
-        let due: Vec<i64> = (0..20).step_by(2).filter(|base| base + 1 >= from).collect();
-        assert_eq!(seen, due, "{from}");
+fn a_snapshot_spares_the_replay_of_all_that_was_there_when_the_log_was_closed() {
+    let root = tempdir();
+    let flusher = Flusher::start(1).unwrap();
+    let (seen, log, _) = Seen::open(root.path(), config(900), &flusher);
+    for number in 0..10 {
+        seen.append(&log, &[batch(2, 30, number)]);
     }
+    flusher.shutdown().unwrap();
+    let due = seen.all();
+    let flusher = Flusher::start(1).unwrap();
+    let (seen, log, recovery) = Seen::open(root.path(), config(900), &flusher);
+    assert_eq!((seen.all(), recovery.replayed_batches), (due.clone(), 0));
+    seen.append(&log, &[batch(2, 30, 1)]);
+    let killed = copy(root.path());
+    let (again, _, recovery) = Seen::open(killed.path(), config(900), &Flusher::start(1).unwrap());
+    assert_eq!((again.all(), recovery.replayed_batches), (seen.all(), 1));
+
+    let snapshot = killed.path().join("snapshot");
+    let good = fs::read(&snapshot).unwrap();
+    for at in 0..good.len() {
+        let mut flipped = good.clone();
+        flipped[at] ^= 1;
+        fs::write(&snapshot, flipped).unwrap();
+        let (again, _, recovery) = Seen::open(killed.path(), config(900), &Flusher::start(1).unwrap());
+        assert_eq!((again.all(), recovery.replayed_batches), (seen.all(), 11));
+    }
+}
+
+#[test]
+fn a_snapshot_of_batches_that_were_lost_is_not_used_and_not_kept() {
+    let root = tempdir();
+    let flusher = Flusher::start(1).unwrap();
+    let (seen, log, _) = Seen::open(root.path(), config(100_000), &flusher);
+    seen.append(&log, &[batch(2, 30, 1)]);
+    seen.append(&log, &[batch(2, 30, 1)]);
+    flusher.shutdown().unwrap();
+    let path = root.path().join(SEGMENT);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    fs::remove_file(root.path().join("recovery-point")).unwrap();
+    let (seen, _, recovery) = Seen::open(root.path(), config(100_000), &Flusher::start(1).unwrap());
+    assert_eq!((seen.all(), recovery.replayed_batches), (vec![(0, 1)], 1));
+    assert!(!root.path().join("snapshot").exists());
+}
+
+#[tokio::test]
+async fn after_a_crash_only_what_came_after_the_last_note_is_read_again() {
+    let root = tempdir();
+    let flusher = Flusher::start(1).unwrap();
+    let (seen, log, _) = Seen::open(root.path(), config(2_000), &flusher);
+    for number in 0..100 {
+        let appended = seen.append(&log, &[batch(2, 30, number)]);
+        log.wait_flushed(appended.last_offset + 1).await.unwrap();
+    }
+    let killed = copy(root.path());
+    let (again, log, recovery) = Seen::open(killed.path(), config(2_000), &Flusher::start(1).unwrap());
+    assert_eq!((again.all(), log.end_offset()), (seen.all(), 200));
+    // A segment holds ten batches or so, and every new one is noted.
+    assert!(recovery.segments >= 8 && recovery.verified_bytes <= 2_000, "{recovery:?}");
+    assert!(recovery.replayed_batches <= 24, "{recovery:?}");
 }
 
 #[test]
