@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use schloss_gate::{Features, Offer, QUOTA_APIS};
-use schloss_log::{Flusher, LogConfig};
+use schloss_log::LogConfig;
 use schloss_metadata::Metadata;
 use schloss_wire::messages::api_versions_response::{FinalizedFeatureKey, SupportedFeatureKey};
 use schloss_wire::{Api, StrBytes, build};
@@ -15,6 +15,7 @@ use crate::directories::DirectoryError;
 use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
+use crate::storage::Storage;
 use crate::transactions::{Transactions, TransactionsConfig, TransactionsError};
 
 /// Where clients of one listener find this node.
@@ -114,20 +115,19 @@ impl Broker {
     pub fn open(
         config: BrokerConfig,
         metadata: Arc<Metadata>,
-        flusher: Arc<Flusher>,
+        storage: Storage,
     ) -> Result<Arc<Self>, BrokerError> {
         let snapshot = metadata.snapshot();
         let topics: Vec<TopicLogs> =
             snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
-        let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, Arc::clone(&flusher))?;
+        let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, storage.clone())?;
         let partitions = Arc::new(partitions);
-        let groups =
-            Groups::open_with(&config.data_dir.join("groups"), Arc::clone(&flusher), config.groups.clone())?;
+        let groups = Groups::open_with(&config.data_dir.join("groups"), &storage, config.groups.clone())?;
         // Offsets of topics that were deleted just before a crash.
         groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
         let transactions = Transactions::open(
             &config.data_dir.join("transactions"),
-            flusher,
+            &storage,
             config.transactions.clone(),
             Arc::clone(&partitions),
             groups.clone(),

@@ -20,6 +20,7 @@ mod producers;
 mod random;
 mod reply;
 mod settings;
+mod storage;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -113,4 +114,5 @@ mod api {
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};
 pub use directories::DirectoryError;
 pub use groups::{GroupsConfig, GroupsError};
+pub use storage::Storage;
 pub use transactions::{TransactionsConfig, TransactionsError};

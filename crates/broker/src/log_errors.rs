@@ -16,6 +16,8 @@ static LAST_REPORT_MS: AtomicI64 = AtomicI64::new(0);
 pub(crate) fn code_of(error: &LogError) -> ErrorCode {
     match error {
         LogError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        // Told of by the log itself, once for each place.
+        LogError::Corrupt { .. } => ErrorCode::CorruptMessage,
         LogError::Deleted { .. } => ErrorCode::UnknownTopicOrPartition,
         LogError::TooLarge { .. } => ErrorCode::RecordListTooLarge,
         error => {

@@ -1,18 +1,16 @@
 //! One partition: its log, the producers that write to it, and their transactions.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use schloss_log::{Flusher, LogConfig, LogError, PartitionLog, Recovery, TimestampSource};
+use schloss_log::{Home, LogConfig, LogError, PartitionLog, Recovery, Replay, TimestampSource, Watch};
 use schloss_wire::ErrorCode;
 use schloss_wire::records::BatchHeader;
 
 use crate::control::Marker;
-use crate::producers::{
-    Aborted, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
-};
+use crate::producers::{ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion};
+use crate::storage::Storage;
 
 /// The leader epoch of every partition: one node leads from the first day and never elects.
 pub(crate) const LEADER_EPOCH: i32 = 0;
@@ -23,7 +21,7 @@ pub(crate) struct Partition {
     timestamps: TimestampSource,
     /// Held over check and append, so that two batches of one producer are never judged by the same state, and
     /// nobody sees a high watermark that is ahead of the open transactions.
-    producers: Mutex<ProducerStates>,
+    producers: Arc<Mutex<ProducerStates>>,
 }
 
 /// Where a batch is in the log.
@@ -50,33 +48,25 @@ pub(crate) enum WriteError {
 }
 
 impl Partition {
-    /// Opens the log in `directory`, and rebuilds the producers' state from it.
+    /// Opens the log in `home`, and rebuilds the producers' state from it.
     pub(crate) fn open(
-        directory: &Path,
+        home: Home,
         config: LogConfig,
-        flusher: Arc<Flusher>,
+        storage: &Storage,
     ) -> Result<(Self, Recovery), LogError> {
         let timestamps = config.timestamps;
-        let mut producers = ProducerStates::default();
-        let mut ended = Vec::new();
-        let (log, recovery) = PartitionLog::open_replaying(directory, config, flusher, 0, &mut |header| {
-            if header.is_control() {
-                ended.extend(producers.ended(header, header.max_timestamp));
-            } else {
-                producers.appended(header, header.max_timestamp);
-            }
-        })?;
-        for transaction in ended {
-            let marker = marker_at(&log, &transaction);
-            if let Some(marker) = &marker {
-                producers.coordinated(marker);
-            }
-            // Of two ways to be wrong about a damaged marker, hiding records is the one that can be mended.
-            if marker.is_none_or(|marker| !marker.commit) {
-                producers.aborted(transaction);
-            }
-        }
-        Ok((Self { log, timestamps, producers: Mutex::new(producers) }, recovery))
+        let producers = Arc::new(Mutex::new(ProducerStates::default()));
+        let snapshots = Arc::clone(&producers);
+        let watch = Watch {
+            replay: Some(&mut Rebuild(&producers)),
+            snapshots: Some(Box::new(move |end| {
+                let producers = snapshots.lock();
+                (end(), producers.encode())
+            })),
+            on_damage: storage.on_damage.clone(),
+        };
+        let (log, recovery) = PartitionLog::open(home, config, Arc::clone(&storage.flusher), watch)?;
+        Ok((Self { log, timestamps, producers }, recovery))
     }
 
     /// Appends a checked batch, unless its producer sent it before: then the answer is that of the first
@@ -171,13 +161,29 @@ impl Partition {
     }
 }
 
-/// The marker of a transaction that ended here.
-fn marker_at(log: &PartitionLog, ended: &Aborted) -> Option<Marker> {
-    match log.read(ended.last_offset, 0, true) {
-        Ok(batch) => Marker::decode(batch),
-        Err(error) => {
-            tracing::error!(%error, offset = ended.last_offset, "a transaction's marker can't be read");
-            None
+/// Rebuilds the producers' state from what is in the log.
+struct Rebuild<'a>(&'a Mutex<ProducerStates>);
+
+impl Replay for Rebuild<'_> {
+    fn restore(&mut self, snapshot: &[u8]) -> bool {
+        let restored = ProducerStates::decode(snapshot);
+        restored.map(|states| *self.0.lock() = states).is_some()
+    }
+
+    fn batch(&mut self, header: &BatchHeader, batch: &[u8]) {
+        let mut producers = self.0.lock();
+        if !header.is_control() {
+            producers.appended(header, header.max_timestamp);
+            return;
+        }
+        let ended = producers.ended(header, header.max_timestamp);
+        let marker = Marker::decode(Bytes::copy_from_slice(batch));
+        if let Some(marker) = &marker {
+            producers.coordinated(marker);
+        }
+        // Of two ways to be wrong about a marker that can't be read, hiding records is the one that can be mended.
+        if let Some(transaction) = ended.filter(|_| marker.is_none_or(|marker| !marker.commit)) {
+            producers.aborted(transaction);
         }
     }
 }

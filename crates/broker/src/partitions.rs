@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use schloss_log::{Flusher, LogConfig};
+use schloss_log::{Home, Identity, LogConfig, LogError, Sealing};
 use schloss_metadata::TopicMeta;
 use schloss_wire::{ErrorCode, Uuid};
 
@@ -19,6 +19,7 @@ use crate::directories::{Directories, DirectoryError};
 use crate::parallel::in_parallel;
 use crate::partition::Partition;
 use crate::settings::TopicSettings;
+use crate::storage::Storage;
 
 /// A topic whose partitions are to be opened or made.
 #[derive(Clone)]
@@ -40,6 +41,12 @@ impl TopicLogs {
             config: TopicSettings::new(&topic.configs, node).log_config(),
         }
     }
+
+    fn home(&self, directory: PathBuf, index: usize, sealing: &Sealing) -> Home {
+        let partition = u32::try_from(index).unwrap_or(u32::MAX);
+        let identity = Identity { topic: self.id.to_bytes(), partition };
+        Home { directory, identity, sealing: sealing.clone() }
+    }
 }
 
 /// A partition, or nothing if its log could not be opened: it is offline until the next start.
@@ -48,34 +55,46 @@ type Slot = Option<Arc<Partition>>;
 /// All partitions of this node.
 pub(crate) struct Partitions {
     directories: Directories,
-    flusher: Arc<Flusher>,
+    storage: Storage,
     topics: RwLock<HashMap<Uuid, Vec<Slot>>>,
 }
 
 impl Partitions {
     /// Opens the partitions of `topics` below `root`, several at a time, and clears away those of topics that
     /// are no more. One that can't be opened is offline; the others are served.
-    pub(crate) fn open(
-        root: &Path,
-        topics: &[TopicLogs],
-        flusher: Arc<Flusher>,
-    ) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(root: &Path, topics: &[TopicLogs], storage: Storage) -> Result<Self, DirectoryError> {
         let directories = Directories::open(root)?;
         let by_name: HashMap<&str, &TopicLogs> = topics.iter().map(|topic| (&*topic.name, topic)).collect();
         directories.set_strangers_aside(|name, partition| {
             by_name.get(name).filter(|topic| partition < topic.count).map(|topic| topic.id)
         })?;
-        let work: Vec<(&TopicLogs, usize)> =
-            topics.iter().flat_map(|topic| (0..topic.count).map(move |index| (topic, index))).collect();
-        let opened = in_parallel(&work, |(topic, index)| open_one(&directories, topic, *index, &flusher));
+        // A topic of which nothing is there can't have sealed anything.
+        let is_new = |topic: &TopicLogs| (0..topic.count).all(|at| !directories.of(&topic.name, at).exists());
+        let keys: Vec<_> =
+            in_parallel(topics, |topic| storage.vault.topic(topic.id.to_bytes(), is_new(topic)));
+        let keyed = topics.iter().zip(&keys);
+        let work: Vec<(&TopicLogs, &Result<Sealing, LogError>, usize)> =
+            keyed.flat_map(|(topic, key)| (0..topic.count).map(move |index| (topic, key, index))).collect();
+        let opened = in_parallel(&work, |(topic, key, index)| match key {
+            Ok(sealing) => open_one(&directories, topic, *index, sealing, &storage),
+            Err(error) => Err(OpenFailed::Offline(error.to_string())),
+        });
         let mut by_topic: HashMap<Uuid, Vec<Slot>> =
             topics.iter().map(|topic| (topic.id, vec![None; topic.count])).collect();
-        for ((topic, index), slot) in work.into_iter().zip(opened) {
+        for ((topic, _, index), opened) in work.into_iter().zip(opened) {
+            let slot = match opened {
+                Ok(partition) => Some(partition),
+                Err(OpenFailed::Exposed(error)) => return Err(error.into()),
+                Err(OpenFailed::Offline(error)) => {
+                    tracing::error!(error, topic = %topic.name, partition = index, "a partition is offline");
+                    None
+                }
+            };
             if let Some(place) = by_topic.get_mut(&topic.id).and_then(|slots| slots.get_mut(index)) {
                 *place = slot;
             }
         }
-        Ok(Self { directories, flusher, topics: RwLock::new(by_topic) })
+        Ok(Self { directories, storage, topics: RwLock::new(by_topic) })
     }
 
     /// The partition, or the error that a client gets instead.
@@ -111,9 +130,11 @@ impl Partitions {
     /// [`publish`](Self::publish). Blocks on the disk. On an error nothing is left behind.
     pub(crate) fn create(&self, topic: &TopicLogs, first: usize) -> Result<Created, DirectoryError> {
         let indexes: Vec<usize> = (first..topic.count).collect();
+        let sealing = self.storage.vault.topic(topic.id.to_bytes(), first == 0)?;
         let made = in_parallel(&indexes, |index| {
             let directory = self.directories.create(&topic.name, topic.id, *index)?;
-            let opened = Partition::open(&directory, topic.config.clone(), Arc::clone(&self.flusher));
+            let home = topic.home(directory, *index, &sealing);
+            let opened = Partition::open(home, topic.config.clone(), &self.storage);
             Ok::<_, DirectoryError>(Arc::new(opened?.0))
         });
         let mut created = Created { topic: topic.clone(), first, slots: Vec::with_capacity(made.len()) };
@@ -155,6 +176,7 @@ impl Partitions {
     }
 
     fn remove(&self, topic: &str, id: Uuid, range: Range<usize>, slots: &[Slot]) {
+        let is_whole = range.start == 0;
         in_parallel(slots, |slot| {
             if let Some(Err(error)) = slot.as_ref().map(|partition| partition.log.delete()) {
                 tracing::error!(%error, topic, "cannot delete a partition's log");
@@ -166,6 +188,9 @@ impl Partitions {
                 tracing::error!(%error, topic, partition = index, "cannot remove a partition's directory");
             }
         }
+        if is_whole && let Err(error) = self.storage.vault.destroy_topic(id.to_bytes()) {
+            tracing::error!(%error, topic, "cannot destroy the key of a deleted topic; remove its file");
+        }
     }
 }
 
@@ -176,32 +201,45 @@ pub(crate) struct Created {
     slots: Vec<Slot>,
 }
 
-fn open_one(directories: &Directories, topic: &TopicLogs, index: usize, flusher: &Arc<Flusher>) -> Slot {
-    let directory = directories.of(&topic.name, index);
-    let made = if directory.exists() {
-        Ok(directory)
-    } else {
-        tracing::warn!(topic = %topic.name, partition = index, "a partition has no directory; it starts empty");
-        directories.create(&topic.name, topic.id, index)
-    };
-    let opened = made.and_then(|directory| {
-        Partition::open(&directory, topic.config.clone(), Arc::clone(flusher)).map_err(Into::into)
-    });
-    match opened {
-        Ok((partition, recovery)) => {
-            if recovery.truncated_bytes > 0 {
-                tracing::warn!(
-                    topic = %topic.name,
-                    partition = index,
-                    bytes = recovery.truncated_bytes,
-                    "cut an unfinished write off a partition's log"
-                );
-            }
-            Some(Arc::new(partition))
-        }
-        Err(error) => {
-            tracing::error!(%error, topic = %topic.name, partition = index, "a partition is offline");
-            None
+/// Why a partition can't be opened.
+enum OpenFailed {
+    /// The others are served.
+    Offline(String),
+    /// Others may read or change its files: nothing is served.
+    Exposed(LogError),
+}
+
+impl From<DirectoryError> for OpenFailed {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Log(error @ LogError::NotPrivate(_)) => Self::Exposed(error),
+            error => Self::Offline(error.to_string()),
         }
     }
+}
+
+fn open_one(
+    directories: &Directories,
+    topic: &TopicLogs,
+    index: usize,
+    sealing: &Sealing,
+    storage: &Storage,
+) -> Result<Arc<Partition>, OpenFailed> {
+    let mut directory = directories.of(&topic.name, index);
+    if !directory.exists() {
+        tracing::warn!(topic = %topic.name, partition = index, "a partition has no directory; it starts empty");
+        directory = directories.create(&topic.name, topic.id, index)?;
+    }
+    let home = topic.home(directory, index, sealing);
+    let opened = Partition::open(home, topic.config.clone(), storage).map_err(DirectoryError::from);
+    let (partition, recovery) = opened?;
+    if recovery.truncated_bytes > 0 {
+        tracing::warn!(
+            topic = %topic.name,
+            partition = index,
+            bytes = recovery.truncated_bytes,
+            "cut an unfinished write off a partition's log"
+        );
+    }
+    Ok(Arc::new(partition))
 }

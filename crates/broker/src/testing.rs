@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use schloss_gate::{Caller, Engine as _, EngineSession as _, Outcome};
-use schloss_log::{Disk, Flusher, LogConfig, OsDisk};
+use schloss_keys::{KeyStore, Keyring, SealingKey, Unlock};
+use schloss_log::{Damage, Disk, Flusher, LogConfig, OnDamage, OsDisk, Vault};
 use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, Admitted, DecisionCache, Judge, Subject, Verdict, admit};
 use schloss_wire::messages::create_topics_request::{
@@ -22,6 +23,7 @@ use schloss_wire::{Principal, Request, Response, StrBytes, build};
 use tempfile::TempDir;
 
 use crate::broker::{Advertised, Broker, BrokerConfig};
+use crate::storage::Storage;
 
 const LISTENER: &str = "SASL_SSL";
 
@@ -41,6 +43,8 @@ pub(crate) struct House {
     pub(crate) broker: Arc<Broker>,
     flusher: Arc<Flusher>,
     directory: TempDir,
+    /// What the logs told of.
+    pub(crate) damages: Arc<Mutex<Vec<Damage>>>,
 }
 
 impl House {
@@ -69,12 +73,17 @@ impl House {
 
     fn on_disk_with(disk: Arc<dyn Disk>, directory: TempDir, change: impl FnOnce(&mut BrokerConfig)) -> Self {
         let flusher = Flusher::start_on(disk, 1).unwrap();
+        let vault = vault(directory.path());
         let metadata =
-            Metadata::open(&directory.path().join("metadata"), vec![root()], Arc::clone(&flusher)).unwrap();
+            Metadata::open(&directory.path().join("metadata"), vec![root()], &vault, Arc::clone(&flusher));
+        let damages: Arc<Mutex<Vec<Damage>>> = Arc::default();
+        let told = Arc::clone(&damages);
+        let on_damage: OnDamage = Arc::new(move |damage| told.lock().push(damage.clone()));
+        let storage = Storage { flusher: Arc::clone(&flusher), vault, on_damage: Some(on_damage) };
         let mut config = config_in(directory.path());
         change(&mut config);
-        let broker = Broker::open(config, metadata, Arc::clone(&flusher)).unwrap();
-        Self { broker, flusher, directory }
+        let broker = Broker::open(config, metadata.unwrap(), storage).unwrap();
+        Self { broker, flusher, directory, damages }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -89,7 +98,7 @@ impl House {
     /// Stops in good order, does something to the directory, and starts again.
     pub(crate) fn restart_after(self, meanwhile: impl FnOnce(&Path)) -> Self {
         self.flusher.shutdown().unwrap();
-        let Self { broker, flusher, directory } = self;
+        let Self { broker, flusher, directory, damages: _ } = self;
         drop((broker, flusher));
         meanwhile(directory.path());
         Self::on(directory)
@@ -98,7 +107,7 @@ impl House {
     /// Stops in good order and starts again on a disk that can be made to fail.
     pub(crate) fn restart_on(self, disk: &Arc<FaultyDisk>) -> Self {
         self.flusher.shutdown().unwrap();
-        let Self { broker, flusher, directory } = self;
+        let Self { broker, flusher, directory, damages: _ } = self;
         drop((broker, flusher));
         let disk: Arc<FaultyDisk> = Arc::clone(disk);
         Self::on_disk(disk, directory)
@@ -171,6 +180,27 @@ impl House {
         assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
         response.topics[0].topic_id
     }
+}
+
+/// The keys of a broker, kept in its directory.
+fn vault(directory: &Path) -> Vault {
+    const KEK: &str = "default";
+    let (path, unlock) = (directory.join("keyring"), Unlock::KeyFile(SealingKey::from_bytes(&[7; 32])));
+    let keyring =
+        if path.exists() { Keyring::open(&path, &unlock) } else { Keyring::create(&path, &unlock, KEK) };
+    let store = KeyStore::open(&directory.join("keys"), Arc::new(keyring.unwrap()), KEK).unwrap();
+    Vault::Sealed(Arc::new(store))
+}
+
+/// What is kept as it is.
+pub(crate) fn plain(flusher: Arc<Flusher>) -> Storage {
+    Storage { flusher, vault: Vault::InsecurePlain, on_damage: None }
+}
+
+/// A directory for its owner only, as journals want it.
+pub(crate) fn private_directory() -> TempDir {
+    let mode = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(mode).tempdir().unwrap()
 }
 
 fn root() -> Principal {
@@ -258,7 +288,7 @@ fn copy_all(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            fs::create_dir(&target).unwrap();
+            fs::DirBuilder::new().mode(0o700).create(&target).unwrap();
             copy_all(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), &target).unwrap();

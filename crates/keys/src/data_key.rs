@@ -24,6 +24,7 @@ use crate::error::{DataKeyError, KeyError, OpenError};
 use crate::kms::{Kms, Wrapped};
 use crate::private::{open_file, replace, sync_parent};
 use crate::root::{KEY_BYTES, SealingKey};
+use crate::store::DataKeyFacts;
 use crate::unit::{Fresh, UnitOpener, UnitSealer};
 
 const FORMAT: &str = "schloss-data-key-1";
@@ -88,7 +89,8 @@ impl DataKey {
     /// # Errors
     /// The KMS's, or a file that is missing, open to others, damaged, or for another purpose.
     pub fn open(path: &Path, purpose: &str, kms: &dyn Kms, kek: &str) -> Result<Arc<Self>, DataKeyError> {
-        let generations = load(path, purpose)?
+        let generations = read(path, Some(purpose))?
+            .generations
             .into_iter()
             .map(|(number, wrapped)| Generation::unwrap(number, wrapped, purpose, kms))
             .collect::<Result<Vec<_>, _>>()?;
@@ -98,22 +100,6 @@ impl DataKey {
             kek: kek.to_owned(),
             generations: RwLock::new(generations),
         }))
-    }
-
-    /// Opens the key, or makes it if there is no file.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open) and [`create`](Self::create).
-    pub fn open_or_create(
-        path: &Path,
-        purpose: &str,
-        kms: &dyn Kms,
-        kek: &str,
-    ) -> Result<Arc<Self>, DataKeyError> {
-        match fs::exists(path) {
-            Ok(false) => Self::create(path, purpose, kms, kek),
-            _ => Self::open(path, purpose, kms, kek),
-        }
     }
 
     /// Adds a generation, which seals from now on, and wraps all of them with the newest KEK. What was sealed
@@ -128,17 +114,17 @@ impl DataKey {
         self.swap(generations)
     }
 
-    /// Wraps all generations with the newest KEK, if they are not. Returns whether anything changed. Blocks on
-    /// the KMS and the disk.
+    /// [Rotates](Self::rotate) the key unless it is wrapped with the newest version of the KEK. Returns whether
+    /// it did. Blocks on the KMS and the disk.
     ///
     /// # Errors
     /// The KMS's, or the file's: everything is as before.
-    pub fn rewrap(&self, kms: &dyn Kms) -> Result<bool, DataKeyError> {
+    pub fn follow(&self, kms: &dyn Kms) -> Result<bool, DataKeyError> {
         let newest = kms.newest(&self.kek)?;
         if self.generations.read().iter().all(|generation| generation.wrapped.kek == newest) {
             return Ok(false);
         }
-        self.swap(self.rewrapped(kms)?)?;
+        self.rotate(kms)?;
         Ok(true)
     }
 
@@ -262,7 +248,26 @@ fn context(purpose: &str, generation: u32) -> String {
     format!("schloss data key {generation} for {purpose}")
 }
 
-fn load(path: &Path, purpose: &str) -> Result<Vec<(u32, Wrapped)>, DataKeyError> {
+/// What stands in a key's file, still wrapped.
+pub(crate) struct KeyFile {
+    pub(crate) purpose: String,
+    /// In order, at least one.
+    generations: Vec<(u32, Wrapped)>,
+}
+
+impl KeyFile {
+    pub(crate) fn facts(&self) -> DataKeyFacts {
+        let newest = self.generations.last();
+        DataKeyFacts {
+            purpose: self.purpose.clone(),
+            generation: newest.map_or(0, |(number, _)| *number),
+            kek: newest.map_or_else(String::new, |(_, wrapped)| wrapped.kek.clone()),
+        }
+    }
+}
+
+/// Reads a key's file, which must be for `purpose` if one is given.
+pub(crate) fn read(path: &Path, purpose: Option<&str>) -> Result<KeyFile, DataKeyError> {
     let mut text = String::new();
     open_file(path)?
         .take(MAX_FILE_BYTES)
@@ -274,11 +279,11 @@ fn load(path: &Path, purpose: &str) -> Result<Vec<(u32, Wrapped)>, DataKeyError>
         return Err(damaged(1));
     }
     let found = lines.next().and_then(|line| line.strip_prefix("for ")).ok_or_else(|| damaged(2))?;
-    if found != purpose {
+    if let Some(wanted) = purpose.filter(|wanted| *wanted != found) {
         return Err(DataKeyError::Purpose {
             path: path.to_owned(),
             found: found.to_owned(),
-            wanted: purpose.to_owned(),
+            wanted: wanted.to_owned(),
         });
     }
     let mut generations: Vec<(u32, Wrapped)> = Vec::new();
@@ -289,7 +294,10 @@ fn load(path: &Path, purpose: &str) -> Result<Vec<(u32, Wrapped)>, DataKeyError>
         }
         generations.push(generation);
     }
-    if generations.is_empty() { Err(damaged(3)) } else { Ok(generations) }
+    if generations.is_empty() {
+        return Err(damaged(3));
+    }
+    Ok(KeyFile { purpose: found.to_owned(), generations })
 }
 
 fn parse(line: &str) -> Option<(u32, Wrapped)> {

@@ -56,6 +56,14 @@ pub enum DataKeyError {
         /// Why.
         source: io::Error,
     },
+    /// The key is gone, and something is sealed with it.
+    #[error("the key file {} is missing, and what is sealed for {purpose} takes it: restore it from a backup", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+        /// What it is for.
+        purpose: String,
+    },
     /// The file is missing, or not ours alone.
     #[error("the key file: {0}")]
     NotPrivate(#[from] NotPrivate),

@@ -6,10 +6,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schloss_keys::{
-    DATA_SEAL_BYTES, DataKey, DataKeyError, Keyring, KeyringError, Kms as _, KmsError, OpenError, SealError,
-    SealingKey, UNIT_TAG_BYTES, UnitKey, Unlock, WRAPPED_UNIT_KEY_BYTES,
+    DATA_SEAL_BYTES, DataKey, DataKeyError, DataKeyFacts, KeyStore, Keyring, KeyringError, Kms as _,
+    KmsError, OpenError, SealError, SealingKey, UNIT_TAG_BYTES, UnitKey, Unlock, WRAPPED_UNIT_KEY_BYTES,
 };
 use tempfile::TempDir;
 use zeroize::Zeroizing;
@@ -41,7 +42,7 @@ impl House {
         self.home.path().join("topic.key")
     }
 
-    fn create(&self) -> std::sync::Arc<DataKey> {
+    fn create(&self) -> Arc<DataKey> {
         DataKey::create(&self.path(), TOPIC, &self.keyring, NAME).unwrap()
     }
 
@@ -168,10 +169,10 @@ fn rotation_touches_nothing_that_was_sealed_and_leaves_the_old_kek_behind() {
     assert_eq!(again.unseal("index", b"", &after).unwrap().as_slice(), b"after");
     assert!(again.unit_opener(b"file", &unit.wrapped).is_ok());
 
-    assert!(!again.rewrap(&house.keyring).unwrap(), "all is wrapped with the newest");
+    assert!(!again.follow(&house.keyring).unwrap(), "all is wrapped with the newest");
     house.keyring.rotate(NAME).unwrap();
-    assert!(again.rewrap(&house.keyring).unwrap());
-    assert_eq!(again.generation(), 2);
+    assert!(again.follow(&house.keyring).unwrap());
+    assert_eq!(again.generation(), 3);
     assert!(fs::read_to_string(house.path()).unwrap().contains("key 2 default:3"));
 }
 
@@ -224,9 +225,9 @@ fn a_destroyed_key_is_gone_and_so_is_what_it_sealed() {
     DataKey::destroy(&house.path()).unwrap();
     DataKey::destroy(&house.path()).unwrap();
     assert!(house.open().is_err());
-    let next = DataKey::open_or_create(&house.path(), TOPIC, &house.keyring, NAME).unwrap();
+    let next = house.create();
     assert_eq!(next.unseal("index", b"", &sealed).err(), Some(OpenError));
-    let again = DataKey::open_or_create(&house.path(), TOPIC, &house.keyring, NAME).unwrap();
+    let again = house.open().unwrap();
     assert!(again.unseal("index", b"", &next.seal("index", b"", b"y").unwrap()).is_ok());
 }
 
@@ -278,4 +279,40 @@ fn every_unit_key_is_another_one() {
     let sealed: HashSet<Vec<u8>> =
         (0..100).map(|_| seal(&mut key.new_unit_key(b"file").unwrap(), 0, &[0; 32]).unwrap()).collect();
     assert_eq!(sealed.len(), 100);
+}
+
+#[test]
+fn a_store_makes_a_key_for_what_is_new_and_never_for_what_is_sealed_already() {
+    let house = House::new();
+    let directory = house.home.path().join("keys");
+    let keyring = Arc::new(Keyring::open(&house.home.path().join("keyring"), &key_file()).unwrap());
+    let open = || KeyStore::open(&directory, Arc::clone(&keyring) as _, NAME).unwrap();
+    let store = open();
+    assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(matches!(store.key("topic", "01", false), Err(DataKeyError::Missing { .. })));
+    let made = store.key("topic", "01", true).unwrap();
+    assert!(Arc::ptr_eq(&made, &store.key("topic", "01", false).unwrap()));
+    let sealed = made.seal("index", b"", b"x").unwrap();
+    store.key("journal", "metadata", true).unwrap();
+
+    keyring.rotate(NAME).unwrap();
+    let store = open();
+    assert_eq!((store.follow().unwrap(), store.follow().unwrap()), (2, 0));
+    let fact = |purpose: &str, generation| DataKeyFacts {
+        purpose: purpose.to_owned(),
+        generation,
+        kek: "default:2".to_owned(),
+    };
+    assert_eq!(KeyStore::facts(&directory).unwrap(), [fact("journal metadata", 2), fact("topic 01", 2)]);
+    let key = store.key("topic", "01", false).unwrap();
+    assert_eq!(key.unseal("index", b"", &sealed).unwrap().as_slice(), b"x");
+    assert_eq!(key.seal("index", b"", b"x").unwrap()[..4], [0, 0, 0, 2]);
+
+    store.destroy("topic", "01").unwrap();
+    store.destroy("topic", "01").unwrap();
+    assert!(matches!(store.key("topic", "01", false), Err(DataKeyError::Missing { .. })));
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).unwrap();
+    let why = KeyStore::open(&directory, Arc::clone(&keyring) as _, NAME).err().unwrap().to_string();
+    assert!(why.contains("run chmod 700"), "{why}");
+    assert!(KeyStore::facts(&house.home.path().join("none")).unwrap().is_empty());
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schloss_keys::private::NotPrivate;
-use schloss_keys::{KeyError, SealError};
+use schloss_keys::{DataKeyError, KeyError, SealError};
 use thiserror::Error;
 
 /// Why a log or a journal did not do what was asked.
@@ -56,6 +56,9 @@ pub enum LogError {
     /// Bytes can't be sealed. Nothing was written.
     #[error("can't seal: {0}")]
     Seal(SealError),
+    /// The key of a topic or a journal can't be had.
+    #[error(transparent)]
+    DataKey(#[from] DataKeyError),
     /// A new key can't be had.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -32,6 +32,7 @@ mod stamp;
 mod start_offset;
 #[cfg(test)]
 mod testing;
+mod vault;
 mod window;
 
 pub use config::{Durability, LogConfig, MAX_SEGMENT_BYTES, TimestampSource};
@@ -45,3 +46,4 @@ pub use recovery::Recovery;
 pub use sealing::{Identity, Sealing};
 pub use segment::Home;
 pub use snapshot::{MAX_SNAPSHOT_BYTES, Replay, Snapshots};
+pub use vault::Vault;

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use schloss_log::{Flusher, Journal};
+use schloss_log::{Flusher, Journal, Vault};
 use schloss_wire::Principal;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -54,6 +54,7 @@ impl JournalLedger {
     pub(crate) fn open(
         directory: &Path,
         super_users: Vec<Principal>,
+        vault: &Vault,
         flusher: Arc<Flusher>,
     ) -> Result<(Self, Arc<State>), MetadataError> {
         DirBuilder::new()
@@ -65,9 +66,10 @@ impl JournalLedger {
         let mut draft = Draft::empty(super_users);
         let mut decoder = Decoder::default();
         let path = directory.join(JOURNAL_FILE);
-        let (journal, recovery) = Journal::open(&path, flusher, |entry| {
-            decoder.decode(entry)?.into_iter().try_for_each(|record| draft.apply(record))
-        })?;
+        let (journal, recovery) =
+            Journal::open(&path, vault.journal("metadata", &path)?, flusher, |entry| {
+                decoder.decode(entry)?.into_iter().try_for_each(|record| draft.apply(record))
+            })?;
         if recovery.truncated_bytes > 0 || decoder.is_unfinished() {
             tracing::warn!(
                 truncated_bytes = recovery.truncated_bytes,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_identity::{CredentialStore, Mechanism, SaltShape, ScramCredential};
-use schloss_log::Flusher;
+use schloss_log::{Flusher, Vault};
 use schloss_policy::TopicNames;
 use schloss_wire::{Principal, Uuid};
 use tokio::sync::{Mutex, watch};
@@ -37,7 +37,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata that a journal in `directory` keeps, made with mode 0700 if it is not there; a new one
+    /// The metadata that a journal in `directory` keeps, sealed with a key of `vault`, made with mode 0700 if it is not there; a new one
     /// gets its cluster id and its salt key. Blocks on the disk, and reads the whole journal.
     ///
     /// # Errors
@@ -45,9 +45,10 @@ impl Metadata {
     pub fn open(
         directory: &Path,
         super_users: Vec<Principal>,
+        vault: &Vault,
         flusher: Arc<Flusher>,
     ) -> Result<Arc<Self>, MetadataError> {
-        let (ledger, state) = JournalLedger::open(directory, super_users, flusher)?;
+        let (ledger, state) = JournalLedger::open(directory, super_users, vault, flusher)?;
         Ok(Self::on(state, ledger))
     }
 

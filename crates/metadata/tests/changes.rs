@@ -14,7 +14,6 @@ use schloss_metadata::{
 };
 use schloss_policy::{Acl, AclFilter, Operation, ResourceType, Subject};
 use schloss_wire::{ErrorCode, Principal, Uuid};
-use tempfile::TempDir;
 
 fn code<T: std::fmt::Debug>(result: &Result<T, Refusal>) -> ErrorCode {
     result.as_ref().unwrap_err().code
@@ -22,7 +21,7 @@ fn code<T: std::fmt::Debug>(result: &Result<T, Refusal>) -> ErrorCode {
 
 #[tokio::test]
 async fn topics_are_made_grown_and_deleted_with_kafkas_errors() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let none = NewTopic { partitions: 0, ..topic("none") };
     let many = NewTopic { partitions: 10_001, ..topic("many") };
@@ -67,7 +66,7 @@ async fn topics_are_made_grown_and_deleted_with_kafkas_errors() {
 
 #[tokio::test]
 async fn only_a_change_of_acls_moves_the_generation() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let generation = || metadata.snapshot().generation();
     let start = generation();
@@ -87,7 +86,7 @@ async fn only_a_change_of_acls_moves_the_generation() {
 
 #[tokio::test]
 async fn acls_decide_from_the_moment_they_are_answered() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let subject =
         |user: &str| Subject { principal: Principal::user(user), host: "192.0.2.1".parse().unwrap() };
@@ -110,7 +109,7 @@ async fn acls_decide_from_the_moment_they_are_answered() {
 
 #[tokio::test]
 async fn credentials_are_altered_with_kafkas_errors_and_a_user_as_a_whole() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let set = |user: &str, mechanism| ScramChange::Set {
         user: user.to_owned(),
@@ -159,7 +158,7 @@ async fn credentials_are_altered_with_kafkas_errors_and_a_user_as_a_whole() {
 
 #[tokio::test]
 async fn settings_are_kept_with_their_topic_and_bounded() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let made = NewTopic { configs: BTreeMap::from([("a".to_owned(), "1".to_owned())]), ..topic("t") };
     metadata.create_topics(vec![made], false).await.unwrap()[0].clone().unwrap();
@@ -185,7 +184,7 @@ async fn settings_are_kept_with_their_topic_and_bounded() {
 
 #[tokio::test]
 async fn a_watcher_is_told_of_topics_that_come_and_go() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let mut changes = metadata.changes();
     metadata.create_topics(vec![topic("a")], false).await.unwrap();
@@ -199,7 +198,7 @@ async fn a_watcher_is_told_of_topics_that_come_and_go() {
 
 #[tokio::test]
 async fn no_secret_is_in_debug_output() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let credential = credential(Mechanism::ScramSha512, 4096);
     metadata.set_scram("alice", credential.clone()).await.unwrap();
@@ -229,7 +228,7 @@ async fn no_secret_is_in_debug_output() {
 #[tokio::test]
 #[ignore = "a measurement: cargo test --release -p schloss-metadata -- --ignored --nocapture"]
 async fn how_long_a_change_takes_beside_a_hundred_thousand_acls() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let acls = (0..100_000).map(|n| acl(&format!("user{}", n % 1000), &format!("topic{n}"))).collect();
     let start = std::time::Instant::now();

@@ -14,17 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{acl, credential, open, state, topic};
 use schloss_identity::{CredentialStore as _, Mechanism};
-use schloss_log::{Disk, Flusher, Journal, OsDisk};
+use schloss_log::{Disk, Flusher, Journal, OsDisk, Sealing, Vault};
 use schloss_metadata::{
     ConfigChange, ConfigResource, Metadata, MetadataError, Record, ScramChange, TopicRef,
 };
 use schloss_policy::{AclFilter, TopicNames as _};
 use schloss_wire::{ErrorCode, Principal};
-use tempfile::TempDir;
 
 #[tokio::test]
 async fn everything_survives_a_drop_without_a_close() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let made = metadata.create_topics(vec![topic("a"), topic("b"), topic("c")], false).await.unwrap();
     let a = made[0].clone().unwrap();
@@ -74,7 +73,7 @@ async fn everything_survives_a_drop_without_a_close() {
 
 #[tokio::test]
 async fn a_new_directory_is_ours_alone_and_two_have_different_identities() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let (one, two) = (open(&home.path().join("one")), open(&home.path().join("two")));
     assert_ne!(one.snapshot().cluster_id(), two.snapshot().cluster_id());
     assert_ne!(one.snapshot().fake_salt_key().as_bytes(), two.snapshot().fake_salt_key().as_bytes());
@@ -84,9 +83,9 @@ async fn a_new_directory_is_ours_alone_and_two_have_different_identities() {
 
 #[tokio::test]
 async fn a_directory_that_is_in_use_is_refused() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
-    let second = Metadata::open(home.path(), Vec::new(), Flusher::start(1).unwrap());
+    let second = Metadata::open(home.path(), Vec::new(), &Vault::InsecurePlain, Flusher::start(1).unwrap());
     assert!(matches!(second, Err(MetadataError::InUse(_))));
     drop(metadata);
     open(home.path());
@@ -95,7 +94,7 @@ async fn a_directory_that_is_in_use_is_refused() {
 /// Cuts the journal at every byte of its last change.
 #[tokio::test]
 async fn a_change_that_was_torn_is_there_as_a_whole_or_not_at_all() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let original = home.path().join("original");
     let metadata = open(&original);
     metadata.create_topics(vec![topic("before")], false).await.unwrap();
@@ -127,7 +126,9 @@ async fn a_change_that_was_torn_is_there_as_a_whole_or_not_at_all() {
 async fn append(directory: &Path, entry: &str) {
     let flusher = Flusher::start(1).unwrap();
     let replay = |_: &[u8]| Ok::<(), MetadataError>(());
-    let (journal, _) = Journal::open(&directory.join("journal"), Arc::clone(&flusher), replay).unwrap();
+    let (journal, _) =
+        Journal::open(&directory.join("journal"), Sealing::InsecurePlain, Arc::clone(&flusher), replay)
+            .unwrap();
     let ticket = journal.append(entry.as_bytes()).unwrap();
     journal.wait(ticket).await.unwrap();
     flusher.shutdown().unwrap();
@@ -135,7 +136,7 @@ async fn append(directory: &Path, entry: &str) {
 
 #[tokio::test]
 async fn a_change_that_takes_several_entries_is_not_there_before_its_last_one() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     drop(open(home.path()));
     let half = serde_json::json!({"more": true, "records": [Record::Acl(acl("alice", "a"))]}).to_string();
     append(home.path(), &half).await;
@@ -153,7 +154,7 @@ async fn a_change_that_takes_several_entries_is_not_there_before_its_last_one() 
 
 #[tokio::test]
 async fn a_change_larger_than_one_entry_survives() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let acls = (0..9000).map(|n| acl("alice", &format!("{n}{}", "x".repeat(1000)))).collect();
     assert!(metadata.add_acls(acls).await.unwrap().iter().all(|outcome| *outcome == Ok(true)));
@@ -165,7 +166,7 @@ async fn a_change_larger_than_one_entry_survives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_changes_lose_nothing() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let tasks: Vec<_> = (0..60)
         .map(|n| {
@@ -202,7 +203,7 @@ async fn concurrent_changes_lose_nothing() {
 
 #[tokio::test]
 async fn producer_ids_never_repeat_within_blocks_and_across_restarts() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let mut ids = BTreeSet::new();
     for _ in 0..2 {
         let metadata = open(home.path());
@@ -215,7 +216,7 @@ async fn producer_ids_never_repeat_within_blocks_and_across_restarts() {
 
 #[tokio::test]
 async fn a_change_goes_through_when_its_caller_goes_away() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let mut changes = metadata.changes();
     // Polled once, so it is decided, then dropped while it waits for the disk, unless that was faster.
@@ -233,7 +234,7 @@ async fn a_change_goes_through_when_its_caller_goes_away() {
 
 #[tokio::test]
 async fn a_change_that_is_refused_or_empty_leaves_no_trace() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let before = metadata.snapshot().version();
     let size = fs::metadata(home.path().join("journal")).unwrap().len();
@@ -266,11 +267,13 @@ async fn a_record_of_another_version_refuses_the_start_and_says_so() {
         (r#"{"more":false,"records":[],"chain":"x"}"#, "unknown field `chain`"),
         (r#"{"more":false,"records":[{"producer_ids":{"next":-1}}]}"#, "producer ids go back"),
     ] {
-        let home = TempDir::new().unwrap();
+        let home = common::home();
         open(home.path()).create_topics(vec![topic("a")], false).await.unwrap();
         append(home.path(), entry).await;
         let error =
-            Metadata::open(home.path(), Vec::new(), Flusher::start(1).unwrap()).unwrap_err().to_string();
+            Metadata::open(home.path(), Vec::new(), &Vault::InsecurePlain, Flusher::start(1).unwrap())
+                .unwrap_err()
+                .to_string();
         assert!(error.contains(word), "{error}");
         assert!(error.contains("another version") || error.contains("can't be applied"), "{error}");
     }
@@ -278,7 +281,7 @@ async fn a_record_of_another_version_refuses_the_start_and_says_so() {
 
 #[tokio::test]
 async fn the_journal_is_rewritten_when_it_has_grown_and_nothing_is_lost() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     metadata.create_topics(vec![topic("a"), topic("gone")], false).await.unwrap();
     metadata.delete_topics(vec![TopicRef::Name("gone".to_owned())]).await.unwrap();
@@ -330,10 +333,11 @@ impl Disk for Faulty {
 
 #[tokio::test]
 async fn what_is_not_on_disk_is_not_visible() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let disk = Arc::new(Faulty::default());
     let flusher = Flusher::start_on(Arc::clone(&disk) as Arc<dyn Disk>, 1).unwrap();
-    let metadata = Metadata::open(home.path(), vec![Principal::user("admin")], flusher).unwrap();
+    let metadata =
+        Metadata::open(home.path(), vec![Principal::user("admin")], &Vault::InsecurePlain, flusher).unwrap();
     metadata.create_topics(vec![topic("a")], false).await.unwrap();
 
     disk.full.store(true, Ordering::SeqCst);

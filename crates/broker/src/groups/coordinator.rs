@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::Mutex;
-use schloss_log::{Flusher, Journal, LogError, Ticket};
+use schloss_log::{Journal, LogError, Ticket};
 use schloss_wire::ErrorCode;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -21,6 +21,7 @@ use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncRe
 use super::offsets::CommittedOffsets;
 use super::pending::PendingOffsets;
 use super::waiting::{Phase, wait_for};
+use crate::storage::Storage;
 
 /// Longest group id in bytes. Kafka has no bound of its own; a group id is kept in memory and in each entry
 /// of the journal.
@@ -115,12 +116,15 @@ impl Groups {
     /// Replays the committed offsets in `dir`. Blocks on the disk.
     pub(crate) fn open_with(
         dir: &Path,
-        flusher: Arc<Flusher>,
+        storage: &Storage,
         config: GroupsConfig,
     ) -> Result<Self, GroupsError> {
         let mut state = State::default();
         let path = dir.join("offsets.journal");
-        let (journal, recovery) = Journal::open(&path, flusher, |entry| state.replay(entry))?;
+        let (journal, recovery) = {
+            let sealing = storage.vault.journal("groups", &path)?;
+            Journal::open(&path, sealing, Arc::clone(&storage.flusher), |entry| state.replay(entry))?
+        };
         if recovery.entries > 0 || recovery.truncated_bytes > 0 {
             let groups = state.groups.len();
             info!(groups, ?recovery, "replayed committed offsets");

@@ -1,7 +1,10 @@
 //! Transactions of one partition that were aborted: what tells consumers of committed records which to skip.
 
+use serde::{Deserialize, Serialize};
+
 /// An aborted transaction in one partition.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Aborted {
     pub(crate) producer_id: i64,
     /// Offset of its first record.
@@ -19,6 +22,10 @@ pub(super) struct AbortedTransactions(Vec<Aborted>);
 impl AbortedTransactions {
     pub(super) fn push(&mut self, transaction: Aborted) {
         self.0.push(transaction);
+    }
+
+    pub(super) fn all(&self) -> &[Aborted] {
+        &self.0
     }
 
     /// Producers and first offsets of those with records from offset `from` up to before `to`.

@@ -1,18 +1,19 @@
 //! Producers of one partition: which batches they wrote last, so that a batch sent twice is recognised and a
 //! gap is refused (KIP-98, KIP-360), and which transactions are open.
 //!
-//! The state is never written down: batches hold all of it, so it is rebuilt from the log.
+//! Batches hold all of it, so it is rebuilt from the log, or from a snapshot and what came after that.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use schloss_wire::records::BatchHeader;
+use serde::{Deserialize, Serialize};
 
 use super::aborted::{Aborted, AbortedTransactions};
 use crate::control::Marker;
 
 /// Batches remembered for each producer. A client keeps at most this many requests in flight, so anything
 /// it may send again is among them.
-const REMEMBERED_BATCHES: usize = 5;
+pub(super) const REMEMBERED_BATCHES: usize = 5;
 /// A producer that wrote nothing for this long is forgotten first (`producer.id.expiration.ms`).
 pub(super) const EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
 /// Most producers remembered for one partition, those with an open transaction apart: of these there is one
@@ -25,7 +26,8 @@ const EVICTED_AT_ONCE: usize = MAX_PRODUCERS / 8;
 const NONE: i32 = -1;
 
 /// A batch that was appended before.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AppendedBatch {
     first_sequence: i32,
     last_sequence: i32,
@@ -70,19 +72,19 @@ pub(crate) enum TransactionVersion {
     V2,
 }
 
-struct Producer {
-    epoch: i16,
+pub(super) struct Producer {
+    pub(super) epoch: i16,
     /// Those of this epoch, oldest first; none if the epoch began with a marker.
-    batches: VecDeque<AppendedBatch>,
+    pub(super) batches: VecDeque<AppendedBatch>,
     /// When it last wrote, by this node's clock (by the batch's own when rebuilt), in milliseconds.
-    seen_ms: i64,
-    coordinator_epoch: i32,
+    pub(super) seen_ms: i64,
+    pub(super) coordinator_epoch: i32,
     /// Offset of the first record of the transaction that is open.
-    open_since: Option<i64>,
+    pub(super) open_since: Option<i64>,
 }
 
 impl Producer {
-    fn new(epoch: i16) -> Self {
+    pub(super) fn new(epoch: i16) -> Self {
         let batches = VecDeque::with_capacity(REMEMBERED_BATCHES);
         Self { epoch, batches, seen_ms: i64::MIN, coordinator_epoch: NONE, open_since: None }
     }
@@ -117,12 +119,12 @@ pub(crate) struct ProducerView {
 /// The producers of one partition.
 #[derive(Default)]
 pub(crate) struct ProducerStates {
-    producers: HashMap<i64, Producer>,
+    pub(super) producers: HashMap<i64, Producer>,
     /// Open transactions: offset of the first record to producer.
-    open: BTreeMap<i64, i64>,
+    pub(super) open: BTreeMap<i64, i64>,
     /// Transactions whose end may not be on disk yet: offset of the first record to that of the marker.
-    ending: BTreeMap<i64, i64>,
-    aborted: AbortedTransactions,
+    pub(super) ending: BTreeMap<i64, i64>,
+    pub(super) aborted: AbortedTransactions,
 }
 
 impl ProducerStates {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::Mutex;
-use schloss_log::{Flusher, Journal, LogError, Ticket};
+use schloss_log::{Journal, LogError, Ticket};
 use schloss_metadata::Metadata;
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -18,6 +18,7 @@ use super::recovery::Orphan;
 use super::transaction::Transaction;
 use crate::groups::Groups;
 use crate::partitions::Partitions;
+use crate::storage::Storage;
 
 /// Why the transactions can't be opened.
 #[derive(Debug, Error)]
@@ -97,7 +98,7 @@ impl Transactions {
     /// disk. Transactions whose end is decided are completed once [`start`](Self::start) is called.
     pub(crate) fn open(
         dir: &Path,
-        flusher: Arc<Flusher>,
+        storage: &Storage,
         config: TransactionsConfig,
         partitions: Arc<Partitions>,
         groups: Groups,
@@ -105,7 +106,10 @@ impl Transactions {
     ) -> Result<Self, TransactionsError> {
         let mut state = State::default();
         let path = dir.join("transactions.journal");
-        let (journal, recovery) = Journal::open(&path, flusher, |entry| state.replay(entry))?;
+        let (journal, recovery) = {
+            let sealing = storage.vault.journal("transactions", &path)?;
+            Journal::open(&path, sealing, Arc::clone(&storage.flusher), |entry| state.replay(entry))?
+        };
         if recovery.entries > 0 || recovery.truncated_bytes > 0 {
             let ids = state.known.len();
             info!(ids, ?recovery, "replayed transactions");

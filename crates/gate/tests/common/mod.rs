@@ -16,7 +16,7 @@ pub use recorder::Recorder;
 use schloss_audit::{Audit, CloudEvent, EventKind};
 use schloss_gate::{Gate, GateConfig, ListenerConfig};
 use schloss_identity::{Mechanism, Password, ScramCredential};
-use schloss_log::Flusher;
+use schloss_log::{Flusher, Vault};
 use schloss_metadata::Metadata;
 use schloss_pki::Authority;
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
@@ -68,7 +68,9 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let flusher = Flusher::start(1).unwrap();
         let super_users = vec![Principal::user("admin")];
-        let metadata = Metadata::open(&directory.path().join("metadata"), super_users, flusher).unwrap();
+        let metadata =
+            Metadata::open(&directory.path().join("metadata"), super_users, &Vault::InsecurePlain, flusher)
+                .unwrap();
         let records = Recorder::default();
         let audit = Audit::with_sink(Box::new(records.clone()), "/test").unwrap();
         let engine = Arc::new(engine);

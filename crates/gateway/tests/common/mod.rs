@@ -15,7 +15,7 @@ use schloss_client::{ClientConfig, Cluster, NewTopic, Security, Tls, TlsVersions
 use schloss_gate::{Gate, GateConfig, ListenerConfig};
 use schloss_gateway::{Addressing, Gateway, GatewayConfig};
 use schloss_identity::{Mechanism, Password, ScramCredential};
-use schloss_log::Flusher;
+use schloss_log::{Flusher, Vault};
 use schloss_metadata::Metadata;
 use schloss_pki::Authority;
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
@@ -60,7 +60,9 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let flusher = Flusher::start(1).unwrap();
         let super_users = vec![Principal::user("admin")];
-        let metadata = Metadata::open(&directory.path().join("metadata"), super_users, flusher).unwrap();
+        let metadata =
+            Metadata::open(&directory.path().join("metadata"), super_users, &Vault::InsecurePlain, flusher)
+                .unwrap();
         let audit = Audit::open(AuditConfig::new(directory.path().join("audit"))).unwrap();
         let valid = time::Duration::hours(1);
         let authority = Authority::generate("gateway's CA", valid).unwrap();

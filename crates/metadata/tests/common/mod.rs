@@ -8,13 +8,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use schloss_identity::{Mechanism, ScramCredential};
-use schloss_log::Flusher;
+use schloss_log::{Flusher, Vault};
 use schloss_metadata::{Metadata, NewTopic, Snapshot, uuid_text};
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
 use schloss_wire::Principal;
 
 pub(crate) fn open(directory: &Path) -> Arc<Metadata> {
-    Metadata::open(directory, vec![Principal::user("admin")], Flusher::start(1).unwrap()).unwrap()
+    Metadata::open(
+        directory,
+        vec![Principal::user("admin")],
+        &Vault::InsecurePlain,
+        Flusher::start(1).unwrap(),
+    )
+    .unwrap()
 }
 
 pub(crate) fn acl(user: &str, topic: &str) -> Acl {
@@ -57,4 +63,10 @@ pub(crate) fn state(snapshot: &Snapshot) -> String {
         writeln!(text, "{broker} {:?}", snapshot.configs(&resource)).unwrap();
     }
     text
+}
+
+/// A directory for its owner only, as journals want it.
+pub(crate) fn home() -> tempfile::TempDir {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    tempfile::Builder::new().permissions(mode).tempdir().unwrap()
 }

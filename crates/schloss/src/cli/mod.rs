@@ -7,6 +7,7 @@ mod confirm;
 mod consume;
 mod exit;
 mod gateway;
+mod key;
 mod network;
 mod output;
 mod produce;
@@ -56,6 +57,8 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Work with configuration files
     Config(config::Arguments),
+    /// List and rotate the keys that seal a broker's records
+    Key(key::Arguments),
     /// Create, list, describe and delete topics
     Topic(topic::Arguments),
     /// Add, list and remove users
@@ -89,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Config(arguments) => config::run(&arguments, output),
+        Command::Key(arguments) => key::run(&arguments, output),
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),
         Command::Acl(arguments) => acl::run(arguments, output),

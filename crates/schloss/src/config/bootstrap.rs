@@ -9,7 +9,7 @@ use toml::Spanned;
 use zeroize::Zeroizing;
 
 use super::error::ConfigError;
-use super::secret::require_private;
+use super::secret::{self, require_private};
 use super::source::Source;
 
 /// An account that is made when it does not exist yet.
@@ -40,19 +40,8 @@ pub(super) fn check(source: &Source<'_>, raw: RawBootstrap) -> Result<Bootstrap,
             })?;
             clear.into_inner()
         }
-        (None, Some(file), None) => {
-            let path = source.resolve(file.get_ref());
-            let key = "bootstrap.password_file";
-            require_private(&path).map_err(|message| fail(file.span(), key, message))?;
-            let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|error| {
-                fail(file.span(), key, format!("{} can't be read: {error}", path.display()))
-            })?;
-            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        (None, None, Some(name)) => std::env::var(name.get_ref()).map(Zeroizing::new).map_err(|_| {
-            let message = format!("environment variable {} is not set", name.get_ref());
-            fail(name.span(), "bootstrap.password_env", message)
-        })?,
+        (None, Some(file), None) => secret::from_file(source, &file, "bootstrap.password_file")?,
+        (None, None, Some(name)) => secret::from_env(source, &name, "bootstrap.password_env")?,
         _ => {
             let message = "needs exactly one of password_file, password_env and password".to_owned();
             return Err(fail(raw.user.span(), "bootstrap", message));

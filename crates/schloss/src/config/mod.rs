@@ -4,6 +4,7 @@
 mod audit;
 mod bootstrap;
 mod common;
+mod encryption;
 mod error;
 mod gateway;
 mod limits;
@@ -17,6 +18,7 @@ mod upstream;
 pub(crate) use audit::Audit as AuditSection;
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use common::Common;
+pub(crate) use encryption::{Encryption, UnlockWith};
 pub(crate) use error::ConfigError;
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use listener::Listener;

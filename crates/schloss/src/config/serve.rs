@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::audit::RawAudit;
 use super::bootstrap::RawBootstrap;
 use super::common::{self, Common, RawCommon};
+use super::encryption::{self, Encryption, RawEncryption};
 use super::error::ConfigError;
 use super::limits::RawLimits;
 use super::listener::{self, Listener, RawListener, refuse};
@@ -22,6 +23,7 @@ pub(crate) struct ServeConfig {
     /// At least one.
     pub(crate) listeners: Vec<ServeListener>,
     pub(crate) log: Log,
+    pub(crate) encryption: Encryption,
 }
 
 /// A listener, and the port that clients are told.
@@ -51,6 +53,8 @@ struct RawServe {
     limits: RawLimits,
     #[serde(default)]
     log: RawLog,
+    #[serde(default)]
+    encryption: RawEncryption,
     #[serde(default)]
     audit: RawAudit,
 }
@@ -93,6 +97,7 @@ impl ServeConfig {
             node_id: *raw.node_id.get_ref(),
             listeners,
             log: log(source, &raw.log)?,
+            encryption: encryption::check(source, &source.resolve(&raw.data_dir), &raw.encryption)?,
             common: common::check(
                 source,
                 RawCommon {

@@ -130,7 +130,7 @@ mod tests {
     use schloss_audit::{Audit, AuditConfig};
     use schloss_gate::{Engine, EngineSession, Entrance, GateConfig, Offer};
     use schloss_identity::Mechanism;
-    use schloss_log::Flusher;
+    use schloss_log::{Flusher, Vault};
     use schloss_metadata::Metadata;
     use schloss_policy::TopicNames;
     use schloss_wire::Principal;
@@ -202,7 +202,8 @@ mod tests {
     fn gate(directory: &std::path::Path) -> Gate {
         let audit = Audit::open(AuditConfig::new(directory.join("audit"))).unwrap();
         let flusher = Flusher::start(1).unwrap();
-        let metadata = Metadata::open(&directory.join("metadata"), Vec::new(), flusher).unwrap();
+        let metadata =
+            Metadata::open(&directory.join("metadata"), Vec::new(), &Vault::InsecurePlain, flusher).unwrap();
         Gate::start(GateConfig::new(Vec::new()), Arc::new(Nothing), metadata, audit).unwrap()
     }
 

@@ -3,18 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use schloss_audit::{Audit, Event};
+use schloss_audit::Audit;
 use schloss_client::{ClientConfig, ClientError, Security};
 use schloss_gate::{Gate, GateConfig};
 use schloss_gateway::{Gateway, GatewayError};
 use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
-use tracing::warn;
 
 use super::broker_ports::BrokerPorts;
-use super::office::open_audit;
+use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
-use super::{Behind, Node, Office, SYSTEM, doors};
+use super::{Behind, Node, Office, doors};
 use crate::config::GatewayConfig;
 use crate::datadir::DataDir;
 
@@ -57,7 +55,8 @@ impl GatewayState {
         ignore_forged: bool,
     ) -> anyhow::Result<Self> {
         let host = gethostname::gethostname();
-        let audit = open_audit(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
+        let audit =
+            open_audit_of(&config.common.audit, format!("/schloss/gateway-{}", host.to_string_lossy()))?;
         let client = Arc::new(config.upstream.client.clone());
         let opened = schloss_metadata_topic::open(TopicLedgerConfig {
             client: Arc::clone(&client),
@@ -151,10 +150,5 @@ async fn warn_of_what_is_insecure(config: &GatewayConfig, office: &Office) -> an
             "upstream.insecure_plaintext: everything between gateway and cluster is readable on the way",
         ),
     ];
-    for (_, words) in settings.into_iter().filter(|(is_on, _)| *is_on) {
-        warn!("INSECURE: {words}");
-        let event = Event::system("schloss.InsecureSetting").principal(SYSTEM).message(words);
-        office.audit.record_durably(vec![event]).await.context("the audit log can't be written")?;
-    }
-    Ok(())
+    office.warn_of_insecure(&settings).await
 }

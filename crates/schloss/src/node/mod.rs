@@ -3,6 +3,7 @@
 mod broker_ports;
 mod doors;
 mod gateway;
+mod keys;
 mod office;
 mod process;
 mod serve;
@@ -22,7 +23,8 @@ use gateway::Chores;
 
 pub(crate) use doors::tls;
 pub(crate) use gateway::{GatewayState, upstream_error};
-pub(crate) use office::Office;
+pub(crate) use keys::{NodeKeys, rotated, wrapped_keys};
+pub(crate) use office::{Office, open_audit};
 pub(crate) use process::runtime;
 pub(crate) use serve::State;
 
@@ -40,8 +42,8 @@ pub(crate) struct Node {
 
 /// What stands behind the gate.
 enum Behind {
-    /// A log of our own.
-    Log(Arc<Flusher>),
+    /// A log of our own, and the keys that seal it.
+    Log(Arc<Flusher>, Option<NodeKeys>),
     /// An Apache Kafka cluster, and state that other gateways share.
     Cluster(Box<Chores>),
 }
@@ -50,14 +52,15 @@ impl Behind {
     /// What is to be done while clients are served, for ever.
     async fn work(&mut self, gate: &Gate, audit: &Audit) {
         match self {
-            Self::Log(_) => std::future::pending().await,
+            Self::Log(_, Some(keys)) => keys.watch(audit).await,
+            Self::Log(_, None) => std::future::pending().await,
             Self::Cluster(chores) => chores.run(gate, audit).await,
         }
     }
 
     async fn close(self) -> anyhow::Result<()> {
         match self {
-            Self::Log(flusher) => Ok(tokio::task::spawn_blocking(move || flusher.shutdown()).await??),
+            Self::Log(flusher, _) => Ok(tokio::task::spawn_blocking(move || flusher.shutdown()).await??),
             Self::Cluster(chores) => {
                 chores.end().await;
                 Ok(())

@@ -9,7 +9,7 @@ use schloss_identity::{DEFAULT_ITERATIONS, Mechanism, Password, ScramCredential}
 use schloss_metadata::Metadata;
 use schloss_policy::Acl;
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Behind, Node, SYSTEM};
 use crate::config::{AuditSection, Bootstrap, Common};
@@ -24,11 +24,19 @@ pub(crate) struct Office {
     pub(crate) audit: Audit,
 }
 
+/// Opens the audit log of a broker with this node id.
+///
+/// # Errors
+/// It can't be written.
+pub(crate) fn open_audit(section: &AuditSection, node_id: i32) -> anyhow::Result<Audit> {
+    open_audit_of(section, format!("/schloss/node-{node_id}"))
+}
+
 /// Opens the audit log of the node that `source` names.
 ///
 /// # Errors
 /// It can't be written.
-pub(super) fn open_audit(section: &AuditSection, source: String) -> anyhow::Result<Audit> {
+pub(super) fn open_audit_of(section: &AuditSection, source: String) -> anyhow::Result<Audit> {
     Audit::open(AuditConfig {
         max_file_bytes: section.max_file_bytes,
         max_files: section.max_files,
@@ -72,6 +80,19 @@ impl Office {
             added?;
         }
         self.audit.record_durably(vec![event]).await.context("the audit log can't be written")
+    }
+
+    /// Says aloud, and writes down, what a configuration weakens.
+    ///
+    /// # Errors
+    /// An audit log that can't be written.
+    pub(super) async fn warn_of_insecure(&self, settings: &[(bool, &str)]) -> anyhow::Result<()> {
+        for (_, words) in settings.iter().filter(|(is_on, _)| *is_on) {
+            warn!("INSECURE: {words}");
+            let event = Event::system("schloss.InsecureSetting").principal(SYSTEM).message(*words);
+            self.audit.record_durably(vec![event]).await.context("the audit log can't be written")?;
+        }
+        Ok(())
     }
 
     /// Makes the account of the configuration if it does not exist.

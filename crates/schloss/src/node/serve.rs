@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use schloss_broker::{Advertised, Broker, BrokerConfig};
-use schloss_log::{Durability, Flusher, LogConfig};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schloss_audit::{Audit, Event};
+use schloss_broker::{Advertised, Broker, BrokerConfig, Storage};
+use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::office::open_audit;
-use super::{Behind, Node, Office, doors};
+use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
@@ -19,25 +21,35 @@ const FLUSH_THREADS: usize = 2;
 /// The state of a broker, opened and not yet served.
 pub(crate) struct State {
     flusher: Arc<Flusher>,
+    /// None if nothing is sealed.
+    keys: Option<NodeKeys>,
     pub(crate) office: Office,
 }
 
 impl State {
-    /// Opens audit and metadata. Nothing listens yet.
+    /// Opens audit, keys and metadata. Nothing listens yet.
     ///
     /// # Errors
-    /// A directory of something else, or a log that can't be read.
+    /// A directory of something else, keys that do not fit, or a log that can't be read.
     pub(crate) async fn open(data_dir: DataDir, config: &ServeConfig) -> anyhow::Result<Self> {
-        let audit = open_audit(&config.common.audit, format!("/schloss/node-{}", config.node_id))?;
+        let audit = open_audit(&config.common.audit, config.node_id)?;
         let flusher = Flusher::start(FLUSH_THREADS)?;
+        let keys = if config.encryption.insecure_plain {
+            None
+        } else {
+            let keys = NodeKeys::open(data_dir.path(), &config.encryption)?;
+            // A rotation may have been cut off.
+            keys.follow()?;
+            Some(keys)
+        };
         let metadata = tokio::task::spawn_blocking({
             let (directory, super_users) = (data_dir.join("metadata"), config.common.super_users.clone());
-            let flusher = Arc::clone(&flusher);
-            move || Metadata::open(&directory, super_users, flusher)
+            let (vault, flusher) = (vault(keys.as_ref()), Arc::clone(&flusher));
+            move || Metadata::open(&directory, super_users, &vault, flusher)
         })
         .await?
         .context("the metadata log can't be opened")?;
-        Ok(Self { flusher, office: Office { data_dir, metadata, audit } })
+        Ok(Self { flusher, keys, office: Office { data_dir, metadata, audit } })
     }
 
     /// Opens the broker and the gate: from here on clients are served.
@@ -45,11 +57,18 @@ impl State {
     /// # Errors
     /// TLS files that don't fit, a log that can't be read, or an address that can't be bound.
     pub(crate) async fn serve(self, config: &ServeConfig) -> anyhow::Result<Node> {
-        let Self { flusher, office } = self;
+        let Self { flusher, keys, office } = self;
+        let insecure = "encryption.insecure_plain: records and metadata are readable by whoever has the disk";
+        office.warn_of_insecure(&[(keys.is_none(), insecure)]).await?;
+        let storage = Storage {
+            flusher: Arc::clone(&flusher),
+            vault: vault(keys.as_ref()),
+            on_damage: Some(told_of_damage(office.audit.clone())),
+        };
         let broker = tokio::task::spawn_blocking({
             let broker_config = broker_config(office.data_dir.path(), config);
-            let (metadata, flusher) = (Arc::clone(&office.metadata), Arc::clone(&flusher));
-            move || Broker::open(broker_config, metadata, flusher)
+            let metadata = Arc::clone(&office.metadata);
+            move || Broker::open(broker_config, metadata, storage)
         })
         .await?
         .context("the records can't be opened")?;
@@ -59,7 +78,7 @@ impl State {
         }
         let gate_config = doors::gate_config(&config.common, ports);
         let engine = Arc::new(Broker::clone(&broker));
-        office.open_gate(&config.common, gate_config, engine, Behind::Log(flusher)).await
+        office.open_gate(&config.common, gate_config, engine, Behind::Log(flusher, keys)).await
     }
 }
 
@@ -77,6 +96,27 @@ impl Node {
         state.office.bootstrap(config.common.bootstrap.as_ref()).await?;
         state.serve(config).await
     }
+}
+
+fn vault(keys: Option<&NodeKeys>) -> Vault {
+    keys.map_or(Vault::InsecurePlain, NodeKeys::vault)
+}
+
+/// Writes down what is damaged on disk, once for each place.
+fn told_of_damage(audit: Audit) -> OnDamage {
+    Arc::new(move |damage| {
+        let event = Event::system("schloss.StorageDamage")
+            .principal(SYSTEM)
+            .resource("Topic", uuid_text(damage.identity.topic))
+            .result("CORRUPT_MESSAGE")
+            .message(format!("{} at byte {}: {}", damage.path.display(), damage.position, damage.reason));
+        audit.try_record(event);
+    })
+}
+
+/// A topic's id as Kafka writes it.
+fn uuid_text(id: [u8; 16]) -> String {
+    URL_SAFE_NO_PAD.encode(id)
 }
 
 fn broker_config(data_dir: &Path, config: &ServeConfig) -> BrokerConfig {

@@ -157,6 +157,12 @@ max_connections_per_address = 1000
 [log]
 durability = "fsync"
 
+# Everything on disk is sealed. Whoever has both files reads it, so keep copies elsewhere, and see
+# docs/encryption.md for how to keep the key file off this disk.
+[encryption]
+keyring = "keys/keyring"
+key_file = "keys/keyring.key"
+
 [audit]
 directory = "audit"
 max_file_bytes = 67108864

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::testing::{plain, private_directory};
 
 const SESSION: Duration = Duration::from_secs(10);
 const REBALANCE: Duration = Duration::from_secs(60);
@@ -36,8 +37,8 @@ fn house() -> House {
 }
 
 fn house_with(config: GroupsConfig) -> House {
-    let directory = tempfile::tempdir().unwrap();
-    let groups = Groups::open_with(directory.path(), Flusher::start(1).unwrap(), config).unwrap();
+    let directory = private_directory();
+    let groups = Groups::open_with(directory.path(), &plain(Flusher::start(1).unwrap()), config).unwrap();
     House { groups, _directory: directory }
 }
 

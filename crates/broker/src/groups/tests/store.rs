@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use schloss_log::{Disk, OsDisk};
+use schloss_log::{Disk, OsDisk, Sealing};
 use schloss_wire::Uuid;
 
 use super::*;
@@ -19,12 +19,12 @@ fn open(directory: &Path) -> Groups {
 }
 
 fn open_with(directory: &Path, config: GroupsConfig) -> Groups {
-    Groups::open_with(directory, Flusher::start(1).unwrap(), config).unwrap()
+    Groups::open_with(directory, &plain(Flusher::start(1).unwrap()), config).unwrap()
 }
 
 /// Opens what is on disk now, as the next start after `kill -9` would.
 fn after_kill(directory: &Path) -> (Groups, TempDir) {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = private_directory();
     for file in fs::read_dir(directory).unwrap() {
         let file = file.unwrap();
         fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
@@ -49,7 +49,7 @@ async fn offset(groups: &Groups, group: &str, topic: Uuid, partition: i32) -> Op
 
 #[tokio::test]
 async fn offsets_and_the_count_of_generations_survive_a_kill() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let groups = open(directory.path());
     let joined = groups.join("app", join("", "a")).await.unwrap();
     let claim = Claim { member_id: "a", instance_id: None, generation: 1 };
@@ -76,7 +76,7 @@ async fn offsets_and_the_count_of_generations_survive_a_kill() {
 
 #[tokio::test]
 async fn a_commit_of_an_old_generation_or_of_a_stranger_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let groups = open(directory.path());
     let refuse = async |claim: Claim<'static>| {
         groups.commit("app", claim, vec![commit(ORDERS, 0, 1)]).await.unwrap_err()
@@ -95,7 +95,7 @@ async fn a_commit_of_an_old_generation_or_of_a_stranger_is_refused() {
 
 #[tokio::test]
 async fn a_deleted_group_stays_deleted_and_one_with_members_is_not_deleted() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let groups = open(directory.path());
     groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 7)]).await.unwrap();
     groups.join("app", join("", "a")).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_deleted_group_stays_deleted_and_one_with_members_is_not_deleted() {
 
 #[tokio::test]
 async fn what_a_group_may_keep_is_bounded() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let config = GroupsConfig { max_offsets_per_group: 2, max_offsets_bytes: 500, ..GroupsConfig::default() };
     let groups = open_with(directory.path(), config);
     let both = || vec![commit(ORDERS, 0, 1), commit(ORDERS, 1, 1)];
@@ -126,7 +126,7 @@ async fn what_a_group_may_keep_is_bounded() {
 
 #[tokio::test]
 async fn offsets_of_topics_that_are_gone_are_forgotten() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let groups = open(directory.path());
     groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 1), commit(OTHERS, 0, 2)]).await.unwrap();
     groups.retain_topics(|topic| topic == OTHERS);
@@ -139,7 +139,7 @@ async fn offsets_of_topics_that_are_gone_are_forgotten() {
 
 #[tokio::test]
 async fn the_journal_stays_small_however_often_is_committed() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let config = GroupsConfig { compact_above_bytes: 4_096, ..GroupsConfig::default() };
     let groups = open_with(directory.path(), config);
     for offset in 0..300 {
@@ -157,7 +157,7 @@ async fn the_journal_stays_small_however_often_is_committed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_that_meet_a_rewrite_are_not_lost() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let groups = open(directory.path());
     let commit_range = |first: i32| {
         let groups = groups.clone();
@@ -204,9 +204,9 @@ impl Disk for SlowDisk {
 }
 
 fn open_on(disk: &SlowDisk) -> (Groups, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let flusher = Flusher::start_on(Arc::new(disk.clone()), 1).unwrap();
-    let groups = Groups::open_with(directory.path(), flusher, GroupsConfig::default()).unwrap();
+    let groups = Groups::open_with(directory.path(), &plain(flusher), GroupsConfig::default()).unwrap();
     (groups, directory)
 }
 
@@ -243,9 +243,10 @@ async fn what_a_failing_disk_did_not_take_is_neither_confirmed_nor_shown() {
 
 #[tokio::test]
 async fn a_journal_that_can_not_be_written_fails_commits_and_says_so() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let flusher = Flusher::start(1).unwrap();
-    let groups = Groups::open_with(directory.path(), Arc::clone(&flusher), GroupsConfig::default()).unwrap();
+    let groups =
+        Groups::open_with(directory.path(), &plain(Arc::clone(&flusher)), GroupsConfig::default()).unwrap();
     flusher.shutdown().unwrap();
     let refused = groups.commit("app", NOBODY, vec![commit(ORDERS, 0, 1)]).await;
     assert_eq!(refused, Err(ErrorCode::CoordinatorNotAvailable));
@@ -254,16 +255,17 @@ async fn a_journal_that_can_not_be_written_fails_commits_and_says_so() {
 
 #[test]
 fn a_journal_of_another_kind_refuses_the_start() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = private_directory();
     let flusher = Flusher::start(1).unwrap();
     let path = directory.path().join("offsets.journal");
     let ignore = |_: &[u8]| Ok::<_, std::convert::Infallible>(());
-    let (journal, _) = schloss_log::Journal::open(&path, Arc::clone(&flusher), ignore).unwrap();
+    let (journal, _) =
+        schloss_log::Journal::open(&path, Sealing::InsecurePlain, Arc::clone(&flusher), ignore).unwrap();
     let _ticket = journal.append(br#"{"record":"from_the_future"}"#).unwrap();
     flusher.shutdown().unwrap();
     drop(journal);
     let flusher = Flusher::start(1).unwrap();
-    let Err(error) = Groups::open_with(directory.path(), flusher, GroupsConfig::default()) else {
+    let Err(error) = Groups::open_with(directory.path(), &plain(flusher), GroupsConfig::default()) else {
         panic!("it started and would have lost what it can't read");
     };
     assert!(error.to_string().contains("unknown variant `from_the_future`"), "{error}");
