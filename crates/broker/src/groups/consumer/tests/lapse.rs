@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::groups::Groups;
+use crate::testing::plain;
 
 const GROUP: &str = "orders-app";
 
@@ -16,7 +17,7 @@ fn open(directory: &Path, session: Duration) -> Groups {
         empty_group_linger: Duration::from_millis(200),
         ..GroupsConfig::default()
     };
-    Groups::open_with(directory, Flusher::start(1).unwrap(), config).unwrap()
+    Groups::open_with(directory, &plain(Flusher::start(1).unwrap()), config).unwrap()
 }
 
 /// Opens what is on disk now, as the next start after `kill -9` would.
