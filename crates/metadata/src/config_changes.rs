@@ -6,7 +6,9 @@ use std::sync::Arc;
 use schloss_wire::ErrorCode;
 
 use crate::error::{MetadataError, Refusal};
-use crate::limits::{MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE};
+use crate::limits::{
+    MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE, MAX_CONFIGURED_GROUPS,
+};
 use crate::metadata::Metadata;
 use crate::record::{ConfigResource, Record};
 use crate::snapshot::Snapshot;
@@ -54,6 +56,14 @@ fn check(snapshot: &Snapshot, change: &ConfigChange) -> Result<(), Refusal> {
         return Err(Refusal::new(
             ErrorCode::UnknownTopicOrPartition,
             format!("The topic '{name}' does not exist."),
+        ));
+    }
+    if let (ConfigResource::Group(_), None) = (&change.resource, now)
+        && snapshot.configured_groups().len() >= MAX_CONFIGURED_GROUPS
+    {
+        return Err(Refusal::new(
+            ErrorCode::PolicyViolation,
+            format!("{MAX_CONFIGURED_GROUPS} groups have settings of their own, the most there can be."),
         ));
     }
     let too_long = change.changes.iter().any(|(name, value)| {

@@ -11,7 +11,7 @@ use crate::error::{MetadataError, Refusal};
 use crate::quota_changes::check_quotas;
 use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Configs, Snapshot};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::Users;
 
@@ -22,7 +22,8 @@ pub(crate) struct Draft {
     fake_salt_key: Option<Arc<FakeSaltKey>>,
     topics: Arc<Topics>,
     users: Arc<Users>,
-    broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    broker_configs: Arc<Configs>,
+    group_configs: Arc<Configs>,
     client_quotas: Arc<ClientQuotas>,
     next_producer_id: i64,
     super_users: Arc<[Principal]>,
@@ -41,6 +42,7 @@ impl Draft {
             topics: Arc::default(),
             users: Arc::default(),
             broker_configs: Arc::default(),
+            group_configs: Arc::default(),
             client_quotas: Arc::default(),
             next_producer_id: 0,
             compiled: Arc::new(AclSet::new(Vec::new(), super_users.clone(), 0)),
@@ -60,6 +62,7 @@ impl Draft {
             acls,
             super_users,
             broker_configs,
+            group_configs,
             client_quotas,
             next_producer_id,
             version,
@@ -70,6 +73,7 @@ impl Draft {
             topics,
             users,
             broker_configs,
+            group_configs,
             client_quotas,
             next_producer_id,
             super_users,
@@ -200,6 +204,7 @@ impl Draft {
             acls,
             super_users: self.super_users,
             broker_configs: self.broker_configs,
+            group_configs: self.group_configs,
             client_quotas: self.client_quotas,
             next_producer_id: self.next_producer_id,
             version: self.version + 1,
@@ -224,16 +229,20 @@ impl Draft {
                 configure(&mut topic.configs, changes);
                 Arc::make_mut(&mut self.topics).put(topic);
             }
-            ConfigResource::Broker(id) => {
-                let all = Arc::make_mut(&mut self.broker_configs);
-                let configs = all.entry(id.clone()).or_default();
-                configure(configs, changes);
-                if configs.is_empty() {
-                    all.remove(&id);
-                }
-            }
+            ConfigResource::Broker(id) => configure_one(&mut self.broker_configs, id, changes),
+            ConfigResource::Group(id) => configure_one(&mut self.group_configs, id, changes),
         }
         Ok(())
+    }
+}
+
+/// A resource that is there as long as it has settings.
+fn configure_one(all: &mut Arc<Configs>, id: String, changes: BTreeMap<String, Option<String>>) {
+    let all = Arc::make_mut(all);
+    let configs = all.entry(id.clone()).or_default();
+    configure(configs, changes);
+    if configs.is_empty() {
+        all.remove(&id);
     }
 }
 

@@ -10,6 +10,8 @@ pub const MAX_NEW_PARTITIONS_PER_CHANGE: i64 = 10_000;
 pub const MAX_ACLS: usize = 1_000_000;
 /// Most users.
 pub const MAX_USERS: usize = 1_000_000;
+/// Most groups that have settings of their own.
+pub const MAX_CONFIGURED_GROUPS: usize = 10_000;
 /// Most settings of one resource.
 pub const MAX_CONFIGS_PER_RESOURCE: usize = 256;
 /// Longest name of a setting, in bytes.

@@ -105,6 +105,8 @@ pub enum ConfigResource {
     Topic(String),
     /// The broker of this id; the empty name stands for all brokers.
     Broker(String),
+    /// The group of this id, whether it exists or not.
+    Group(String),
 }
 
 /// A [`FakeSaltKey`] in the log. `Debug` does not show it.

@@ -13,6 +13,9 @@ use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::{User, Users};
 
+/// Settings by the id of what they are for.
+pub(crate) type Configs = BTreeMap<String, BTreeMap<String, String>>;
+
 /// Everything that is known at one moment. Readers take one and keep to it: nothing in it changes, and what
 /// did not change is shared with the one before.
 #[derive(Clone)]
@@ -23,7 +26,8 @@ pub struct Snapshot {
     pub(crate) users: Arc<Users>,
     pub(crate) acls: Arc<AclSet>,
     pub(crate) super_users: Arc<[Principal]>,
-    pub(crate) broker_configs: Arc<BTreeMap<String, BTreeMap<String, String>>>,
+    pub(crate) broker_configs: Arc<Configs>,
+    pub(crate) group_configs: Arc<Configs>,
     pub(crate) client_quotas: Arc<ClientQuotas>,
     pub(crate) next_producer_id: i64,
     pub(crate) version: u64,
@@ -100,6 +104,7 @@ impl Snapshot {
         match resource {
             ConfigResource::Topic(name) => self.topic(name).map(|topic| &topic.configs),
             ConfigResource::Broker(id) => self.broker_configs.get(id),
+            ConfigResource::Group(id) => self.group_configs(id),
         }
     }
 
@@ -107,6 +112,17 @@ impl Snapshot {
     #[must_use]
     pub fn client_quotas(&self) -> &Arc<ClientQuotas> {
         &self.client_quotas
+    }
+
+    /// The settings of a group that differ from the defaults; none if it has none of its own.
+    #[must_use]
+    pub fn group_configs(&self, id: &str) -> Option<&BTreeMap<String, String>> {
+        self.group_configs.get(id)
+    }
+
+    /// The ids of all groups that have settings of their own.
+    pub fn configured_groups(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.group_configs.keys().map(String::as_str)
     }
 
     /// The fewest records that lead to this state, one by one: a ledger is rewritten with them.
@@ -122,8 +138,10 @@ impl Snapshot {
             partitions: topic.partitions,
             configs: topic.configs.clone(),
         });
-        let configs = self.broker_configs.iter().map(|(id, configs)| Record::Configs {
-            resource: ConfigResource::Broker(id.clone()),
+        let brokers = self.broker_configs.iter().map(|(id, set)| (ConfigResource::Broker(id.clone()), set));
+        let groups = self.group_configs.iter().map(|(id, set)| (ConfigResource::Group(id.clone()), set));
+        let configs = brokers.chain(groups).map(|(resource, configs)| Record::Configs {
+            resource,
             changes: configs.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),
         });
         let scram = self.users.iter().flat_map(|(name, user)| {

@@ -46,6 +46,9 @@ async fn everything_survives_a_drop_without_a_close() {
         set(ConfigResource::Broker(String::new()), "x", Some("2")),
         set(ConfigResource::Broker("1".to_owned()), "x", Some("2")),
         set(ConfigResource::Broker("1".to_owned()), "x", None),
+        set(ConfigResource::Group("app".to_owned()), "x", Some("3")),
+        set(ConfigResource::Group("other".to_owned()), "x", Some("3")),
+        set(ConfigResource::Group("other".to_owned()), "x", None),
     ];
     for outcome in metadata.alter_configs(changes, false).await.unwrap() {
         outcome.unwrap();
@@ -65,6 +68,8 @@ async fn everything_survives_a_drop_without_a_close() {
     assert!(again.scram("bob", Mechanism::ScramSha256).is_none());
     assert_eq!(after.acls().iter().collect::<Vec<_>>(), [&acl("alice", "a")]);
     assert!(after.configs(&ConfigResource::Broker("1".to_owned())).is_none());
+    assert_eq!(after.configured_groups().collect::<Vec<_>>(), ["app"]);
+    assert_eq!(after.group_configs("app").unwrap()["x"], "3");
     assert_eq!(before.cluster_id().len(), 22);
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

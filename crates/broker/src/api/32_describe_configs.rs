@@ -1,4 +1,6 @@
-//! DescribeConfigs: the settings of topics and of this node.
+//! DescribeConfigs: the settings of topics, of groups and of this node.
+
+use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
@@ -12,7 +14,8 @@ use schloss_wire::{ErrorCode, StrBytes, build};
 use crate::broker::Broker;
 use crate::reply::{ready, refusal, text};
 use crate::settings::{
-    BROKER_RESOURCE, Described, TOPIC_RESOURCE, TopicSettings, describe_broker, describe_topic,
+    BROKER_RESOURCE, Described, GROUP_RESOURCE, TOPIC_RESOURCE, TopicSettings, describe_broker,
+    describe_group, describe_topic,
 };
 
 pub(crate) fn call(
@@ -60,9 +63,19 @@ fn describe(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<D
             ErrorCode::InvalidRequest,
             format_args!("there is no such broker here: ask for broker {}", broker.config.node_id),
         )),
+        GROUP_RESOURCE if name.is_empty() => {
+            Err(refusal(ErrorCode::InvalidRequest, "settings are those of one group: name it"))
+        }
+        GROUP_RESOURCE => {
+            let (snapshot, none) = (broker.metadata.snapshot(), BTreeMap::new());
+            let own = snapshot.group_configs(name).unwrap_or(&none);
+            Ok(describe_group(&TopicSettings::new(own, &broker.config)))
+        }
         kind => Err(refusal(
             ErrorCode::InvalidRequest,
-            format_args!("resources of type {kind} have no settings here, only topics and the broker do"),
+            format_args!(
+                "resources of type {kind} have no settings here, only topics, groups and the broker do"
+            ),
         )),
     }
 }

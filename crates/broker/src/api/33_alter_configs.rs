@@ -1,4 +1,4 @@
-//! AlterConfigs: all settings of topics at once; what is not named goes back to its default. Clients since Kafka 4
+//! AlterConfigs: all settings of topics and groups at once; what is not named goes back to its default. Clients since Kafka 4
 //! use IncrementalAlterConfigs only.
 
 use futures_util::future::BoxFuture;
@@ -12,7 +12,7 @@ use schloss_wire::{StrBytes, build};
 use super::incremental_alter_configs::{DELETE, SET, alter};
 use crate::broker::Broker;
 use crate::reply::{later, text};
-use crate::settings::TOPIC_RESOURCE;
+use crate::settings::{GROUP_RESOURCE, TOPIC_RESOURCE};
 
 pub(crate) fn call(
     broker: &Broker,
@@ -45,8 +45,13 @@ fn to_changes(snapshot: &Snapshot, resource: &AlterConfigsResource) -> increment
         build!(incremental::AlterableConfig { name, config_operation, value })
     };
     let named = resource.configs.iter().map(|one| change(one.name.clone(), SET, one.value.clone()));
-    let topic = snapshot.topic(&resource.resource_name).filter(|_| resource.resource_type == TOPIC_RESOURCE);
-    let own = topic.into_iter().flat_map(|topic| topic.configs.keys());
+    let name = resource.resource_name.as_str();
+    let own = match resource.resource_type {
+        TOPIC_RESOURCE => snapshot.topic(name).map(|topic| &topic.configs),
+        GROUP_RESOURCE => snapshot.group_configs(name),
+        _ => None,
+    };
+    let own = own.into_iter().flat_map(|own| own.keys());
     let rest = own.filter(|own| resource.configs.iter().all(|one| one.name.as_str() != own.as_str()));
     let deleted = rest.map(|name| change(StrBytes::from(name.as_str()), DELETE, None));
     build!(incremental::AlterConfigsResource {

@@ -1,10 +1,10 @@
-//! IncrementalAlterConfigs: settings of topics. Those of the broker come from its configuration file alone.
+//! IncrementalAlterConfigs: settings of topics and groups. Those of the broker come from its configuration file alone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
-use schloss_metadata::{ConfigChange, ConfigResource, Refusal, TopicMeta};
+use schloss_metadata::{ConfigChange, ConfigResource, Refusal};
 use schloss_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
@@ -14,8 +14,14 @@ use schloss_wire::messages::incremental_alter_configs_response::{
 use schloss_wire::{ErrorCode, build};
 
 use crate::broker::{Broker, BrokerConfig};
+use crate::groups::MAX_GROUP_ID_BYTES;
 use crate::reply::{later, refusal, text};
-use crate::settings::{BROKER_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings};
+use crate::settings::{
+    BROKER_RESOURCE, GROUP_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings, known_group_setting,
+};
+
+/// Finds a setting by its name.
+type Known = fn(&str) -> Result<&'static Setting, String>;
 
 /// What to do with a setting (`AlterConfigOp.OpType`).
 pub(super) const SET: i8 = 0;
@@ -76,44 +82,57 @@ fn plan_all(broker: &Broker, resources: &[AlterConfigsResource]) -> Vec<Result<C
 }
 
 fn plan(broker: &Broker, resource: &AlterConfigsResource) -> Result<ConfigChange, Refusal> {
-    match resource.resource_type {
-        TOPIC_RESOURCE => {}
+    let name = resource.resource_name.as_str();
+    let snapshot = broker.metadata.snapshot();
+    let none = BTreeMap::new();
+    let (resource_of, own, known): (_, _, Known) = match resource.resource_type {
+        TOPIC_RESOURCE => {
+            let topic = snapshot
+                .topic(name)
+                .ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
+            (ConfigResource::Topic(name.to_owned()), &topic.configs, TopicSettings::known)
+        }
+        GROUP_RESOURCE if name.is_empty() || name.len() > MAX_GROUP_ID_BYTES => {
+            let message =
+                format!("settings are those of one group, whose id has 1 to {MAX_GROUP_ID_BYTES} bytes");
+            return Err(refusal(ErrorCode::InvalidRequest, message));
+        }
+        GROUP_RESOURCE => {
+            let own = snapshot.group_configs(name).unwrap_or(&none);
+            (ConfigResource::Group(name.to_owned()), own, known_group_setting)
+        }
         BROKER_RESOURCE => {
             let message = "settings of the broker can't be changed by a client: change its configuration \
                            file and start it again";
             return Err(refusal(ErrorCode::InvalidRequest, message));
         }
         kind => {
-            let message = format!("resources of type {kind} have no settings here, only topics do");
+            let message =
+                format!("resources of type {kind} have no settings here, only topics and groups do");
             return Err(refusal(ErrorCode::InvalidRequest, message));
         }
-    }
-    let name = resource.resource_name.as_str();
-    let snapshot = broker.metadata.snapshot();
-    let topic = snapshot
-        .topic(name)
-        .ok_or_else(|| refusal(ErrorCode::UnknownTopicOrPartition, "the topic does not exist"))?;
+    };
     let mut seen = HashSet::new();
     let mut changes = BTreeMap::new();
     for config in &resource.configs {
         if !seen.insert(config.name.as_str()) {
-            let message = "a setting is named more than once for the same topic";
+            let message = "a setting is named more than once for the same resource";
             return Err(refusal(ErrorCode::InvalidRequest, message));
         }
-        let setting = TopicSettings::known(config.name.as_str()).map_err(invalid)?;
-        changes.insert(setting.name.to_owned(), new_value(setting, config, topic, &broker.config)?);
+        let setting = known(config.name.as_str()).map_err(invalid)?;
+        changes.insert(setting.name.to_owned(), new_value(setting, config, own, &broker.config)?);
     }
-    Ok(ConfigChange { resource: ConfigResource::Topic(name.to_owned()), changes })
+    Ok(ConfigChange { resource: resource_of, changes })
 }
 
 /// The value that a setting gets; nothing to go back to the default.
 fn new_value(
     setting: &Setting,
     config: &AlterableConfig,
-    topic: &TopicMeta,
+    own: &BTreeMap<String, String>,
     node: &BrokerConfig,
 ) -> Result<Option<String>, Refusal> {
-    let (now, _) = TopicSettings::new(&topic.configs, node).effective(setting);
+    let (now, _) = TopicSettings::new(own, node).effective(setting);
     let given = || {
         let value = config.value.as_ref().map(|value| value.as_str().trim().to_owned());
         value.ok_or_else(|| {

@@ -14,10 +14,11 @@ use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 
 use crate::broker::Broker;
 use crate::groups::{
-    Assignor, Beat, BeatReply, JOINING, LEAVING_FOR_NOW, Pattern, PatternError, Refused, Resolution,
-    TopicPartition, fresh_member_id, shared, shared_if_any, wire,
+    Assignor, Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW, Pattern, PatternError, Refused,
+    Resolution, TopicPartition, fresh_member_id, shared, shared_if_any, wire,
 };
 use crate::reply::{later, on_disk, text};
+use crate::settings::consumer_times;
 
 /// KIP-1082: from here on a member makes its own id.
 const FIRST_WITH_OWN_ID: i16 = 1;
@@ -31,7 +32,9 @@ pub(crate) fn call(
 ) -> BoxFuture<'static, Outcome> {
     let broker = broker.clone();
     later(async move {
-        let replied = match to_beat(&caller, &request) {
+        let own = broker.metadata.snapshot();
+        let times = consumer_times(own.group_configs(request.group_id.as_str()), &broker.config);
+        let replied = match to_beat(&caller, &request, times) {
             Ok(beat) => beat_of(&broker, request.group_id.as_str(), beat).await,
             Err(refused) => Err(refused),
         };
@@ -81,7 +84,11 @@ fn resolve_all(
 }
 
 /// What the request says, if it may be said.
-fn to_beat(caller: &Caller, request: &ConsumerGroupHeartbeatRequest) -> Result<Beat, Refused> {
+fn to_beat(
+    caller: &Caller,
+    request: &ConsumerGroupHeartbeatRequest,
+    times: ConsumerTimes,
+) -> Result<Beat, Refused> {
     let gives_id = caller.api_version < FIRST_WITH_OWN_ID && request.member_epoch == JOINING;
     let assignor = check(request, gives_id)?;
     let member_id = if gives_id && request.member_id.is_empty() {
@@ -104,6 +111,7 @@ fn to_beat(caller: &Caller, request: &ConsumerGroupHeartbeatRequest) -> Result<B
         owned: request.topic_partitions.as_ref().map(owned),
         client_id: Arc::clone(&caller.client_id),
         client_host: format!("/{}", caller.address.ip()).into(),
+        times,
         subject: Subject { principal: caller.principal.clone(), host: caller.address.ip().to_canonical() },
     })
 }

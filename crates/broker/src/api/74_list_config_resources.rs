@@ -8,15 +8,14 @@ use schloss_wire::{ErrorCode, StrBytes, build};
 
 use crate::broker::Broker;
 use crate::reply::ready;
-use crate::settings::{BROKER_RESOURCE, TOPIC_RESOURCE};
+use crate::settings::{BROKER_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE};
 
 /// The first version that asks for types; before, it is for client metrics only.
 const TYPES_SINCE_VERSION: i16 = 1;
 /// Types of which there are none here.
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
-const ALL: [i8; 5] = [TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER, CLIENT_METRICS, GROUP];
+const ALL: [i8; 5] = [TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER, CLIENT_METRICS, GROUP_RESOURCE];
 
 pub(crate) fn call(
     broker: &Broker,
@@ -40,6 +39,10 @@ pub(crate) fn call(
     }
     if types.contains(&BROKER_RESOURCE) {
         config_resources.push(resource(BROKER_RESOURCE, &broker.config.node_id.to_string()));
+    }
+    if types.contains(&GROUP_RESOURCE) {
+        let snapshot = broker.metadata.snapshot();
+        config_resources.extend(snapshot.configured_groups().map(|id| resource(GROUP_RESOURCE, id)));
     }
     ready(build!(ListConfigResourcesResponse { config_resources }))
 }

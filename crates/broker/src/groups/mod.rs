@@ -38,8 +38,8 @@ pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
 pub(crate) use consumer::{
-    Assignor, Beat, BeatReply, ConsumerDescription, DescribedConsumer, JOINING, LEAVING_FOR_NOW, Pattern,
-    PatternError, Refused, Resolution, TopicPartition,
+    Assignor, Beat, BeatReply, ConsumerDescription, ConsumerTimes, DescribedConsumer, JOINING,
+    LEAVING_FOR_NOW, Pattern, PatternError, Refused, Resolution, TopicPartition,
 };
 pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
 pub(crate) use deletion::ForgottenTopic;

@@ -1,6 +1,6 @@
 //! Settings as `DescribeConfigs` shows them.
 
-use super::{Kind, Source, TOPIC_SETTINGS, TopicSettings};
+use super::{GROUP_SETTINGS, Kind, Setting, Source, TOPIC_SETTINGS, TopicSettings};
 use crate::broker::BrokerConfig;
 
 /// One setting with its value.
@@ -18,10 +18,20 @@ pub(crate) struct Described {
 
 /// All settings of a topic.
 pub(crate) fn describe_topic(settings: &TopicSettings<'_>) -> Vec<Described> {
-    let describe = |setting: &super::Setting| {
+    describe(TOPIC_SETTINGS, settings, Source::Topic)
+}
+
+/// All settings of a group.
+pub(crate) fn describe_group(settings: &TopicSettings<'_>) -> Vec<Described> {
+    describe(GROUP_SETTINGS, settings, Source::Group)
+}
+
+fn describe(table: &'static [Setting], settings: &TopicSettings<'_>, own: Source) -> Vec<Described> {
+    let describe = |setting: &'static Setting| {
         let (value, source) = settings.effective(setting);
+        let source = if source == Source::Topic { own } else { source };
         let mut synonyms = Vec::new();
-        if source == Source::Topic {
+        if source == own {
             synonyms.push((setting.name, value.clone(), source));
         }
         synonyms.push((setting.broker_name, settings.default_of(setting), Source::Default));
@@ -35,7 +45,7 @@ pub(crate) fn describe_topic(settings: &TopicSettings<'_>) -> Vec<Described> {
             documentation: setting.documentation,
         }
     };
-    TOPIC_SETTINGS.iter().map(describe).collect()
+    table.iter().map(describe).collect()
 }
 
 /// The settings of this node: its own, and those that are the defaults of topics, under their broker names.

@@ -42,11 +42,6 @@ impl Setting {
     }
 }
 
-/// The setting with this name.
-pub(crate) fn setting(name: &str) -> Option<&'static Setting> {
-    TOPIC_SETTINGS.iter().find(|setting| setting.name == name)
-}
-
 const NO_TIERS: &str = "there is no remote storage";
 const NEVER_DELETED: &str = "records are not deleted by age or size";
 const NOT_RECOMPRESSED: &str = "batches are stored as they came";
@@ -178,7 +173,7 @@ mod tests {
     #[test]
     fn settings_that_kafka_4_removed_are_unknown() {
         for name in ["message.format.version", "message.downconversion.enable", "no.such.setting", ""] {
-            assert!(setting(name).is_none(), "{name}");
+            assert!(TOPIC_SETTINGS.iter().all(|setting| setting.name != name), "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schloss_log::{LogConfig, TimestampSource};
 
-use super::{Setting, Source, setting};
+use super::{Setting, Source, TOPIC_SETTINGS};
 use crate::broker::BrokerConfig;
 
 /// The settings of one topic over those of the node.
@@ -35,7 +35,20 @@ impl<'a> TopicSettings<'a> {
     /// # Errors
     /// Words for the user.
     pub(crate) fn known(name: &str) -> Result<&'static Setting, String> {
-        setting(name).ok_or_else(|| format!("unknown topic config name: {}", shortened(name)))
+        Self::known_in(TOPIC_SETTINGS, "topic", name)
+    }
+
+    /// The setting that the user calls `name`, of a kind of resources.
+    ///
+    /// # Errors
+    /// Words for the user.
+    pub(super) fn known_in(
+        settings: &'static [Setting],
+        kind: &str,
+        name: &str,
+    ) -> Result<&'static Setting, String> {
+        let found = settings.iter().find(|setting| setting.name == name);
+        found.ok_or_else(|| format!("unknown {kind} config name: {}", shortened(name)))
     }
 
     /// Largest batch in bytes.
@@ -100,7 +113,6 @@ fn shortened(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::TOPIC_SETTINGS;
     use crate::testing::config;
 
     #[test]

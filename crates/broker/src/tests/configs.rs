@@ -1,3 +1,4 @@
+use schloss_wire::messages::{ConsumerGroupHeartbeatRequest, ListConfigResourcesRequest};
 use schloss_wire::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use schloss_wire::messages::describe_configs_response::DescribeConfigsResult;
 use schloss_wire::messages::incremental_alter_configs_request::{
@@ -10,6 +11,7 @@ use crate::testing::{House, batch};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
@@ -166,4 +168,59 @@ async fn tools_see_every_setting_with_its_type_and_origin() {
         describe(&house, TOPIC, "missing", None).await.error_code,
         ErrorCode::UnknownTopicOrPartition.code()
     );
+}
+
+#[tokio::test]
+async fn a_group_has_times_of_its_own_whether_it_exists_or_not() {
+    const INTERVAL: &str = "consumer.heartbeat.interval.ms";
+    let house = house().await;
+    let shown = |house: House| async move {
+        let described = describe(&house, GROUP, "app", Some(&[INTERVAL])).await;
+        let one = &described.configs[0];
+        let value = one.value.as_ref().unwrap().as_str().to_owned();
+        (house, value, one.config_source, one.synonyms.len())
+    };
+    let (house, value, source, synonyms) = shown(house).await;
+    assert_eq!((value.as_str(), source, synonyms), ("5000", 5, 1));
+    let set = |value| [(INTERVAL, SET, Some(value))];
+    assert_eq!(alter(&house, GROUP, "app", &set("7000"), true).await.0, ErrorCode::None, "only looked at");
+    assert_eq!(house.broker.metadata.snapshot().configured_groups().len(), 0);
+    assert_eq!(alter(&house, GROUP, "app", &set("7000"), false).await.0, ErrorCode::None);
+    for (name, changes, code) in [
+        ("app", set("4999"), ErrorCode::InvalidConfig),
+        ("app", [("share.session.timeout.ms", SET, Some("45000"))], ErrorCode::InvalidConfig),
+        ("app", [("cleanup.policy", SET, Some("delete"))], ErrorCode::InvalidConfig),
+        ("", set("7000"), ErrorCode::InvalidRequest),
+        (&"x".repeat(1025), set("7000"), ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(alter(&house, GROUP, name, &changes, false).await.0, code, "{name} {changes:?}");
+    }
+    let request = build!(ListConfigResourcesRequest { resource_types: vec![GROUP] });
+    let Response::ListConfigResources(listed) = house.ask(1, request).await else { panic!() };
+    assert_eq!(listed.config_resources.iter().map(|one| &*one.resource_name).collect::<Vec<_>>(), ["app"]);
+    let (house, value, source, synonyms) = shown(house.killed()).await;
+    assert_eq!((value.as_str(), source, synonyms), ("7000", 8, 2), "kept, and the group's own");
+
+    let beat = || {
+        build!(ConsumerGroupHeartbeatRequest {
+            group_id: StrBytes::from("app"),
+            member_id: StrBytes::from("m"),
+            instance_id: None,
+            rack_id: None,
+            rebalance_timeout_ms: 30_000,
+            subscribed_topic_names: Some(vec![StrBytes::from("orders")]),
+            subscribed_topic_regex: None,
+            server_assignor: None,
+            topic_partitions: Some(Vec::new()),
+        })
+    };
+    let interval = |house: House| async move {
+        let Response::ConsumerGroupHeartbeat(response) = house.ask(1, beat()).await else { panic!() };
+        assert_eq!(response.error_code, 0);
+        (house, response.heartbeat_interval_ms)
+    };
+    let (house, heard) = interval(house).await;
+    assert_eq!(heard, 7_000);
+    assert_eq!(alter(&house, GROUP, "app", &[(INTERVAL, DELETE, None)], false).await.0, ErrorCode::None);
+    assert_eq!(interval(house).await.1, 5_000);
 }

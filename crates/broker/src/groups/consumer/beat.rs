@@ -11,6 +11,15 @@ use schloss_wire::ErrorCode;
 use super::assignor::Assignor;
 use super::topics::TopicPartition;
 
+/// The times of one group's members.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ConsumerTimes {
+    /// How long a member may be silent.
+    pub(crate) session_timeout: Duration,
+    /// How often members are to send heartbeats.
+    pub(crate) heartbeat_interval: Duration,
+}
+
 /// The epoch of a member that joins.
 pub(crate) const JOINING: i32 = 0;
 /// The epoch of a static member that leaves and means to come back.
@@ -33,6 +42,8 @@ pub(crate) struct Beat {
     pub(crate) owned: Option<BTreeSet<TopicPartition>>,
     pub(crate) client_id: Arc<str>,
     pub(crate) client_host: Arc<str>,
+    /// Those of its group now.
+    pub(crate) times: ConsumerTimes,
     /// With whose rights a regular expression is resolved.
     pub(crate) subject: Subject,
 }

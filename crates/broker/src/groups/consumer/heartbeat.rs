@@ -43,7 +43,7 @@ impl ConsumerGroup {
         let before = self.members.get(&id).map(|member| member.assigned.clone()).unwrap_or_default();
         self.follow(&id, beat, &resolved, topics);
         self.reconcile(now, &id, beat.owned.as_ref());
-        self.answer(now, config, beat, &id, &before)
+        self.answer(now, beat, &id, &before)
     }
 
     /// Who this is, if it may come in.
@@ -167,23 +167,16 @@ impl ConsumerGroup {
         }
     }
 
-    fn answer(
-        &mut self,
-        now: Instant,
-        config: &GroupsConfig,
-        beat: &Beat,
-        id: &str,
-        before: &Held,
-    ) -> Result<BeatReply, Refused> {
+    fn answer(&mut self, now: Instant, beat: &Beat, id: &str, before: &Held) -> Result<BeatReply, Refused> {
         let Some(member) = self.members.get_mut(id) else {
             return Err(Refused::new(ErrorCode::UnknownServerError, "the member was lost"));
         };
-        member.session_ends = now + config.consumer_session_timeout;
+        member.session_ends = now + beat.times.session_timeout;
         let tell = beat.epoch == JOINING || beat.is_full() || *before != member.assigned;
         Ok(BeatReply {
             member_id: Arc::clone(&member.id),
             epoch: member.epoch,
-            interval: config.consumer_heartbeat_interval,
+            interval: beat.times.heartbeat_interval,
             assignment: tell.then(|| member.assigned.keys().copied().collect()),
         })
     }

@@ -24,7 +24,7 @@ mod uniform;
 mod view;
 
 pub(crate) use assignor::Assignor;
-pub(crate) use beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, Refused};
+pub(crate) use beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW, Refused};
 pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(super) use record::Changes;

@@ -79,7 +79,7 @@ fn a_member_that_leaves_leaves_all_to_the_others_with_their_next_heartbeat() {
 #[test]
 fn a_silent_member_is_out_when_its_session_ends() {
     let mut bench = Bench::alone();
-    let session = bench.config.consumer_session_timeout;
+    let session = SESSION;
     bench.wait(session / 2);
     bench.beat(&beat("a", 1));
     assert_eq!(bench.group.next_deadline(), Some(bench.now + session));

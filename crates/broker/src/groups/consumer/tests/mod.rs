@@ -9,7 +9,7 @@ use schloss_wire::{ErrorCode, Principal, Uuid};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
-use super::beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW};
+use super::beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
 use super::pattern::Pattern;
 use super::topics::{Resolution, TopicPartition, TopicShape, Topics};
@@ -26,6 +26,7 @@ mod simulation;
 mod statics;
 
 const LEAVING: i32 = -1;
+const SESSION: Duration = Duration::from_secs(45);
 const REBALANCE: Duration = Duration::from_secs(30);
 
 /// Topics as a test says, the number of each being its id.
@@ -100,6 +101,7 @@ fn beat(id: &str, epoch: i32) -> Beat {
         owned: None,
         client_id: "client".into(),
         client_host: "/127.0.0.1".into(),
+        times: ConsumerTimes { session_timeout: SESSION, heartbeat_interval: Duration::from_secs(5) },
         subject: subject(),
     }
 }
