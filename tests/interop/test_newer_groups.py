@@ -124,7 +124,6 @@ def test_members_do_not_notice_that_the_broker_was_killed(fresh, unique):
     until("a while", lambda: time.monotonic() > end, *members)
     assert [one.owned for one in members] == owned and [one.moves for one in members] == moves
     for member in members:
-        member.consumer.commit(asynchronous=False)
         member.close()
 
 
@@ -149,13 +148,13 @@ def test_the_stock_tools_see_and_change_such_groups(account, schloss, kafka, top
     member.consumer.commit(asynchronous=False)
     # The member heartbeats in the background meanwhile.
     listed = tool("groups", "--list", "--consumer")
-    assert re.search(rf"^{group}\s+Consumer\s+consumer$", listed, re.M), listed
+    assert re.search(rf"^{group}\s+Consumer\s+consumer\s*$", listed, re.M), listed
     assert group in tool("consumer-groups", "--list", "--type", "consumer", "--state", "stable")
     assert group not in tool("consumer-groups", "--list", "--type", "classic")
     state = tool("consumer-groups", "--describe", "--group", group, "--state")
     assert "Stable" in state and "uniform" in state, state
     members = tool("consumer-groups", "--describe", "--group", group, "--members", "--verbose")
-    assert "true" in members and f"{name}:0,1,2,3" in members, members
+    assert members.count(f"{name}:0,1,2,3") == 2, "what it has and what it should have: " + members
     offsets = tool("consumer-groups", "--describe", "--group", group)
     assert len(re.findall(rf"^{group}\s+{name}\s+\d+\s+1\s+1\s+0", offsets, re.M)) == 4, offsets
     refused = kafka("consumer-groups", *admin, "--delete", "--group", group)
