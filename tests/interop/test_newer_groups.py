@@ -158,7 +158,7 @@ def test_the_stock_tools_see_and_change_such_groups(account, schloss, kafka, top
     offsets = tool("consumer-groups", "--describe", "--group", group)
     assert len(re.findall(rf"^{group}\s+{name}\s+\d+\s+1\s+1\s+0", offsets, re.M)) == 4, offsets
     refused = kafka("consumer-groups", *admin, "--delete", "--group", group)
-    assert "NonEmptyGroupException" in refused.stdout + refused.stderr, refused.stdout + refused.stderr
+    assert "GroupNotEmptyException" in refused.stdout + refused.stderr, refused.stdout + refused.stderr
     member.close()
 
     tool("consumer-groups", "--group", group, "--topic", name, "--reset-offsets", "--to-earliest", "--execute")

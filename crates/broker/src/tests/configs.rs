@@ -1,9 +1,9 @@
-use schloss_wire::messages::{ConsumerGroupHeartbeatRequest, ListConfigResourcesRequest};
 use schloss_wire::messages::describe_configs_request::{DescribeConfigsRequest, DescribeConfigsResource};
 use schloss_wire::messages::describe_configs_response::DescribeConfigsResult;
 use schloss_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
+use schloss_wire::messages::{ConsumerGroupHeartbeatRequest, ListConfigResourcesRequest};
 use schloss_wire::{ErrorCode, Response, StrBytes, build};
 
 use super::produce::produce;

@@ -19,6 +19,7 @@ use crate::groups::offsets::{Commit, Committed};
 
 mod api;
 mod commits;
+mod journal;
 mod lapse;
 mod life;
 mod patterns;
