@@ -154,8 +154,8 @@ impl TopicNames for Metadata {
         self.state.snapshot().name_of(id)
     }
 
-    fn is_missing(&self, name: &str) -> bool {
-        self.state.snapshot().is_missing(name)
+    fn exists(&self, name: &str) -> bool {
+        self.state.snapshot().exists(name)
     }
 
     fn names(&self) -> Vec<Arc<str>> {

@@ -178,8 +178,8 @@ impl TopicNames for Snapshot {
         self.topics.by_id(id).map(|topic| Arc::clone(&topic.name))
     }
 
-    fn is_missing(&self, name: &str) -> bool {
-        self.topics.by_name(name).is_none()
+    fn exists(&self, name: &str) -> bool {
+        self.topics.by_name(name).is_some()
     }
 
     fn names(&self) -> Vec<Arc<str>> {

@@ -14,11 +14,6 @@ pub trait TopicNames: Send + Sync {
     /// The name of the topic with this id, if there is one.
     fn name_of(&self, id: Uuid) -> Option<Arc<str>>;
 
-    /// Whether it is known that no topic has this name. Only whoever may describe the topic is told.
-    fn is_missing(&self, _name: &str) -> bool {
-        false
-    }
-
     /// The name of every topic, in any order: what "all topics" means to DescribeTopicPartitions, which pages.
     /// An engine that serves that API has to say; with none, "all" are none.
     fn names(&self) -> Vec<Arc<str>> {
@@ -26,7 +21,8 @@ pub trait TopicNames: Send + Sync {
     }
 
     /// Whether it is known that a topic has this name. What an engine may create of its own accord is refused to
-    /// whoever may not create it, unless it is known to be there already.
+    /// whoever may not create it, unless it is known to be there already. Among refusals, whoever may describe a
+    /// topic is told that it is missing.
     fn exists(&self, _name: &str) -> bool {
         false
     }

@@ -90,7 +90,7 @@ fn read_mechanism(code: i8) -> Result<Mechanism, Refusal> {
 fn result(outcome: UserOutcome) -> AlterUserScramCredentialsResult {
     let user = outcome.user.as_str().into();
     match outcome.result {
-        Ok(()) => build!(AlterUserScramCredentialsResult { user }),
+        Ok(()) => build!(AlterUserScramCredentialsResult { user, error_message: None }),
         Err(Refusal { code, message }) => build!(AlterUserScramCredentialsResult {
             user,
             error_code: code.code(),

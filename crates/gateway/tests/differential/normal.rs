@@ -52,7 +52,12 @@ impl<'a> Normaliser<'a> {
             Tree::List(items) => {
                 let ours = items.iter().filter(|item| !self.is_the_others(item));
                 let mut items: Vec<Tree> = ours.map(|item| self.value(field, item)).collect();
-                items.sort();
+                // These are told apart by their places alone.
+                if !["CreateAcls results", "DeleteAcls filter_results"]
+                    .contains(&&*format!("{} {field}", self.api))
+                {
+                    items.sort();
+                }
                 Tree::List(merged(items))
             }
             Tree::Fields(fields) => {

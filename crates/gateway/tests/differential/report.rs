@@ -55,7 +55,8 @@ impl Report {
             let (mut meant, mut unmeant) = (false, String::new());
             for difference in compare(&one.answer, &other.answer) {
                 let api = one.step.split(' ').next().unwrap_or_default();
-                let place = Place { api, version, scenario: &case.scenario, difference: &difference };
+                let scenario = format!("{}: {}", case.scenario, one.step);
+                let place = Place { api, version, scenario: &scenario, difference: &difference };
                 if let Some(row) = known::row(&place) {
                     self.met.insert(row);
                     meant = true;
@@ -84,7 +85,7 @@ impl Report {
             "{:>3} {:<32} {:>9} {:>8} {:>6} {:>8} {:>8}",
             "key", "API", "versions", "answers", "meant", "unmeant", "seconds"
         );
-        for (key, sum) in &self.apis {
+        for (key, sum) in self.apis.iter().filter(|(_, sum)| sum.answers > 0) {
             let (first, last) = (sum.versions.first().unwrap_or(&0), sum.versions.last().unwrap_or(&0));
             let versions = format!("{first}-{last}");
             let Sum { name, answers, meant, unmeant, seconds, .. } = sum;

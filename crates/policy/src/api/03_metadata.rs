@@ -35,6 +35,7 @@ pub(super) fn admit(
         request.topics = None;
     }
     let refuses_missing = request.allow_auto_topic_creation && topics.creates_missing_topics() == Some(true);
+    let mut tells_topics = true;
     let mut denied = Vec::new();
     let mut left = Left::Whole;
     if let Some(named) = &mut request.topics {
@@ -44,6 +45,8 @@ pub(super) fn admit(
         });
         if !denied.is_empty() {
             left = Left::Part;
+            // With an empty list, whoever speaks version 0 to an engine asks for all.
+            tells_topics = version > 0 || !named.is_empty();
         }
         for topic in named.iter_mut().filter(|topic| !topic.topic_id.is_zero()) {
             // The id was authorized, so an engine must not go by a name that came with it.
@@ -62,6 +65,9 @@ pub(super) fn admit(
             && request.include_cluster_authorized_operations,
     };
     conclude(request, left, judge, move |response: &mut MetadataResponse, judge| {
+        if !tells_topics {
+            response.topics.clear();
+        }
         asked.complete(response, &describe, judge);
         if refuses_missing {
             refuse_uncreatable(&mut response.topics, &create_any, &create, judge);

@@ -84,7 +84,7 @@ impl Guard<'_, '_> {
         }
         let code = match delete.refusal(self.judge, name) {
             None => describe.refusal(self.judge, name)?,
-            Some(_) if describe.shows(self.judge, name) && self.topics.is_missing(name) => {
+            Some(_) if describe.shows(self.judge, name) && !self.topics.exists(name) => {
                 ErrorCode::UnknownTopicOrPartition
             }
             Some(code) => code,

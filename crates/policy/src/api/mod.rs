@@ -192,7 +192,7 @@ pub(crate) fn admit(
         Request::DescribeCluster(request) => describe_cluster::admit(request),
         Request::DeleteRecords(request) => delete_records::admit(request, judge),
         Request::OffsetForLeaderEpoch(request) => offset_for_leader_epoch::admit(request, judge),
-        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::admit(request, version, judge),
+        Request::AddPartitionsToTxn(request) => add_partitions_to_txn::admit(request, version, judge, topics),
         Request::AddOffsetsToTxn(request) => add_offsets_to_txn::admit(request, judge),
         Request::EndTxn(request) => end_txn::admit(request, judge),
         Request::WriteTxnMarkers(request) => write_txn_markers::admit(request, judge),

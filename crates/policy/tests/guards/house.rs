@@ -15,7 +15,6 @@ pub(crate) struct House {
     acls: Vec<Acl>,
     super_user: bool,
     topics: BTreeMap<Uuid, Arc<str>>,
-    missing: Vec<&'static str>,
     creates: Option<bool>,
     generation: u64,
 }
@@ -36,10 +35,6 @@ pub(crate) struct Outcome {
 impl TopicNames for House {
     fn name_of(&self, id: Uuid) -> Option<Arc<str>> {
         self.topics.get(&id).cloned()
-    }
-
-    fn is_missing(&self, name: &str) -> bool {
-        self.missing.contains(&name)
     }
 
     fn names(&self) -> Vec<Arc<str>> {
@@ -77,12 +72,6 @@ impl House {
     /// There is a topic of this name with the id `id(n)`.
     pub(crate) fn topic(mut self, n: u8, name: &str) -> Self {
         self.topics.insert(id(n), name.into());
-        self
-    }
-
-    /// It is known that there is no such topic.
-    pub(crate) fn missing(mut self, name: &'static str) -> Self {
-        self.missing.push(name);
         self
     }
 

@@ -46,7 +46,7 @@ fn added(outcome: &Outcome) -> Vec<(&str, Vec<(i32, i16)>)> {
 
 #[test]
 fn of_a_transaction_all_topics_are_added_or_none() {
-    let house = House::new().allow("write transactional-id x").allow("write topic mine");
+    let house = House::new().allow("write transactional-id x").allow("write topic mine").topic(1, "mine");
     for version in 0..=3 {
         let outcome = House::new().allow("write topic mine").ask(add(&["mine"]), version);
         assert!(outcome.is_refused());
@@ -63,9 +63,14 @@ fn of_a_transaction_all_topics_are_added_or_none() {
         let outcome = house.ask(add(&["mine"]), version);
         assert!(outcome.is_whole() && outcome.unrepaired);
     }
-    let outcome = House::new().super_user().ask(add(&["__schloss_keys", "mine"]), 3);
+    let outcome =
+        House::new().super_user().topic(1, "mine").ask(add(&["__schloss_keys", "mine", "missing"]), 3);
     assert!(outcome.is_refused());
-    let told = [("__schloss_keys", vec![(1, 29), (2, 29)]), ("mine", vec![(1, 55), (2, 55)])];
+    let told = [
+        ("__schloss_keys", vec![(1, 29), (2, 29)]),
+        ("mine", vec![(1, 55), (2, 55)]),
+        ("missing", vec![(1, 3), (2, 3)]),
+    ];
     assert_eq!(added(&outcome), told);
 }
 
@@ -86,7 +91,7 @@ fn many_transactions_at_once_are_for_brokers() {
         })
     };
     let client = House::new().allow("write transactional-id *").allow("write topic *");
-    let broker = House::new().allow("cluster-action cluster kafka-cluster");
+    let broker = House::new().allow("cluster-action cluster kafka-cluster").topic(1, "t");
     for version in 4..=5 {
         let outcome = ask(&client, vec![transaction("x", &["t"])], version);
         assert!(outcome.is_refused());

@@ -164,10 +164,6 @@ mod tests {
         fn name_of(&self, _: schloss_wire::Uuid) -> Option<Arc<str>> {
             None
         }
-
-        fn is_missing(&self, _: &str) -> bool {
-            true
-        }
     }
 
     fn listener() -> ListenerConfig {
