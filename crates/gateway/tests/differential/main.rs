@@ -6,7 +6,8 @@
 //!
 //! `SCHLOSS_TEST_UPSTREAM=gateway.properties cargo test -p schloss-gateway --test differential -- --ignored`
 //!
-//! `SCHLOSS_DIFFERENTIAL=Metadata,Fetch` asks only these APIs.
+//! `SCHLOSS_DIFFERENTIAL=Metadata,Fetch` asks only these APIs. Each scenario is asked in some versions, the first and
+//! the last among them, and each version in some scenarios; `SCHLOSS_DIFFERENTIAL_VERSIONS=all` asks all in all.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
