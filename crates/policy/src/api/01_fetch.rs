@@ -6,7 +6,7 @@ use schloss_wire::messages::fetch_response::{FetchableTopicResponse, PartitionDa
 use schloss_wire::messages::{FetchRequest, FetchResponse};
 use schloss_wire::{ErrorCode, build};
 
-use super::split::{Left, conclude, reserved_refusal, take_denied, topic_error};
+use super::split::{Left, conclude, reserved_refusal, shorten, take_denied, topic_error};
 use crate::admission::{Admitted, Repair, TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::table;
@@ -55,6 +55,7 @@ pub(super) fn admit(
     if denied.is_empty() {
         return Verdict::Admitted(Admitted::new(request.into(), !opens_session), Repair::NOTHING);
     }
+    shorten(&mut request.max_bytes);
     let left = Left::after(&request.topics, &denied);
     conclude(request, left, judge, move |response: &mut FetchResponse, _| {
         response.responses.extend(denied);

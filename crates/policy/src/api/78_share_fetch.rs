@@ -5,7 +5,7 @@ use schloss_wire::messages::share_fetch_response::{PartitionData, ShareFetchable
 use schloss_wire::messages::{ShareFetchRequest, ShareFetchResponse};
 use schloss_wire::{ErrorCode, StrBytes, build};
 
-use super::split::{Left, conclude_by_id, name_of, take_denied, text, topic_refusal};
+use super::split::{Left, conclude_by_id, name_of, shorten, take_denied, text, topic_refusal};
 use crate::admission::{TopicNames, Verdict};
 use crate::judge::Judge;
 use crate::share_sessions::ShareSession;
@@ -59,8 +59,9 @@ pub(super) fn admit(
     if !closes {
         judge.share_sessions().keep(session);
     }
+    let is_shortened = shorten(&mut request.max_bytes);
     // Even with no topic left: the session has to move on in the broker as it does in the client.
-    let left = if denied.is_empty() { Left::Whole } else { Left::Part };
+    let left = if denied.is_empty() && !is_shortened { Left::Whole } else { Left::Part };
     let repair = move |response: &mut ShareFetchResponse, judge: &mut Judge<'_>, topics: &dyn TopicNames| {
         for topic in &mut response.responses {
             withhold(topic, &read_topic, judge, topics);

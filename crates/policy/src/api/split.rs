@@ -92,6 +92,18 @@ pub(super) fn refusal_on_all<'a>(
     names.into_iter().fold(None, |refusal, name| need.refusal(judge, name).or(refusal))
 }
 
+/// Bytes of records that are asked for where the answer has to be read before it may go out: all of it is in
+/// memory until its client takes it. A broker gives a whole batch all the same, if the first is larger.
+const READ_RECORDS_BYTES_MAX: i32 = 1 << 20;
+
+/// Asks for no more records than may wait in memory; whether that is less than was asked for. Clients take any
+/// amount and ask again.
+pub(super) fn shorten(max_bytes: &mut i32) -> bool {
+    let is_longer = *max_bytes > READ_RECORDS_BYTES_MAX;
+    *max_bytes = (*max_bytes).min(READ_RECORDS_BYTES_MAX);
+    is_longer
+}
+
 /// How much of a request is left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Left {

@@ -289,6 +289,7 @@ fn of_a_mixed_fetch_only_the_denied_topic_is_refused() {
     let outcome = house.ask_engine(fetch(&[("mine", Uuid::ZERO), ("yours", Uuid::ZERO)]), 12, |request| {
         let request = body!(request, Request::Fetch);
         assert_eq!(request.topics.len(), 1);
+        assert_eq!(request.max_bytes, 1 << 20, "the answer has to be read, so it is kept short");
         schloss_policy::refuse(&request.clone().into(), 12, schloss_wire::ErrorCode::None, None)
     });
     assert!(outcome.is_part());
@@ -343,6 +344,7 @@ fn fetch_sessions_are_neither_opened_nor_continued() {
     request.session_epoch = 0;
     let outcome = house.ask(request.clone(), 11);
     let Some((schloss_wire::Request::Fetch(admitted), whole)) = outcome.admitted else { panic!() };
+    assert_eq!(admitted.max_bytes, request.max_bytes, "an answer that passes as bytes may be long");
     assert_eq!((admitted.session_id, admitted.session_epoch, whole), (0, -1, false), "the engine opens none");
 
     (request.session_id, request.session_epoch) = (77, 1);

@@ -303,7 +303,8 @@ pub(crate) fn sample(api: Api) -> Request {
             let partition = build!(m::share_fetch_request::FetchPartition { partition_index: 0 });
             let topic =
                 build!(m::share_fetch_request::FetchTopic { topic_id: id(1), partitions: vec![partition] });
-            build!(m::ShareFetchRequest { group_id: Some(text("g")), topics: vec![topic] }).into()
+            build!(m::ShareFetchRequest { group_id: Some(text("g")), topics: vec![topic], max_bytes: 1024 })
+                .into()
         }
         Api::ShareAcknowledge => {
             let partition = build!(m::share_acknowledge_request::AcknowledgePartition { partition_index: 0 });

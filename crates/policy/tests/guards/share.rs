@@ -29,8 +29,18 @@ fn share_fetch(epoch: i32, topics: &[u8], acknowledges: bool) -> m::ShareFetchRe
         group_id: Some(text("g")),
         member_id: Some(text("m")),
         share_session_epoch: epoch,
+        max_bytes: 1 << 20,
         topics: topics.collect(),
     })
+}
+
+#[test]
+fn a_share_fetch_asks_for_no_more_than_may_wait_in_memory() {
+    let mut request = share_fetch(0, &[1], false);
+    request.max_bytes = 50 << 20;
+    let outcome = reader().ask(request, 2);
+    let Some((Request::ShareFetch(admitted), whole)) = outcome.admitted else { panic!() };
+    assert_eq!((admitted.max_bytes, whole), (1 << 20, false));
 }
 
 /// An engine whose session fetches these topics.
