@@ -20,6 +20,7 @@ from endpoint import Endpoint, write_properties
 from environment import KAFKA_LIBS, free_ports
 from java import java_command
 from metadata_probe import metadata, tls
+from raw_client import RawClient, Refused
 
 LISTENERS = ("CLIENTS", "MTLS", "INTERNAL", "CONTROLLER")
 START_SECONDS = 120
@@ -84,7 +85,7 @@ class KafkaCluster(Endpoint):
         self.await_ready()
 
     def await_ready(self, seconds=START_SECONDS):
-        """Until every node that runs answers, knows every other one, and has all replicas in sync."""
+        """Until every node that runs answers, knows every other one, has all replicas in sync, and takes log-ins."""
         running = sorted(number for number, node in self.nodes.items() if node.runs())
         end = time.monotonic() + seconds
         for number in running:
@@ -102,7 +103,14 @@ class KafkaCluster(Endpoint):
         if sorted(brokers) != running:
             return f"knows brokers {sorted(brokers)} of {running}"
         late = [entry for entry in partitions if set(entry[2]) & set(running) != set(entry[3])]
-        return f"not in sync: {late}" if late else None
+        return f"not in sync: {late}" if late else self._refusal(number)
+
+    def _refusal(self, number):
+        """Credentials are in the metadata log, which a node reads anew at each start."""
+        try:
+            RawClient(self.client("admin", "conf"), ("localhost", self.ports[number, "CLIENTS"])).close()
+        except (OSError, Refused) as error:
+            return f"takes no log-in: {error}"
 
     def kill(self, number):
         """kill -9: as if the machine were gone."""
