@@ -46,6 +46,16 @@ class Load:
             assert time.monotonic() < end, f"{len(self.acknowledged)} of {wanted} acknowledged; failed: {self.failed[:3]}"
             time.sleep(0.02)
 
+    def await_silence(self, seconds=1):
+        """Until nothing was acknowledged for so long; how many records are."""
+        count, since, end = len(self.acknowledged), time.monotonic(), time.monotonic() + SECONDS
+        while time.monotonic() < since + seconds:
+            assert time.monotonic() < end, "records are acknowledged on and on"
+            time.sleep(0.05)
+            if len(self.acknowledged) > count:
+                count, since = len(self.acknowledged), time.monotonic()
+        return count
+
     def stop(self):
         """Stops and waits for the last answers."""
         self._stopping.set()

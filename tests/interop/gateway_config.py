@@ -48,6 +48,13 @@ def impersonating(data_dir):
     _edit(data_dir, lambda config: _in_table(_without(config, "identity"), "[upstream]", 'identity = "impersonate"'))
 
 
+def state_may_be_old_for(millis):
+    """How long users and ACLs are served by while nobody knows whether they are the newest."""
+    return lambda data_dir: _edit(
+        data_dir, lambda config: _in_table(_without(config, "max_age_ms"), "[state]", f"max_age_ms = {millis}")
+    )
+
+
 # How clients find a broker where every broker has the same port.
 BROKER_NAMES = "broker-{id}.kafka.test"
 

@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from deliveries import Load, assert_nothing_lost_or_repeated
+from gateway_config import state_may_be_old_for
 
 pytestmark = pytest.mark.gateway_only("needs a cluster of several brokers")
 PARTITIONS = 6
@@ -126,3 +127,35 @@ def test_a_gateway_that_is_killed_starts_again_with_all_of_its_state(gateway, un
     server.start()
     assert name in server.run("user", "list").stdout
     assert name in server.run("acl", "list").stdout
+
+
+def await_in_audit(server, method):
+    end = time.monotonic() + 40
+    while method not in (seen := [record["data"]["methodName"] for record in server.audit("--principal", "System:schloss")]):
+        assert time.monotonic() < end, f"no {method} in {seen}"
+        time.sleep(0.1)
+
+
+def test_nobody_is_served_by_a_state_that_has_become_too_old(gateway, cluster, loaded, unique):
+    service, state = unique("service"), unique("__schloss_old")
+    cluster.add_scram_user(service, "service-password-1234")
+    everything = ["--topic", "*", "--group", "*", "--transactional-id", "*", "--cluster"]
+    cluster.acls("--add", "--allow-principal", f"User:{service}", "--operation", "All", *everything)
+    patient = gateway(account=service, state_topic=state)
+    strict = gateway(beside=patient, change=state_may_be_old_for(2000))
+    load = loaded(strict)
+    load.await_more(200)
+    hidden = ["--deny-principal", f"User:{service}", "--operation", "Read", "--topic", state]
+    cluster.acls("--add", *hidden)
+    await_in_audit(strict, "schloss.StateTooOld")
+    refused = strict.run("topic", "list", check=False)
+    assert refused.returncode == 3, "no connection, which clients try again: " + refused.stderr
+    acknowledged = load.await_silence()
+    assert patient.run("topic", "list").returncode == 0, "its bound is minutes"
+    assert len(load.acknowledged) == acknowledged, "who was logged in is served no more either"
+    cluster.acls("--remove", "--force", *hidden)
+    load.await_more(200)
+    load.stop()
+    assert load.failed == [], "errors were ones that a client tries again"
+    assert_nothing_lost_or_repeated(load, patient.conf("admin"))
+    await_in_audit(strict, "schloss.StateFollowing")

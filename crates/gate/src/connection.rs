@@ -102,6 +102,12 @@ async fn enter(
             return Err(Turned::connection(peer, "tls.Handshake", ErrorCode::RequestTimedOut, words));
         }
     };
+    if let Some(words) = house.engine.suspended() {
+        // Clients come again and again; a record of each would bury the one that says why.
+        tracing::debug!(client = %peer.address, "nobody is served: {words}");
+        sleep(house.config.failed_authentication_delay).await;
+        return Err(Turned::Silent);
+    }
     let mut reader = FrameReader::new(DecodeBudget::Unauthenticated.max_frame_bytes());
     let entrance = entrance(&stream, peer).map_err(gone)?;
     let offer = house.engine.offer(&entrance);

@@ -69,6 +69,12 @@ pub trait Engine: Send + Sync + 'static {
     /// engine that does not has [`QUOTA_APIS`](crate::QUOTA_APIS) in its offer, and the gate serves them.
     fn keeps_quotas(&self) -> bool;
 
+    /// Why nobody is to be served for now, in words for log and audit trail. Asked before each log-in and each
+    /// request: the connection ends, as that of a broker that went away, and clients try again.
+    fn suspended(&self) -> Option<String> {
+        None
+    }
+
     /// Resolves topic ids before a request is authorized. Asked for once: it has to know of later changes.
     fn topics(&self) -> Arc<dyn TopicNames>;
 }

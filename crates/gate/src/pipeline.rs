@@ -172,6 +172,9 @@ impl Pipeline<'_> {
     /// # Errors
     /// The request can't be answered in a form that its sender would understand.
     pub(crate) fn begin(&mut self, incoming: Incoming) -> Result<InFlight, Broken> {
+        if let Some(words) = self.house.engine.suspended() {
+            return Err(Broken::new(ErrorCode::BrokerNotAvailable, words));
+        }
         let Incoming { head, body, frame, permit } = incoming;
         let bytes = frame.len();
         let unsupported =

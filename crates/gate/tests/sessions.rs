@@ -701,3 +701,23 @@ async fn an_engine_is_told_by_which_name_and_port_a_client_came() {
     assert_eq!(entrances[0].server_name.as_deref(), Some("localhost"));
     assert_eq!(&*entrances[0].listener, "CLIENTS");
 }
+
+#[tokio::test]
+async fn while_the_engine_is_suspended_nobody_logs_in_and_no_request_gets_through() {
+    let house = House::open().await;
+    house.allow("alice", Operation::Read, ResourceType::Group, "g").await;
+    let mut client = house.login("alice").await;
+    client.call(4, heartbeat("g")).await;
+    let before = house.engine.calls().len();
+    house.engine.suspend(true);
+    // What the gate answers itself comes from the old state as well.
+    let mut asking = house.connect().await;
+    asking.is_closed().await;
+    client.send(4, heartbeat("g")).await;
+    client.is_closed().await;
+    assert_eq!(house.engine.calls().len(), before);
+    house.complaint("the state is too old").await;
+    house.engine.suspend(false);
+    house.login("alice").await.call(4, heartbeat("g")).await;
+    assert_eq!(house.engine.calls().len(), before + 1);
+}

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use schloss_client::{ClientConfig, ClientError, Connection};
 use schloss_gate::{Engine, EngineSession, Entrance, Offer};
 use schloss_policy::TopicNames;
@@ -46,6 +47,7 @@ pub struct Gateway {
     surroundings: HashMap<String, Arc<Surroundings>>,
     max_answer_bytes: usize,
     following: JoinHandle<()>,
+    suspended: ArcSwapOption<String>,
 }
 
 impl Gateway {
@@ -74,6 +76,7 @@ impl Gateway {
             view,
             max_answer_bytes,
             following,
+            suspended: ArcSwapOption::empty(),
         })
     }
 
@@ -87,6 +90,12 @@ impl Gateway {
     #[must_use]
     pub fn broker_ids(&self) -> watch::Receiver<Vec<i32>> {
         self.view.broker_ids()
+    }
+
+    /// Serves nobody from now on, because of `why`, or everybody again: connections end at their next request, and
+    /// new ones before they log in.
+    pub fn suspend(&self, why: Option<String>) {
+        self.suspended.store(why.map(Arc::new));
     }
 
     fn node(&self, entrance: &Entrance) -> Option<i32> {
@@ -124,6 +133,10 @@ impl Engine for Gateway {
             Some(surroundings) => Box::new(Session::new(link, Arc::clone(surroundings))),
             None => Box::new(Nowhere),
         }
+    }
+
+    fn suspended(&self) -> Option<String> {
+        self.suspended.load().as_deref().cloned()
     }
 
     fn topics(&self) -> Arc<dyn TopicNames> {

@@ -1,7 +1,7 @@
 //! The smallest engine: it says yes to everything and remembers what it was asked.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -28,6 +28,7 @@ struct Shared {
     holds: Mutex<VecDeque<oneshot::Receiver<()>>>,
     next_offset: AtomicI64,
     keeps_quotas: bool,
+    suspended: AtomicBool,
 }
 
 impl TestEngine {
@@ -38,6 +39,11 @@ impl TestEngine {
 
     pub fn calls(&self) -> Vec<Api> {
         self.0.calls.lock().unwrap().iter().map(|(api, _)| *api).collect()
+    }
+
+    /// Serves nobody, or everybody again.
+    pub fn suspend(&self, suspended: bool) {
+        self.0.suspended.store(suspended, Ordering::SeqCst);
     }
 
     /// Where the connections came in.
@@ -152,6 +158,10 @@ impl TestEngine {
 impl Engine for TestEngine {
     fn keeps_quotas(&self) -> bool {
         self.0.keeps_quotas
+    }
+
+    fn suspended(&self) -> Option<String> {
+        self.0.suspended.load(Ordering::SeqCst).then(|| "the state is too old".to_owned())
     }
 
     fn topics(&self) -> Arc<dyn TopicNames> {

@@ -23,7 +23,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use listener::Listener;
 pub(crate) use serve::ServeConfig;
-pub(crate) use shared_state::check_state_topic;
+pub(crate) use shared_state::{SharedState, check_state_topic};
 
 use std::path::Path;
 

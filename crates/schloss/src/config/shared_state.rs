@@ -1,6 +1,7 @@
 //! `[state]`: what all gateways before one cluster share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schloss_keys::SealingKey;
 use schloss_metadata::check_topic_name;
@@ -10,12 +11,15 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::ConfigError;
+use super::limits::MS_PER_HOUR;
 use super::source::Source;
 
 /// The topic that holds users, ACLs and settings, and the key that seals them. Has no `Debug`: it holds the key.
 pub(crate) struct SharedState {
     pub(crate) topic: String,
     pub(crate) key: SealingKey,
+    /// How old users and ACLs may be while the topic can't be followed.
+    pub(crate) max_age: Duration,
 }
 
 #[derive(Deserialize)]
@@ -23,6 +27,7 @@ pub(crate) struct SharedState {
 pub(super) struct RawState {
     topic: Option<Spanned<String>>,
     key_file: Spanned<PathBuf>,
+    max_age_ms: Option<Spanned<u64>>,
 }
 
 pub(super) fn check(source: &Source<'_>, raw: &RawState) -> Result<SharedState, ConfigError> {
@@ -47,7 +52,9 @@ pub(super) fn check(source: &Source<'_>, raw: &RawState) -> Result<SharedState, 
     }
     let key = SealingKey::from_file(&path)
         .map_err(|error| source.error(raw.key_file.span(), KEY, error.to_string()))?;
-    Ok(SharedState { topic, key })
+    let max_age =
+        source.millis(raw.max_age_ms.as_ref(), "state.max_age_ms", 300_000, 1_000..=7 * 24 * MS_PER_HOUR)?;
+    Ok(SharedState { topic, key, max_age })
 }
 
 /// Whether a topic of this name can hold the state of gateways.

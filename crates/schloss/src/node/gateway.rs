@@ -113,9 +113,12 @@ impl GatewayState {
             insecure_observe_only: config.insecure_observe_only,
             ..doors::gate_config(&config.common, open)
         };
-        let watch = StateWatch::of(&mut shared, &config.state.topic);
+        let gateway = Arc::new(gateway);
+        let suspended = Arc::clone(&gateway);
+        let suspend = Box::new(move |why| suspended.suspend(why));
+        let watch = StateWatch::of(&mut shared, &config.state, suspend);
         let behind = Behind::Cluster(Box::new(Chores { shared, ports, watch }));
-        office.open_gate(&config.common, gate_config, Arc::new(gateway), behind).await
+        office.open_gate(&config.common, gate_config, gateway, behind).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens to the state that gateways share, told to log and audit trail.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use schloss_audit::{Audit, Event};
 use schloss_metadata_topic::{Health, Notice, SharedMetadata};
@@ -8,9 +8,14 @@ use schloss_wire::ErrorCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::SYSTEM;
+use crate::config::SharedState;
+
+/// Stops to serve clients, because of this, or serves them again.
+pub(super) type Suspend = Box<dyn Fn(Option<String>) + Send + Sync>;
 
 /// What there is to hear of the shared state.
 pub(super) struct StateWatch {
@@ -18,12 +23,27 @@ pub(super) struct StateWatch {
     health: watch::Receiver<Health>,
     notices: Option<mpsc::Receiver<Notice>>,
     is_behind: bool,
+    max_age: Duration,
+    /// When the state is too old to serve by.
+    expires: Option<Instant>,
+    suspend: Suspend,
 }
 
 impl StateWatch {
-    pub(super) fn of(shared: &mut SharedMetadata, topic: &str) -> Self {
-        let (health, notices) = (shared.health(), shared.notices());
-        Self { topic: topic.to_owned(), health, notices, is_behind: false }
+    /// `suspend` is called when the state has become too old, and when it is the newest again.
+    pub(super) fn of(shared: &mut SharedMetadata, state: &SharedState, suspend: Suspend) -> Self {
+        let (mut health, notices) = (shared.health(), shared.notices());
+        // It may have fallen behind before anybody listened.
+        health.mark_changed();
+        Self {
+            topic: state.topic.clone(),
+            health,
+            notices,
+            is_behind: false,
+            max_age: state.max_age,
+            expires: None,
+            suspend,
+        }
     }
 
     /// Reports for ever.
@@ -35,7 +55,7 @@ impl StateWatch {
                     self.health_event(&health)
                 }
                 Some(notice) = next(&mut self.notices) => Some(self.notice_event(&notice)),
-                else => return std::future::pending().await,
+                () = reached(self.expires) => Some(self.expire()),
             };
             if let Some(event) = event {
                 audit.record(event).await;
@@ -52,6 +72,8 @@ impl StateWatch {
                 None
             }
             Health::Behind { since, why } => {
+                let age = since.elapsed().unwrap_or_default();
+                self.expires = Some(Instant::now() + self.max_age.saturating_sub(age));
                 let words = format!(
                     "users and ACLs are those of {}, later changes by other gateways are not in force and no changes are \
                      taken: {why}",
@@ -61,11 +83,29 @@ impl StateWatch {
                 let event = self.event("schloss.StateBehind");
                 Some(event.result(ErrorCode::NetworkException.name()).message(words))
             }
+            _ if !was_behind => None,
             _ => {
+                self.expires = None;
+                (self.suspend)(None);
                 info!(topic = self.topic, "users and ACLs are the newest again");
                 Some(self.event("schloss.StateFollowing"))
             }
         }
+    }
+
+    /// Who was removed elsewhere meanwhile must not go on for ever.
+    fn expire(&mut self) -> Event {
+        self.expires = None;
+        let words = format!(
+            "users and ACLs are older than state.max_age_ms = {} allows, so nobody is served until topic {} can be \
+             followed again; the record schloss.StateBehind before this one says what hinders",
+            self.max_age.as_millis(),
+            self.topic
+        );
+        (self.suspend)(Some(words.clone()));
+        error!(topic = self.topic, "{words}");
+        let event = self.event("schloss.StateTooOld");
+        event.result(ErrorCode::BrokerNotAvailable.name()).message(words)
     }
 
     fn notice_event(&self, notice: &Notice) -> Event {
@@ -109,13 +149,20 @@ async fn next(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Notice> {
     notices.as_mut()?.recv().await
 }
 
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::{Arc, Mutex};
 
     use schloss_audit::{AuditConfig, DecisionFilter, Query, query};
     use tokio::time::{sleep, timeout};
@@ -136,6 +183,7 @@ mod tests {
                 sleep(Duration::from_millis(1)).await;
             }
         };
+        let suspensions = Arc::new(Mutex::new(Vec::new()));
         let (health, hears_health) = watch::channel(Health::Following);
         let (notices, hears_notices) = mpsc::channel(4);
         let mut watch = StateWatch {
@@ -143,30 +191,38 @@ mod tests {
             health: hears_health,
             notices: Some(hears_notices),
             is_behind: false,
+            max_age: Duration::from_millis(1),
+            expires: None,
+            suspend: {
+                let suspensions = Arc::clone(&suspensions);
+                Box::new(move |why| suspensions.lock().unwrap().push(why.is_some()))
+            },
         };
         let behind = |why: &str| Health::Behind { since: SystemTime::now(), why: why.into() };
         let script = async {
             health.send(behind("one broker is gone")).unwrap();
-            awaited(1).await;
+            awaited(2).await;
             health.send(behind("the other one too")).unwrap();
             // What is heard after it has been passed over.
             notices.send(Notice::Healed { keys: 3 }).await.unwrap();
-            awaited(2).await;
-            health.send(Health::Following).unwrap();
             awaited(3).await;
+            assert_eq!(*suspensions.lock().unwrap(), [true], "too old, and told once");
+            health.send(Health::Following).unwrap();
+            awaited(4).await;
+            assert_eq!(*suspensions.lock().unwrap(), [true, false]);
             let keys = vec!["user/mallory".to_owned()];
             notices
                 .send(Notice::Forged { offset: 7, keys, why: "it lacks our mark".to_owned() })
                 .await
                 .unwrap();
-            awaited(4).await;
+            awaited(5).await;
         };
         tokio::select! {
             () = watch.report(&audit) => {}
             ended = timeout(Duration::from_secs(10), script) => ended.unwrap(),
         }
-        let expected =
-            ["schloss.StateBehind", "schloss.HealedState", "schloss.StateFollowing", "schloss.ForgedState"];
+        let expected = ["StateBehind", "StateTooOld", "HealedState", "StateFollowing", "ForgedState"]
+            .map(|name| format!("schloss.{name}"));
         assert_eq!(recorded(), expected);
         let denied = Query { decision: Some(DecisionFilter::Denied), ..Query::default() };
         let denied: Vec<_> =
