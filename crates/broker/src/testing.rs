@@ -82,7 +82,8 @@ impl House {
         let storage = Storage { flusher: Arc::clone(&flusher), vault, on_damage: Some(on_damage) };
         let mut config = config_in(directory.path());
         change(&mut config);
-        let broker = Broker::open(config, metadata.unwrap(), storage).unwrap();
+        let broker = Broker::open(config, metadata.unwrap(), storage);
+        let broker = broker.unwrap_or_else(|error| panic!("{error}"));
         Self { broker, flusher, directory, damages }
     }
 

@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, IoSlice};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,7 +112,7 @@ async fn a_change_that_was_torn_is_there_as_a_whole_or_not_at_all() {
 
     for length in start as usize..=whole.len() {
         let copy = home.path().join(format!("copy{length}"));
-        fs::create_dir(&copy).unwrap();
+        fs::DirBuilder::new().mode(0o700).create(&copy).unwrap();
         fs::write(copy.join("journal"), &whole[..length]).unwrap();
         let metadata = open(&copy);
         let expected = if length == whole.len() { 4 } else { 1 };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use rustix::fs::{FlockOperation, flock};
+use schloss_keys::private::{NotPrivate, check_directory};
 
 /// A data directory that is ours, locked against a second process for as long as this value lives.
 pub(crate) struct DataDir {
@@ -69,27 +70,18 @@ impl DataDir {
     }
 
     fn make_private(path: &Path) -> anyhow::Result<()> {
-        const OTHERS: u32 = 0o077;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path)
             .with_context(|| format!("can't make the data directory {}", path.display()))?;
-        let mode = fs::metadata(path)?.permissions().mode();
-        if mode & OTHERS == 0 {
-            return Ok(());
+        match check_directory(path) {
+            Err(NotPrivate::Open { .. }) if fs::read_dir(path)?.next().is_none() => {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+                    .with_context(|| format!("can't make {} private", path.display()))
+            }
+            checked => Ok(checked?),
         }
-        let is_empty = fs::read_dir(path)?.next().is_none();
-        if is_empty {
-            return fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-                .with_context(|| format!("can't make {} private", path.display()));
-        }
-        bail!(
-            "{} can be entered by others (mode {:04o}): run 'chmod 700 {}'",
-            path.display(),
-            mode & 0o7777,
-            path.display()
-        )
     }
 }
 
@@ -170,7 +162,7 @@ mod tests {
         drop(DataDir::open(&path).unwrap());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         let error = DataDir::open(&path).err().expect("refused").to_string();
-        assert!(error.contains("run 'chmod 700"), "{error}");
+        assert!(error.contains("run chmod 700"), "{error}");
     }
 
     #[test]

@@ -214,3 +214,44 @@ fn producers_in_a_transaction_are_never_forgotten() {
     }
     assert!(states.is_in_transaction(3, 0));
 }
+
+#[test]
+fn a_snapshot_holds_all_there_is_to_know() {
+    let mut states = states(&[header(7, 0, 0, 2, 0), header(7, 0, 2, 2, 2), header(8, 3, 0, 1, 4)]);
+    let transactional =
+        |producer, offset| BatchHeader { attributes: 0x10, ..header(producer, 0, 0, 1, offset) };
+    let marker = |producer, offset| BatchHeader { attributes: 0x30, ..header(producer, 0, -1, 1, offset) };
+    for (producer, offset) in [(20, 5), (21, 6), (22, 7)] {
+        states.appended(&transactional(producer, offset), 9);
+    }
+    let ended = states.ended(&marker(20, 8), 9).unwrap();
+    states.coordinated(&Marker { producer_id: 20, producer_epoch: 0, coordinator_epoch: 4, commit: false });
+    states.aborted(ended);
+    states.ended(&marker(22, 9), 9).unwrap();
+
+    let mut restored = ProducerStates::decode(&states.encode()).unwrap();
+    assert_eq!(restored.view(), states.view());
+    assert_eq!(restored.open_transactions(), [(21, 0)]);
+    assert_eq!(restored.aborted_within(0, 0, 100), [(20, 5)]);
+    // The end of one of them is not on disk yet.
+    for high_watermark in [9, 10] {
+        let stable = states.last_stable_offset(high_watermark);
+        assert_eq!(restored.last_stable_offset(high_watermark), stable);
+    }
+    for sent in
+        [header(7, 0, 0, 2, -1), header(7, 0, 2, 2, -1), header(7, 0, 4, 1, -1), header(8, 3, 9, 1, -1)]
+    {
+        assert_eq!(restored.check(&sent, V1), states.check(&sent, V1));
+    }
+}
+
+#[test]
+fn what_is_no_snapshot_of_this_version_is_not_taken_over() {
+    let good = String::from_utf8(states(&[header(7, 0, 0, 2, 0)]).encode()).unwrap();
+    assert!(ProducerStates::decode(good.as_bytes()).is_some());
+    assert!(ProducerStates::decode(good.replacen("\"version\":1", "\"version\":2", 1).as_bytes()).is_none());
+    assert!(ProducerStates::decode(good[1..].as_bytes()).is_none());
+    let batch = &good[good.find("[{\"first").unwrap() + 1..good.find("}]").unwrap() + 1];
+    let too_many = good.replacen(batch, &[batch; 6].join(","), 1);
+    assert!(ProducerStates::decode(too_many.as_bytes()).is_none(), "more than are remembered");
+}

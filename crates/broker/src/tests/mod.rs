@@ -7,6 +7,7 @@ mod faults;
 mod fetch;
 mod list_offsets;
 pub(crate) mod produce;
+mod sealing;
 mod together;
 mod topics;
 mod transactions;

@@ -168,3 +168,113 @@ fn make_private(directory: &Path) -> anyhow::Result<()> {
     }
     Ok(private::check_directory(directory)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use schloss_audit::AuditConfig;
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    struct Fixture {
+        home: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let mode = fs::Permissions::from_mode(0o700);
+            Self { home: tempfile::Builder::new().permissions(mode).tempdir().unwrap() }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.home.path().join(name)
+        }
+
+        fn with(&self, unlock: UnlockWith) -> Encryption {
+            Encryption { keyring: self.path("keys/keyring"), unlock, insecure_plain: false }
+        }
+
+        fn with_key_file(&self) -> Encryption {
+            self.with(UnlockWith::KeyFile(self.path("keys/keyring.key")))
+        }
+
+        fn open(&self, encryption: &Encryption) -> anyhow::Result<NodeKeys> {
+            NodeKeys::open(self.home.path(), encryption)
+        }
+
+        fn refusal(&self, encryption: &Encryption) -> String {
+            format!("{:#}", self.open(encryption).err().expect("refused"))
+        }
+    }
+
+    fn passphrase(text: &str) -> UnlockWith {
+        UnlockWith::Passphrase(Zeroizing::new(text.to_owned()))
+    }
+
+    #[test]
+    fn the_first_start_makes_the_keyring_and_its_key_file_for_us_alone() {
+        let fixture = Fixture::new();
+        let encryption = fixture.with_key_file();
+        fixture.open(&encryption).unwrap();
+        let mode = |name| fs::metadata(fixture.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("keys"), mode("keys/wrapped")), (0o700, 0o700));
+        assert_eq!((mode("keys/keyring"), mode("keys/keyring.key")), (0o600, 0o600));
+        assert_eq!(fixture.open(&encryption).unwrap().versions().len(), 1);
+
+        fs::set_permissions(fixture.path("keys/keyring.key"), fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(fixture.refusal(&encryption).contains("run chmod 600"));
+        fs::remove_file(fixture.path("keys/keyring.key")).unwrap();
+        assert!(fixture.refusal(&encryption).contains("does not open without its key file"));
+        assert!(!fixture.path("keys/keyring.key").exists(), "another key would help nobody");
+    }
+
+    #[test]
+    fn no_new_keyring_is_made_for_data_that_is_there() {
+        let fixture = Fixture::new();
+        fs::create_dir(fixture.path("metadata")).unwrap();
+        let why = fixture.refusal(&fixture.with_key_file());
+        assert!(why.contains("restore the keyring") && why.contains("docs/encryption.md"), "{why}");
+        assert!(!fixture.path("keys/keyring").exists());
+    }
+
+    #[test]
+    fn a_passphrase_unlocks_what_it_locked() {
+        let fixture = Fixture::new();
+        fixture.open(&fixture.with(passphrase("correct horse"))).unwrap();
+        fixture.open(&fixture.with(passphrase("correct horse"))).unwrap();
+        assert!(fixture.refusal(&fixture.with(passphrase("wrong"))).contains("does not open"));
+    }
+
+    #[tokio::test]
+    async fn a_running_node_takes_up_a_rotation_by_another_process_and_writes_it_down() {
+        let fixture = Fixture::new();
+        let encryption = fixture.with_key_file();
+        let running = fixture.open(&encryption).unwrap();
+        let Vault::Sealed(store) = running.vault() else { panic!() };
+        let key = store.key("topic", "01", true).unwrap();
+        let sealed = key.seal("test", b"", b"before").unwrap();
+        let audit = Audit::open(AuditConfig::new(fixture.path("audit"))).unwrap();
+        let watched = audit.clone();
+        let watch = tokio::spawn(async move { running.watch(&watched).await });
+        // The first tick, which looks at the keyring as it is.
+        tokio::task::yield_now().await;
+
+        assert_eq!(fixture.open(&encryption).unwrap().rotate().unwrap(), "default:2");
+        while KeyStore::facts(&wrapped_keys(fixture.home.path())).unwrap()[0].kek != "default:2" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(key.generation(), 2, "what is sealed from now on");
+        assert_eq!(key.unseal("test", b"", &sealed).unwrap().as_slice(), b"before");
+        let told = async || {
+            audit.flush().await;
+            let files = fs::read_dir(fixture.path("audit")).unwrap().map(|entry| entry.unwrap().path());
+            files.into_iter().any(|path| fs::read_to_string(path).unwrap_or_default().contains("RotateKeys"))
+        };
+        while !told().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        watch.abort();
+    }
+}

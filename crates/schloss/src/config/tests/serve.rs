@@ -3,7 +3,7 @@ use std::path::Path;
 use schloss_pki::TlsVersions;
 
 use super::{ConfigError, Fixture};
-use crate::config::ServeConfig;
+use crate::config::{ServeConfig, UnlockWith};
 
 /// Right but for what a test changes.
 const GOOD: &str = r#"data_dir = "data"
@@ -160,4 +160,32 @@ fn a_missing_file_says_how_to_get_one() {
         error.contains("/nonexistent/schloss.toml: can't be read") && error.contains("quickstart"),
         "{error}"
     );
+}
+
+#[test]
+fn what_seals_has_its_place_in_the_data_directory_and_one_means_to_unlock_it() {
+    let fixture = Fixture::new();
+    let encryption = load(&fixture, GOOD).unwrap().encryption;
+    assert_eq!(encryption.keyring, fixture.path("data/keys/keyring"));
+    assert!(
+        matches!(encryption.unlock, UnlockWith::KeyFile(path) if path == fixture.path("data/keys/keyring.key"))
+    );
+    assert!(!encryption.insecure_plain);
+
+    fixture.write("phrase", "correct horse\n", 0o600);
+    let with = |lines: &str| format!("{GOOD}\n[encryption]\n{lines}\n");
+    let own = load(&fixture, &with("keyring = \"ring\"\npassphrase_file = \"phrase\"")).unwrap().encryption;
+    assert_eq!(own.keyring, fixture.path("ring"));
+    assert!(matches!(own.unlock, UnlockWith::Passphrase(phrase) if *phrase == "correct horse"));
+
+    let both = with("key_file = \"k\"\npassphrase_file = \"phrase\"");
+    assert!(error(&fixture, &both).contains("by a passphrase or by key_file, not by both"));
+    fixture.write("phrase", "\n", 0o600);
+    assert!(error(&fixture, &with("passphrase_file = \"phrase\"")).contains("the passphrase is empty"));
+    fixture.write("phrase", "x", 0o644);
+    assert!(error(&fixture, &with("passphrase_file = \"phrase\"")).contains("run 'chmod 600"));
+    assert!(
+        error(&fixture, &with("passphrase_env = \"SCHLOSS_NOT_SET\"")).contains("SCHLOSS_NOT_SET is not set")
+    );
+    assert!(load(&fixture, &with("insecure_plain = true")).unwrap().encryption.insecure_plain);
 }
