@@ -113,6 +113,8 @@ async fn a_change_that_was_torn_is_there_as_a_whole_or_not_at_all() {
     for length in start as usize..=whole.len() {
         let copy = home.path().join(format!("copy{length}"));
         fs::DirBuilder::new().mode(0o700).create(&copy).unwrap();
+        // With its mode.
+        fs::copy(&journal, copy.join("journal")).unwrap();
         fs::write(copy.join("journal"), &whole[..length]).unwrap();
         let metadata = open(&copy);
         let expected = if length == whole.len() { 4 } else { 1 };

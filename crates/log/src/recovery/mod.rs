@@ -52,11 +52,10 @@ pub(crate) fn recover(home: &Home, config: &LogConfig, disk: &dyn Disk) -> Resul
     refuse_missing(directory, point.as_ref(), &base_offsets)?;
     let mut recovery = Recovery::default();
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(base_offsets.len());
-    let last_offset = base_offsets.last().copied();
+    let newest = base_offsets.last().copied();
     let mut is_torn = false;
-    for base_offset in &base_offsets {
-        let base_offset = *base_offset;
-        let is_last = Some(base_offset) == last_offset;
+    for base_offset in base_offsets.iter().copied() {
+        let is_last = Some(base_offset) == newest;
         let due = segments.last().map(|before| before.end().offset);
         let doubt = Doubt { point, base_offset, is_last };
         match open_segment(home, &doubt, due, is_torn)? {
