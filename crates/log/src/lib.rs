@@ -8,6 +8,7 @@
 //! the file. So no nonce repeats, whatever a crash or a truncation leaves behind: see [`schloss_keys`].
 
 mod checkpoint;
+mod compaction;
 mod config;
 mod damage;
 mod disk;
@@ -35,6 +36,7 @@ mod testing;
 mod vault;
 mod window;
 
+pub use compaction::{Rewrite, SegmentView};
 pub use config::{Durability, LogConfig, MAX_SEGMENT_BYTES, TimestampSource};
 pub use damage::{Damage, OnDamage};
 pub use disk::{Disk, OsDisk};

@@ -22,6 +22,8 @@ use crate::{Disk, Identity, LogError, Sealing};
 
 pub(crate) const LOG_EXTENSION: &str = "log";
 pub(crate) const INDEX_EXTENSION: &str = "index";
+/// Of a segment that is to replace others, until it does.
+const REWRITTEN_EXTENSION: &str = "rewritten";
 /// Digits of a segment's name, as in Kafka.
 const NAME_DIGITS: usize = 20;
 /// Read at once when looking for a batch between two index entries.
@@ -63,18 +65,28 @@ impl Segment {
     /// directory is flushed.
     pub(crate) fn create(home: &Home, disk: &dyn Disk, base_offset: i64) -> Result<Self, LogError> {
         let path = file_name(&home.directory, base_offset, LOG_EXTENSION);
-        let unfinished = unfinished_name(&path);
-        let header = NewHeader::new(home.identity, &home.sealing, base_offset)?;
-        let file = create_file(&unfinished)?;
-        let made = disk
-            .write_all(&file, &mut [IoSlice::new(&header.bytes)], 0)
-            .map_err(LogError::io("write", &unfinished))
-            .and_then(|()| fs::rename(&unfinished, &path).map_err(LogError::io("rename", &unfinished)));
-        if made.is_err() {
+        let mut segment = Self::create_at(unfinished_name(&path), home, disk, base_offset)?;
+        if let Err(error) = segment.rename(path) {
             // On a full disk the remains would be in the way.
-            let _ = remove_if_there(&unfinished);
+            let _ = remove_if_there(segment.path());
+            return Err(error);
         }
-        made?;
+        Ok(segment)
+    }
+
+    /// Makes an empty segment that is to replace others, in a file that the next start clears away.
+    pub(crate) fn create_beside(home: &Home, disk: &dyn Disk, base_offset: i64) -> Result<Self, LogError> {
+        let path = unfinished_name(&file_name(&home.directory, base_offset, REWRITTEN_EXTENSION));
+        Self::create_at(path, home, disk, base_offset)
+    }
+
+    fn create_at(path: PathBuf, home: &Home, disk: &dyn Disk, base_offset: i64) -> Result<Self, LogError> {
+        let header = NewHeader::new(home.identity, &home.sealing, base_offset)?;
+        let file = create_file(&path)?;
+        if let Err(error) = disk.write_all(&file, &mut [IoSlice::new(&header.bytes)], 0) {
+            let _ = remove_if_there(&path);
+            return Err(LogError::io("write", &path)(error));
+        }
         Ok(Self {
             base_offset,
             path,
@@ -85,6 +97,20 @@ impl Segment {
             size: AtomicU64::new(FIRST_POSITION),
             index: RwLock::new(Index::new(base_offset, header.place.id())),
         })
+    }
+
+    /// Gives the file another name, in place of one that may be there.
+    pub(crate) fn rename(&mut self, path: PathBuf) -> Result<(), LogError> {
+        fs::rename(&self.path, &path).map_err(LogError::io("rename", &self.path))?;
+        self.path = path;
+        Ok(())
+    }
+
+    /// When the file was made, in milliseconds since the epoch, as far as the file system knows.
+    pub(crate) fn made_ms(&self) -> Option<i64> {
+        let facts = self.file.metadata().ok()?;
+        let made = facts.created().or_else(|_| facts.modified()).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(made.as_millis()).ok()
     }
 
     /// Opens a segment for reading, with nothing known about its batches: the index is empty.

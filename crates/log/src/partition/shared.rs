@@ -1,5 +1,6 @@
 //! What appends, reads and flushes of one log have in common.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -24,14 +25,14 @@ const CHECKPOINT_INTERVAL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What appends, reads and flushes have in common. Locks are taken in the order of the fields.
 pub(crate) struct Shared {
-    pub(super) home: Home,
-    pub(super) config: LogConfig,
-    pub(super) disk: Arc<dyn Disk>,
+    pub(crate) home: Home,
+    pub(crate) config: LogConfig,
+    pub(crate) disk: Arc<dyn Disk>,
     turn: Turn,
     pub(crate) teller: Teller,
     snapshots: Option<Box<Snapshots>>,
     /// Serialises removals.
-    pub(super) removing: Mutex<()>,
+    pub(crate) removing: Mutex<()>,
     /// Serialises appends.
     pub(super) writer: Mutex<()>,
     /// Serialises flushes.
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
     /// Where the high watermark is.
     visible: RwLock<Checkpoint>,
     /// The high watermark.
-    pub(super) progress: Arc<Progress>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// What was written, and what of it a flush has to touch.
@@ -64,6 +65,8 @@ pub(super) struct Flushed {
     end: Checkpoint,
     /// The recovery point that is stored: `end`, or an earlier place.
     noted: Checkpoint,
+    /// Counts how often what snapshots held until then became wrong.
+    snapshot_age: u64,
 }
 
 impl Shared {
@@ -89,7 +92,7 @@ impl Shared {
             snapshots,
             removing: Mutex::new(()),
             writer: Mutex::new(()),
-            flushed: Mutex::new(Flushed { end: flushed, noted: flushed }),
+            flushed: Mutex::new(Flushed { end: flushed, noted: flushed, snapshot_age: 0 }),
             start_offset: AtomicI64::new(start_offset.max(first)),
             visible: RwLock::new(flushed),
             written: Mutex::new(Written {
@@ -188,6 +191,36 @@ impl Shared {
         segments.drain(..gone).collect()
     }
 
+    /// The offset before which all segments are on disk, are known to be after a crash, and take no appends.
+    pub(crate) fn settled(&self) -> i64 {
+        self.flushed.lock().noted.segment
+    }
+
+    /// Takes the snapshot away, and any that is being made: what it holds of batches before it is no longer so.
+    pub(crate) fn drop_snapshot(&self) -> Result<(), LogError> {
+        let mut flushed = self.flushed.lock();
+        flushed.snapshot_age += 1;
+        Snapshot::remove(&self.home)?;
+        sync_directory(&self.home.directory)
+    }
+
+    /// Puts `new` in the place of `old` in the list of segments; false if one of those is not there any more.
+    pub(crate) fn swap(&self, old: &[Arc<Segment>], new: Arc<Segment>) -> bool {
+        let mut segments = self.segments.write();
+        match place_of(&segments, old) {
+            Some(place) => {
+                segments.splice(place, [new]);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether these segments are in the log, one after the other.
+    pub(crate) fn holds(&self, some: &[Arc<Segment>]) -> bool {
+        place_of(&self.segments.read(), some).is_some()
+    }
+
     /// Moves the high watermark.
     pub(super) fn publish(&self, to: Checkpoint) {
         *self.visible.write() = to;
@@ -237,13 +270,16 @@ impl Shared {
 
     /// A snapshot of what is known of the batches, if a note of a place behind it is due. The caller holds no
     /// lock: who gives it waits for the one that appends are made under.
-    fn due_snapshot(&self) -> Option<Snapshot> {
-        let noted = self.flushed.lock().noted;
+    fn due_snapshot(&self) -> Option<(u64, Snapshot)> {
+        let (noted, age) = {
+            let flushed = self.flushed.lock();
+            (flushed.noted, flushed.snapshot_age)
+        };
         let is_due = {
             let written = self.written.lock();
             is_far(&Checkpoint::new(&written.active, written.position, written.end), &noted)
         };
-        if is_due { self.snapshot() } else { None }
+        is_due.then(|| self.snapshot()).flatten().map(|snapshot| (age, snapshot))
     }
 
     fn snapshot(&self) -> Option<Snapshot> {
@@ -259,7 +295,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn invalid(&self, reason: &'static str) -> LogError {
+    pub(crate) fn invalid(&self, reason: &'static str) -> LogError {
         LogError::InvalidBatch { path: self.home.directory.clone(), reason }
     }
 }
@@ -272,7 +308,7 @@ impl Flush for Shared {
         let mut flushed = self.flushed.lock();
         self.progress.check()?;
         self.flush_written(&mut flushed).map_err(|error| self.progress.fail(&error))?;
-        self.keep(snapshot);
+        self.keep(snapshot.filter(|(age, _)| *age == flushed.snapshot_age).map(|(_, snapshot)| snapshot));
         Ok(())
     }
 
@@ -297,6 +333,15 @@ impl Flush for Shared {
     fn turn(&self) -> &Turn {
         &self.turn
     }
+}
+
+/// Where `some` segments are in the list of `all`, one after the other.
+fn place_of(all: &[Arc<Segment>], some: &[Arc<Segment>]) -> Option<Range<usize>> {
+    let first = some.first()?;
+    let start = all.iter().position(|segment| Arc::ptr_eq(segment, first))?;
+    let range = start..start + some.len();
+    let found = all.get(range.clone())?.iter().zip(some).all(|(one, other)| Arc::ptr_eq(one, other));
+    found.then_some(range)
 }
 
 /// Whether a place is so far from the one that is noted that it is to be noted.

@@ -57,6 +57,12 @@ pub(crate) fn recover(home: &Home, config: &LogConfig, disk: &dyn Disk) -> Resul
     for base_offset in base_offsets.iter().copied() {
         let is_last = Some(base_offset) == newest;
         let due = segments.last().map(|before| before.end().offset);
+        if due.is_some_and(|due| base_offset < due) {
+            // A segment before it took its place, and the process died before the file was removed.
+            tracing::info!(log = %directory.display(), base_offset, "removed a segment that was compacted away");
+            remove_files(directory, base_offset)?;
+            continue;
+        }
         let doubt = Doubt { point, base_offset, is_last };
         match open_segment(home, &doubt, due, is_torn)? {
             Ok(segment) => {

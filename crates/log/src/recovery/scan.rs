@@ -34,7 +34,8 @@ pub(super) fn scan(segment: &Segment, trusted: u64, config: &LogConfig) -> Resul
     let mut batch = Vec::new();
     loop {
         let due = segment.end();
-        match step(segment, &mut frames, &mut batch, due, config) {
+        let is_known = due.position < trusted;
+        match step(segment, &mut frames, &mut batch, due, is_known, config) {
             Ok(None) => return Ok(None),
             Ok(Some((frame, header))) => {
                 let stored = segment.frame_bytes(frame.prefix.batch_bytes) as u64;
@@ -51,17 +52,18 @@ fn step(
     frames: &mut Frames<'_>,
     batch: &mut Vec<u8>,
     due: Place,
+    is_known: bool,
     config: &LogConfig,
 ) -> Result<Option<(Frame, BatchHeader)>, LogError> {
     let Some(frame) = frames.next()? else { return Ok(None) };
     let damaged = |reason| segment.corrupt(frame.position, reason);
-    // Before it is opened: most of what is not whole shows here.
-    if frame.prefix.base_offset != due.offset {
-        let found = frame.prefix.base_offset;
+    // Before it is opened: most of what is not whole shows here. Compaction leaves gaps, in what is on disk.
+    let found = frame.prefix.base_offset;
+    if found != due.offset && !(is_known && found > due.offset) {
         return Err(damaged(format!("a batch with offset {found} where {} is due", due.offset)));
     }
     batch.resize(frame.prefix.batch_bytes, 0);
-    let header = frames.open_in_doubt(&frame, batch)?;
+    let header = if is_known { frames.open(&frame, batch)? } else { frames.open_in_doubt(&frame, batch)? };
     if header.last_offset_delta < 0 {
         return Err(damaged(format!("last offset delta {}", header.last_offset_delta)));
     }
