@@ -101,7 +101,7 @@ impl Rewrite<'_> {
             && header.last_offset() < self.range.end;
         let placed = Placed::new(header, batch, base_offset, epoch, None).filter(|_| is_next);
         let placed = placed.ok_or_else(|| shared.invalid("a batch is not where a rewritten one can be"))?;
-        new.append(&*shared.disk, &[placed], shared.config.index_interval_bytes)
+        new.append(&*shared.disk, &[placed], shared.config().index_interval_bytes)
     }
 
     /// Puts the new segment in its place; whoever reads the old ones goes on. With `drop_snapshot` what

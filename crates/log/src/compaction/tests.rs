@@ -70,7 +70,7 @@ fn rewritten<'a>(log: &'a PartitionLog, kept: &[usize]) -> Rewrite<'a> {
 
 /// The number of the last batch that is settled.
 fn last_settled(log: &PartitionLog) -> usize {
-    let end = log.segments().iter().filter(|segment| segment.is_settled).last().unwrap().end_offset;
+    let end = log.segments().iter().rfind(|segment| segment.is_settled).unwrap().end_offset;
     usize::try_from(end).unwrap() / 2 - 1
 }
 

@@ -120,7 +120,7 @@ impl PartitionLog {
             self.flusher.schedule(shared);
         }
         let active = Arc::clone(&shared.written.lock().active);
-        if let Err(error) = active.append(&*shared.disk, &placed, shared.config.index_interval_bytes) {
+        if let Err(error) = active.append(&*shared.disk, &placed, shared.config().index_interval_bytes) {
             if let Err(stuck) = active.take_back(&*shared.disk) {
                 return Err(shared.progress.fail(&stuck));
             }
@@ -132,12 +132,35 @@ impl PartitionLog {
             written.end = last_offset + 1;
             written.position = position;
         }
-        match shared.config.durability {
+        match shared.config().durability {
             Durability::Os => shared.publish(Checkpoint::new(&active, position, last_offset + 1)),
             Durability::Fsync => self.flusher.schedule(shared),
         }
         let log_append_time = shared.append_time(now).unwrap_or(NO_TIMESTAMP);
         Ok(Appended { base_offset, last_offset, log_append_time })
+    }
+
+    /// Takes over segment size, index interval and timestamp source: they hold for the next append. Durability
+    /// and leader epoch stay what they were.
+    pub fn reconfigure(&self, config: &LogConfig) {
+        let _writer = self.shared.writer.lock();
+        self.shared.change_config(config);
+    }
+
+    /// Closes the last segment and begins the next one, unless it is empty. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The log failed, was deleted or closed; the system's.
+    pub fn roll(&self) -> Result<(), LogError> {
+        let shared = &self.shared;
+        let _writer = shared.writer.lock();
+        shared.progress.check()?;
+        let is_empty = shared.segments().last().is_some_and(|last| last.is_empty());
+        if !is_empty {
+            shared.roll()?;
+            self.flusher.schedule(shared);
+        }
+        Ok(())
     }
 
     /// Resolves when every record before `offset` is safe: on disk, or with the system under

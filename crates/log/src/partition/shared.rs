@@ -17,7 +17,7 @@ use crate::progress::{Progress, Stop};
 use crate::segment::{Home, Segment};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::stamp::Placed;
-use crate::{Disk, Durability, Flusher, LogConfig, LogError, TimestampSource};
+use crate::{Disk, Durability, Flusher, LogConfig, LogError, MAX_SEGMENT_BYTES, TimestampSource};
 
 /// The recovery point is moved when this many bytes were flushed beyond it: it bounds what has to be verified
 /// after a crash.
@@ -26,7 +26,7 @@ const CHECKPOINT_INTERVAL_BYTES: u64 = 64 * 1024 * 1024;
 /// What appends, reads and flushes have in common. Locks are taken in the order of the fields.
 pub(crate) struct Shared {
     pub(crate) home: Home,
-    pub(crate) config: LogConfig,
+    config: RwLock<LogConfig>,
     pub(crate) disk: Arc<dyn Disk>,
     turn: Turn,
     pub(crate) teller: Teller,
@@ -85,7 +85,7 @@ impl Shared {
         Self {
             progress: Progress::new(home.directory.clone(), end.offset),
             home,
-            config,
+            config: RwLock::new(config),
             disk: Arc::clone(flusher.disk()),
             turn: Turn::default(),
             teller,
@@ -104,6 +104,18 @@ impl Shared {
             }),
             segments: RwLock::new(segments),
         }
+    }
+
+    pub(crate) fn config(&self) -> LogConfig {
+        self.config.read().clone()
+    }
+
+    /// Takes over what can change while the log is open. The caller holds the writer lock.
+    pub(super) fn change_config(&self, to: &LogConfig) {
+        let mut config = self.config.write();
+        config.segment_bytes = to.segment_bytes.min(MAX_SEGMENT_BYTES);
+        config.index_interval_bytes = to.index_interval_bytes;
+        config.timestamps = to.timestamps;
     }
 
     pub(crate) fn end_offset(&self) -> i64 {
@@ -125,7 +137,7 @@ impl Shared {
     }
 
     pub(super) fn append_time(&self, now: i64) -> Option<i64> {
-        (self.config.timestamps == TimestampSource::LogAppendTime).then_some(now)
+        (self.config().timestamps == TimestampSource::LogAppendTime).then_some(now)
     }
 
     pub(super) fn place(
@@ -137,7 +149,7 @@ impl Shared {
         let mut placed = Vec::with_capacity(batches.len());
         let mut next = base_offset;
         for (header, batch) in batches {
-            let batch = Placed::new(header, batch, next, self.config.leader_epoch, self.append_time(now))
+            let batch = Placed::new(header, batch, next, self.config().leader_epoch, self.append_time(now))
                 .filter(|batch| batch.header.last_offset_delta >= 0)
                 .ok_or_else(|| self.invalid("a batch is not what its header says"))?;
             next = next
@@ -150,7 +162,7 @@ impl Shared {
 
     /// Begins a new segment if `bytes` more do not fit into this one; returns whether it did.
     pub(super) fn make_room(&self, bytes: u64, last_offset: i64) -> Result<bool, LogError> {
-        let limit = self.config.segment_bytes;
+        let limit = self.config().segment_bytes;
         if bytes > limit {
             return Err(LogError::TooLarge { bytes, limit });
         }
@@ -246,7 +258,7 @@ impl Shared {
             sync_directory(&self.home.directory)?;
         }
         flushed.end = end;
-        if self.config.durability == Durability::Fsync {
+        if self.config().durability == Durability::Fsync {
             self.publish(end);
         }
         if end.segment != flushed.noted.segment {

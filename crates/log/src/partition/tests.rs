@@ -459,3 +459,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn new_settings_hold_for_the_next_append() {
+    let root = tempdir();
+    let config = LogConfig { durability: Durability::Os, ..LogConfig::default() };
+    let (log, _) = open(root.path(), config.clone(), &Flusher::start(1).unwrap());
+    for _ in 0..5 {
+        assert_eq!(log.append(&[batch(2, 30, 1)], 9_000).unwrap().log_append_time, -1);
+    }
+    assert_eq!(log.segments().len(), 1);
+    let smaller = LogConfig { segment_bytes: 500, timestamps: TimestampSource::LogAppendTime, ..config };
+    log.reconfigure(&smaller);
+    for _ in 0..4 {
+        assert_eq!(log.append(&[batch(2, 30, 1)], 9_000).unwrap().log_append_time, 9_000);
+    }
+    assert_eq!(log.segments().len(), 3);
+    assert_eq!(log.segments().last().unwrap().newest_ms, Some(9_000));
+}
+
+#[test]
+fn a_segment_is_closed_when_asked_to_unless_it_is_empty() {
+    let root = tempdir();
+    let (log, _) = open(root.path(), LogConfig::default(), &Flusher::start(1).unwrap());
+    log.roll().unwrap();
+    assert_eq!(log.segments().len(), 1);
+    log.append(&[batch(2, 30, 1)], 0).unwrap();
+    log.roll().unwrap();
+    log.roll().unwrap();
+    let bases: Vec<_> = log.segments().iter().map(|segment| segment.base_offset).collect();
+    assert_eq!(bases, [0, 2]);
+    while log.high_watermark() < 2 || !log.segments()[0].is_settled {
+        std::thread::yield_now();
+    }
+    assert_eq!(log.append(&[batch(1, 30, 1)], 0).unwrap().base_offset, 2);
+}
