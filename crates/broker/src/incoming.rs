@@ -1,7 +1,7 @@
 //! What a producer may send: the checks of one partition's records before they reach its log.
 //!
 //! Error codes are Kafka's (`ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`,
-//! `LogValidator`). Nothing is decompressed.
+//! `LogValidator`).
 
 use std::fmt::Display;
 
@@ -11,6 +11,7 @@ use schloss_metadata::Refusal;
 use schloss_wire::ErrorCode;
 use schloss_wire::records::{BatchError, BatchHeader, check_batch};
 
+use crate::content::check_content;
 use crate::reply::refusal;
 use crate::settings::TopicSettings;
 
@@ -31,7 +32,8 @@ fn not_a_batch(error: BatchError) -> Refusal {
 }
 
 /// Checks the records that a request of this version has for one partition: exactly one batch, whole, true to
-/// its CRC and its counts, not too large, and nothing that clients may not write.
+/// its CRC and its counts, not too large, and nothing that clients may not write. What is returned is to be
+/// stored: the batch that came, or the same in the topic's codec.
 pub(crate) fn check_incoming(
     records: Option<Bytes>,
     version: i16,
@@ -72,7 +74,7 @@ pub(crate) fn check_incoming(
         ));
     }
     check_timestamp(&header, settings, now_ms)?;
-    Ok((header, records))
+    check_content(header, records, settings, now_ms)
 }
 
 fn check_timestamp(header: &BatchHeader, settings: &TopicSettings<'_>, now_ms: i64) -> Result<(), Refusal> {

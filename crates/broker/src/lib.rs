@@ -4,6 +4,7 @@
 //! decided before, by `schloss_policy`. One file per API, named by key and name, is the support matrix.
 
 mod broker;
+mod content;
 mod control;
 mod directories;
 mod dispatch;
@@ -18,6 +19,7 @@ mod partition;
 mod partitions;
 mod producers;
 mod random;
+mod records;
 mod reply;
 mod settings;
 mod storage;

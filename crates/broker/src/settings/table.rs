@@ -44,7 +44,7 @@ impl Setting {
 
 const NO_TIERS: &str = "there is no remote storage";
 const NEVER_DELETED: &str = "records are not deleted by age or size";
-const NOT_RECOMPRESSED: &str = "batches are stored as they came";
+const ONE_LEVEL: &str = "each codec has one level here, its usual one";
 const SIZE_ROLLS: &str = "segments are closed by their size alone";
 const GROUP_COMMIT: &str = "every append is flushed in group commits";
 const ANY_LONG: Rule = Rule::Whole { min: 0, max: i64::MAX };
@@ -67,14 +67,14 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
         Rule::Only { values: &["delete"], why: "topics are not compacted" },
         "How old records are removed."),
     row("compression.gzip.level", "compression.gzip.level", Kind::Int, "-1",
-        Rule::Only { values: &["-1"], why: NOT_RECOMPRESSED }, "Level of gzip when the broker compresses."),
+        Rule::Only { values: &["-1"], why: ONE_LEVEL }, "Level of gzip when the broker compresses."),
     row("compression.lz4.level", "compression.lz4.level", Kind::Int, "9",
-        Rule::Only { values: &["9"], why: NOT_RECOMPRESSED }, "Level of lz4 when the broker compresses."),
+        Rule::Only { values: &["9"], why: ONE_LEVEL }, "Level of lz4 when the broker compresses."),
     row("compression.type", "compression.type", Kind::String, "producer",
-        Rule::Only { values: &["producer"], why: NOT_RECOMPRESSED },
+        Rule::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
         "Codec of stored batches; 'producer' keeps the producer's."),
     row("compression.zstd.level", "compression.zstd.level", Kind::Int, "3",
-        Rule::Only { values: &["3"], why: NOT_RECOMPRESSED }, "Level of zstd when the broker compresses."),
+        Rule::Only { values: &["3"], why: ONE_LEVEL }, "Level of zstd when the broker compresses."),
     row("delete.retention.ms", "log.cleaner.delete.retention.ms", Kind::Long, "86400000", ANY_LONG,
         "How long a compacted topic keeps delete markers, in milliseconds."),
     row("file.delete.delay.ms", "log.segment.delete.delay.ms", Kind::Long, "0",
@@ -108,8 +108,7 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
     row("message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms", Kind::Long, "3600000", ANY_LONG,
         "How far a record's timestamp may be after the broker's clock, in milliseconds."),
     row("message.timestamp.before.max.ms", "log.message.timestamp.before.max.ms", Kind::Long,
-        "9223372036854775807",
-        Rule::Only { values: &["9223372036854775807"], why: "a batch's oldest timestamp is not looked at" },
+        "9223372036854775807", ANY_LONG,
         "How far a record's timestamp may be before the broker's clock, in milliseconds."),
     Setting { name: "message.timestamp.type", broker_name: "log.message.timestamp.type", kind: Kind::String,
         default: Default::Node(|config| match config.log.timestamps {

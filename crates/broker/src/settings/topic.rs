@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use schloss_log::{LogConfig, TimestampSource};
+use schloss_wire::records::Compression;
 
 use super::{Setting, Source, TOPIC_SETTINGS};
 use crate::broker::BrokerConfig;
@@ -62,6 +63,25 @@ impl<'a> TopicSettings<'a> {
         const KAFKAS_DEFAULT_MS: i64 = 3_600_000;
         let own = self.own.get("message.timestamp.after.max.ms").and_then(|value| value.parse().ok());
         own.unwrap_or(KAFKAS_DEFAULT_MS)
+    }
+
+    /// The oldest timestamp that a record may have at `now_ms`, if there is such a bound.
+    pub(crate) fn oldest_timestamp_ms(&self, now_ms: i64) -> Option<i64> {
+        let age: i64 = self.own.get("message.timestamp.before.max.ms")?.parse().ok()?;
+        (age != i64::MAX && self.timestamps() == TimestampSource::CreateTime)
+            .then(|| now_ms.saturating_sub(age))
+    }
+
+    /// The codec that batches are stored in; nothing to leave each as it came.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        match self.own.get("compression.type")?.as_str() {
+            "uncompressed" => Some(Compression::None),
+            "gzip" => Some(Compression::Gzip),
+            "snappy" => Some(Compression::Snappy),
+            "lz4" => Some(Compression::Lz4),
+            "zstd" => Some(Compression::Zstd),
+            _ => None,
+        }
     }
 
     /// Replicas that a write with `acks=all` asks for.
@@ -155,6 +175,8 @@ mod tests {
         assert_eq!(shown.max_timestamp_lead_ms(), unset.max_timestamp_lead_ms());
         assert_eq!(shown.min_in_sync_replicas(), unset.min_in_sync_replicas());
         assert_eq!(shown.timestamps(), unset.timestamps());
+        assert_eq!(shown.compression(), unset.compression());
+        assert_eq!(shown.oldest_timestamp_ms(0), unset.oldest_timestamp_ms(0));
         assert_eq!(shown.log_config().segment_bytes, unset.log_config().segment_bytes);
         assert_eq!(shown.log_config().index_interval_bytes, unset.log_config().index_interval_bytes);
     }

@@ -4,9 +4,12 @@ use schloss_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
 use schloss_wire::messages::{ConsumerGroupHeartbeatRequest, ListConfigResourcesRequest};
+use schloss_wire::records::Compression;
 use schloss_wire::{ErrorCode, Response, StrBytes, build};
 
+use super::fetch::{fetch, part};
 use super::produce::produce;
+use crate::records::{codec, decode};
 use crate::testing::{House, batch};
 
 const TOPIC: i8 = 2;
@@ -92,6 +95,27 @@ async fn a_changed_setting_is_shown_and_acted_upon_until_it_is_deleted() {
     let delete = [("max.message.bytes", DELETE, None)];
     assert_eq!(alter(&house, TOPIC, "orders", &delete, false).await.0, ErrorCode::None);
     assert_eq!(produce(&house, "orders", 0, batch(20)).await.error_code, 0);
+}
+
+#[tokio::test]
+async fn a_new_codec_and_a_new_bound_on_age_are_in_force_at_once() {
+    let house = house().await;
+    let set = [("compression.type", SET, Some("zstd"))];
+    assert_eq!(alter(&house, TOPIC, "orders", &set, false).await.0, ErrorCode::None);
+    assert_eq!(produce(&house, "orders", 0, batch(3)).await.error_code, 0);
+    let stored = fetch(&house, vec![part(0, 0)]).await.remove(0).records.unwrap();
+    assert_eq!(codec(stored[22].into()), Some(Compression::Zstd));
+    assert_eq!(decode(&stored).unwrap().records, decode(&batch(3)).unwrap().records);
+    // The records of the test are from 1970.
+    let set = [("message.timestamp.before.max.ms", SET, Some("86400000"))];
+    assert_eq!(alter(&house, TOPIC, "orders", &set, false).await.0, ErrorCode::None);
+    let refused = produce(&house, "orders", 0, batch(3)).await;
+    assert_eq!(refused.error_code, ErrorCode::InvalidTimestamp.code());
+    let delete = [("message.timestamp.before.max.ms", DELETE, None), ("compression.type", DELETE, None)];
+    assert_eq!(alter(&house, TOPIC, "orders", &delete, false).await.0, ErrorCode::None);
+    assert_eq!(produce(&house, "orders", 0, batch(3)).await.base_offset, 3);
+    let stored = fetch(&house, vec![part(0, 3)]).await.remove(0).records.unwrap();
+    assert_eq!(codec(stored[22].into()), Some(Compression::None));
 }
 
 #[tokio::test]
