@@ -42,6 +42,18 @@ impl AbortedTransactions {
         found
     }
 
+    /// Those that began before offset `end`.
+    pub(super) fn before(&self, end: i64) -> Vec<Aborted> {
+        self.0.iter().filter(|one| one.first_offset < end).copied().collect()
+    }
+
+    /// Forgets those with markers at these offsets, which are in order.
+    pub(super) fn forget(&mut self, markers: &[i64]) {
+        if !markers.is_empty() {
+            self.0.retain(|one| markers.binary_search(&one.last_offset).is_err());
+        }
+    }
+
     /// Forgets those whose records are all before offset `start`.
     pub(super) fn forget_before(&mut self, start: i64) {
         if self.0.first().is_some_and(|oldest| oldest.last_offset < start) {
@@ -81,5 +93,14 @@ mod tests {
         assert_eq!(some.within(0, 100), [(1, 0), (2, 10)]);
         some.forget_before(10);
         assert_eq!(some.0.len(), 1);
+    }
+
+    #[test]
+    fn those_without_a_marker_are_forgotten() {
+        let mut some = some();
+        assert_eq!(some.before(3), [aborted(1, 0, 9, 10)]);
+        assert_eq!(some.before(10).len(), 2);
+        some.forget(&[1, 9, 20]);
+        assert_eq!(some.within(0, 100), [(2, 3)]);
     }
 }

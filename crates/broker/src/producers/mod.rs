@@ -6,6 +6,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-use aborted::Aborted;
-pub(crate) use states::{ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion};
+pub(crate) use aborted::Aborted;
+pub(crate) use states::{
+    LastRecord, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+};

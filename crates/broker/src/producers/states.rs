@@ -116,6 +116,14 @@ pub(crate) struct ProducerView {
     pub(crate) open_since: Option<i64>,
 }
 
+/// Where a producer wrote last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LastRecord {
+    /// Offset of its last record; nothing if its epoch began with a marker.
+    pub(crate) offset: Option<i64>,
+    pub(crate) epoch: i16,
+}
+
 /// The producers of one partition.
 #[derive(Default)]
 pub(crate) struct ProducerStates {
@@ -275,6 +283,26 @@ impl ProducerStates {
     pub(crate) fn open_transactions(&self) -> Vec<(i64, i16)> {
         let epoch = |id: &i64| self.producers.get(id).map(|producer| (*id, producer.epoch));
         self.open.values().filter_map(epoch).collect()
+    }
+
+    /// Where each producer wrote last.
+    pub(crate) fn last_records(&self) -> HashMap<i64, LastRecord> {
+        let last = |producer: &Producer| LastRecord {
+            offset: producer.batches.back().map(|batch| batch.last_offset),
+            epoch: producer.epoch,
+        };
+        self.producers.iter().map(|(id, producer)| (*id, last(producer))).collect()
+    }
+
+    /// Aborted transactions that began before offset `end`.
+    pub(crate) fn aborted_before(&self, end: i64) -> Vec<Aborted> {
+        self.aborted.before(end)
+    }
+
+    /// Forgets the aborted transactions whose markers are at these offsets. Consumers must not be told of a
+    /// transaction without a marker: they would take what its producer wrote later for aborted.
+    pub(crate) fn forget_aborted(&mut self, markers: &[i64]) {
+        self.aborted.forget(markers);
     }
 
     /// Every producer, in the order of their ids.

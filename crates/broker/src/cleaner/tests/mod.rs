@@ -1,0 +1,5 @@
+//! Compaction of a log in memory, against a simple model.
+
+mod filter;
+mod memory;
+mod simulation;
