@@ -11,6 +11,7 @@ use schloss_wire::messages::api_versions_response::{FinalizedFeatureKey, Support
 use schloss_wire::{Api, StrBytes, build};
 use thiserror::Error;
 
+use crate::cleaner::Cleaner;
 use crate::directories::DirectoryError;
 use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
@@ -45,6 +46,8 @@ pub struct BrokerConfig {
     pub max_partitions: usize,
     /// Largest batch in bytes of a topic that doesn't say (`message.max.bytes`).
     pub max_message_bytes: i32,
+    /// How long records are kept of a topic that doesn't say, in milliseconds (`log.retention.ms`); -1 keeps all.
+    pub retention_ms: i64,
     /// Bounds of consumer groups.
     pub groups: GroupsConfig,
     /// Bounds of transactions.
@@ -56,6 +59,9 @@ impl BrokerConfig {
     pub const DEFAULT_MAX_MESSAGE_BYTES: i32 = 1_048_588;
     /// Each partition keeps files open, so this stays far below usual limits of descriptors.
     pub const DEFAULT_MAX_PARTITIONS: usize = 4_000;
+
+    /// Kafka's own default of `log.retention.ms`: a week.
+    pub const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
     /// The defaults, for this directory.
     #[must_use]
@@ -73,6 +79,7 @@ impl BrokerConfig {
             default_partitions: 1,
             max_partitions: Self::DEFAULT_MAX_PARTITIONS,
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
+            retention_ms: Self::DEFAULT_RETENTION_MS,
             groups: GroupsConfig::default(),
             transactions: TransactionsConfig::default(),
         }
@@ -91,6 +98,9 @@ pub enum BrokerError {
     /// The state of transactions.
     #[error(transparent)]
     Transactions(#[from] TransactionsError),
+    /// The system starts no thread for retention and compaction.
+    #[error("can't start a thread to keep logs small: {0}")]
+    Thread(std::io::Error),
 }
 
 /// The embedded engine. Cheap to clone; clones are the same broker.
@@ -101,6 +111,7 @@ pub struct Broker {
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) transactions: Transactions,
+    pub(crate) cleaner: Arc<Cleaner>,
     pub(crate) offer: Arc<Offer>,
     /// Held while topics are created, changed or deleted, so that disk and metadata change as one.
     pub(crate) topology: Arc<tokio::sync::Mutex<()>>,
@@ -136,15 +147,24 @@ impl Broker {
         transactions.start();
         let ranges = APIS.iter().copied().chain(QUOTA_APIS).map(Api::range);
         let offer = Offer::new(ranges, features(), snapshot.cluster_id(), Some(config.node_id));
+        let config = Arc::new(config);
+        let cleaner = Cleaner::start(Arc::clone(&config), Arc::clone(&metadata), Arc::clone(&partitions))
+            .map_err(BrokerError::Thread)?;
         Ok(Arc::new(Self {
             offer: Arc::new(offer),
-            config: Arc::new(config),
+            config,
             metadata,
             partitions,
             groups: Arc::new(groups),
             transactions,
+            cleaner: Arc::new(cleaner),
             topology: Arc::default(),
         }))
+    }
+
+    /// Ends the work in the background, before the logs are closed. Blocks until it has ended.
+    pub fn stop(&self) {
+        self.cleaner.stop();
     }
 
     /// Where clients of this listener find the node; nothing for a listener that nobody advertised.

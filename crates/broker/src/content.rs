@@ -24,11 +24,14 @@ pub(crate) fn check_content(
 ) -> Result<(BatchHeader, Bytes), Refusal> {
     let wanted = settings.compression().filter(|wanted| codec(header.attributes) != Some(*wanted));
     let oldest = settings.oldest_timestamp_ms(now_ms);
-    if wanted.is_none() && oldest.is_none() {
+    if wanted.is_none() && oldest.is_none() && !settings.is_compacted() {
         return Ok((header, batch));
     }
     let decoded = decode(&batch).map_err(|error| refusal(ErrorCode::InvalidRecord, error))?;
     check_records(&decoded)?;
+    if settings.is_compacted() && decoded.records.iter().any(|record| record.key.is_none()) {
+        return Err(refusal(ErrorCode::InvalidRecord, "a record of a compacted topic must have a key"));
+    }
     if let Some(oldest) = oldest {
         check_age(&decoded, oldest, now_ms)?;
     }
@@ -162,6 +165,21 @@ mod tests {
         }
         let unstamped = batch(1).patched(27, &(-1i64).to_be_bytes());
         assert!(checked(unstamped, &[("message.timestamp.before.max.ms", "0")]).is_ok());
+    }
+
+    #[test]
+    fn records_of_compacted_topics_have_keys() {
+        let mut decoded = decode(&batch(2)).unwrap();
+        decoded.records[0].key = Some(Bytes::new());
+        for policy in ["compact", "delete,compact"] {
+            let refused = checked(encode(&decoded).unwrap(), &[("cleanup.policy", policy)]).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidRecord);
+            assert!(refused.message.contains("key"), "{}", refused.message);
+        }
+        decoded.records[1].key = Some(Bytes::from_static(b"key"));
+        let keyed = encode(&decoded).unwrap();
+        assert_eq!(checked(keyed.clone(), &[("cleanup.policy", "compact")]).unwrap().1, keyed);
+        assert!(checked(batch(2), &[("cleanup.policy", "delete")]).is_ok());
     }
 
     #[test]

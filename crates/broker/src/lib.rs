@@ -4,7 +4,6 @@
 //! decided before, by `schloss_policy`. One file per API, named by key and name, is the support matrix.
 
 mod broker;
-#[cfg_attr(not(test), expect(dead_code, reason = "logs can't be rewritten yet"))]
 mod cleaner;
 mod content;
 mod control;
@@ -51,6 +50,8 @@ mod api {
     pub(crate) mod create_topics;
     #[path = "42_delete_groups.rs"]
     pub(crate) mod delete_groups;
+    #[path = "21_delete_records.rs"]
+    pub(crate) mod delete_records;
     #[path = "20_delete_topics.rs"]
     pub(crate) mod delete_topics;
     #[path = "60_describe_cluster.rs"]

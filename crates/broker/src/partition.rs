@@ -1,24 +1,31 @@
 //! One partition: its log, the producers that write to it, and their transactions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use schloss_log::{Home, LogConfig, LogError, PartitionLog, Recovery, Replay, TimestampSource, Watch};
+use schloss_log::{Home, LogConfig, LogError, PartitionLog, Recovery, Replay, Watch};
 use schloss_wire::ErrorCode;
 use schloss_wire::records::BatchHeader;
 
+use crate::cleaner::AbortedRecords;
 use crate::control::Marker;
-use crate::producers::{ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion};
+use crate::producers::{
+    LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+};
 use crate::storage::Storage;
 
 /// The leader epoch of every partition: one node leads from the first day and never elects.
 pub(crate) const LEADER_EPOCH: i32 = 0;
 
+/// The bit of a batch's attributes that says so if its records have the time of their append (Kafka protocol,
+/// "Record Batch").
+const LOG_APPEND_TIME_BIT: i16 = 0x08;
+
 /// A partition that is open.
 pub(crate) struct Partition {
     pub(crate) log: PartitionLog,
-    timestamps: TimestampSource,
     /// Held over check and append, so that two batches of one producer are never judged by the same state, and
     /// nobody sees a high watermark that is ahead of the open transactions.
     producers: Arc<Mutex<ProducerStates>>,
@@ -54,7 +61,6 @@ impl Partition {
         config: LogConfig,
         storage: &Storage,
     ) -> Result<(Self, Recovery), LogError> {
-        let timestamps = config.timestamps;
         let producers = Arc::new(Mutex::new(ProducerStates::default()));
         let snapshots = Arc::clone(&producers);
         let watch = Watch {
@@ -66,7 +72,7 @@ impl Partition {
             on_damage: storage.on_damage.clone(),
         };
         let (log, recovery) = PartitionLog::open(home, config, Arc::clone(&storage.flusher), watch)?;
-        Ok((Self { log, timestamps, producers }, recovery))
+        Ok((Self { log, producers }, recovery))
     }
 
     /// Appends a checked batch, unless its producer sent it before: then the answer is that of the first
@@ -87,14 +93,10 @@ impl Partition {
         }
         let mut producers = self.producers.lock();
         if let SequenceCheck::Duplicate(first_time) = producers.check(&header, version)? {
-            let log_append_time = match self.timestamps {
-                TimestampSource::CreateTime => -1,
-                TimestampSource::LogAppendTime => first_time.max_timestamp,
-            };
             return Ok(Written {
                 base_offset: first_time.base_offset,
                 last_offset: first_time.last_offset,
-                log_append_time,
+                log_append_time: first_time.log_append_time,
             });
         }
         if header.is_transactional()
@@ -103,11 +105,11 @@ impl Partition {
             enrol().map_err(WriteError::Transaction)?;
         }
         let written = written(&self.log.append(&[(header, batch)], now_ms)?);
-        let max_timestamp = match self.timestamps {
-            TimestampSource::CreateTime => header.max_timestamp,
-            TimestampSource::LogAppendTime => written.log_append_time,
-        };
-        let stored = BatchHeader { base_offset: written.base_offset, max_timestamp, ..header };
+        let mut stored = BatchHeader { base_offset: written.base_offset, ..header };
+        if written.log_append_time != NO_TIMESTAMP {
+            stored.attributes |= LOG_APPEND_TIME_BIT;
+            stored.max_timestamp = written.log_append_time;
+        }
         producers.appended(&stored, now_ms);
         Ok(written)
     }
@@ -150,6 +152,20 @@ impl Partition {
         self.producers.lock().aborted_within(self.log.start_offset(), from, to)
     }
 
+    /// What compaction has to know of producers, once all transactions that began before `end` have ended.
+    pub(crate) fn known_of_producers(&self, end: i64) -> KnownOfProducers {
+        let producers = self.producers.lock();
+        KnownOfProducers {
+            aborted: AbortedRecords::new(&producers.aborted_before(end)),
+            last_records: producers.last_records(),
+        }
+    }
+
+    /// Forgets the aborted transactions whose markers, at these offsets, are about to go.
+    pub(crate) fn forget_aborted(&self, markers: &[i64]) {
+        self.producers.lock().forget_aborted(markers);
+    }
+
     /// Every transaction that is open here: producer and epoch.
     pub(crate) fn open_transactions(&self) -> Vec<(i64, i16)> {
         self.producers.lock().open_transactions()
@@ -159,6 +175,13 @@ impl Partition {
     pub(crate) fn producers(&self) -> Vec<ProducerView> {
         self.producers.lock().view()
     }
+}
+
+/// What compaction has to know of producers.
+pub(crate) struct KnownOfProducers {
+    pub(crate) aborted: AbortedRecords,
+    /// By producer id.
+    pub(crate) last_records: HashMap<i64, LastRecord>,
 }
 
 /// Rebuilds the producers' state from what is in the log.

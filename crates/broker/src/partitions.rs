@@ -108,6 +108,21 @@ impl Partitions {
         }
     }
 
+    /// The partitions of a topic that are open, with their numbers.
+    pub(crate) fn of(&self, topic: Uuid) -> Vec<(i32, Arc<Partition>)> {
+        let topics = self.topics.read();
+        let slots = topics.get(&topic).into_iter().flatten();
+        let open = (0..).zip(slots).filter_map(|(index, slot)| Some((index, Arc::clone(slot.as_ref()?))));
+        open.collect()
+    }
+
+    /// Has the open logs of a topic take over new settings, for the next append.
+    pub(crate) fn reconfigure(&self, topic: Uuid, config: &LogConfig) {
+        for (_, partition) in self.of(topic) {
+            partition.log.reconfigure(config);
+        }
+    }
+
     /// Every transaction that is open somewhere: topic, partition, and producer with its epoch.
     pub(crate) fn open_transactions(&self) -> Vec<(Uuid, i32, (i64, i16))> {
         let topics = self.topics.read();

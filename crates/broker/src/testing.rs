@@ -35,7 +35,9 @@ pub(crate) fn config() -> BrokerConfig {
 fn config_in(directory: &Path) -> BrokerConfig {
     let advertised = Advertised { host: "schloss.example".to_owned(), port: 9092 };
     let advertised = HashMap::from([(LISTENER.to_owned(), advertised)]);
-    BrokerConfig::new(directory.to_owned(), 1, advertised, LogConfig::default())
+    let config = BrokerConfig::new(directory.to_owned(), 1, advertised, LogConfig::default());
+    // Most records of the tests are from 1970.
+    BrokerConfig { retention_ms: -1, ..config }
 }
 
 /// A broker on a directory of its own.
@@ -305,6 +307,16 @@ pub(crate) fn batch(count: i32) -> Bytes {
 /// As [`batch`], stamped from `timestamp` on.
 pub(crate) fn batch_at(count: i32, timestamp: i64) -> Bytes {
     made(count, timestamp, (-1, -1, -1))
+}
+
+/// As [`batch`], with a key and a value for each record; without a value it is a delete marker.
+pub(crate) fn keyed(records: &[(&str, Option<&str>)]) -> Bytes {
+    let mut batch = crate::records::decode(&batch(i32::try_from(records.len()).unwrap())).unwrap();
+    for (record, (key, value)) in batch.records.iter_mut().zip(records) {
+        record.key = Some(Bytes::from((*key).to_owned()));
+        record.value = value.map(|value| Bytes::from(value.to_owned()));
+    }
+    crate::records::encode(&batch).unwrap()
 }
 
 /// As [`batch`], of an idempotent producer.

@@ -17,7 +17,7 @@ use crate::broker::{Broker, BrokerConfig};
 use crate::groups::MAX_GROUP_ID_BYTES;
 use crate::reply::{later, refusal, text};
 use crate::settings::{
-    BROKER_RESOURCE, GROUP_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings, known_group_setting,
+    BROKER_RESOURCE, GROUP_RESOURCE, Kind, Setting, TOPIC_RESOURCE, TopicSettings, known_group_setting, split,
 };
 
 /// Finds a setting by its name.
@@ -63,7 +63,22 @@ pub(super) async fn alter(
         (Ok(_), Ok(altered)) => altered.next().and_then(Result::err),
         (Ok(_), Err(refused)) => Some(refused.clone()),
     };
-    outcomes.into_iter().map(&mut refusal_of).collect()
+    let refusals: Vec<Option<Refusal>> = outcomes.into_iter().map(&mut refusal_of).collect();
+    if !validate_only {
+        let changed = resources.iter().zip(&refusals).filter(|(_, refused)| refused.is_none());
+        put_in_force(broker, changed.map(|(resource, _)| resource.resource_name.as_str()));
+    }
+    refusals
+}
+
+/// Hands the settings of topics to whoever does not look them up each time.
+fn put_in_force<'a>(broker: &Broker, topics: impl Iterator<Item = &'a str>) {
+    let snapshot = broker.metadata.snapshot();
+    for topic in topics.filter_map(|name| snapshot.topic(name)) {
+        let config = TopicSettings::new(&topic.configs, &broker.config).log_config();
+        broker.partitions.reconfigure(topic.id, &config);
+    }
+    broker.cleaner.wake();
 }
 
 fn plan_all(broker: &Broker, resources: &[AlterConfigsResource]) -> Vec<Result<ConfigChange, Refusal>> {
@@ -122,7 +137,25 @@ fn plan(broker: &Broker, resource: &AlterConfigsResource) -> Result<ConfigChange
         let setting = known(config.name.as_str()).map_err(invalid)?;
         changes.insert(setting.name.to_owned(), new_value(setting, config, own, &broker.config)?);
     }
+    if matches!(resource_of, ConfigResource::Topic(_)) {
+        TopicSettings::check(&changed(own, &changes)).map_err(invalid)?;
+    }
     Ok(ConfigChange { resource: resource_of, changes })
+}
+
+/// A resource's own settings after these changes.
+fn changed(
+    own: &BTreeMap<String, String>,
+    changes: &BTreeMap<String, Option<String>>,
+) -> BTreeMap<String, String> {
+    let mut all = own.clone();
+    for (name, value) in changes {
+        match value {
+            Some(value) => all.insert(name.clone(), value.clone()),
+            None => all.remove(name),
+        };
+    }
+    all
 }
 
 /// The value that a setting gets; nothing to go back to the default.
@@ -165,16 +198,7 @@ fn new_value(
     if let Some(value) = &wanted {
         setting.rule.check(setting.name, value).map_err(invalid)?;
     }
-    let changed = wanted.as_ref().map_or_else(|| setting.default_value(node), Clone::clone) != now;
-    if setting.fixed && changed {
-        let message = format!("{} can only be set when the topic is created", setting.name);
-        return Err(invalid(message));
-    }
     Ok(wanted)
-}
-
-fn split(list: &str) -> Vec<&str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
 fn invalid(message: String) -> Refusal {

@@ -3,23 +3,8 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use schloss_log::LogError;
+use schloss_log::{LogError, PartitionLog, SegmentView};
 use schloss_wire::records::BatchHeader;
-
-/// One segment of a log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct SegmentView {
-    /// Offset of the first record that it may hold.
-    pub(crate) base_offset: i64,
-    /// Offset after its last record.
-    pub(crate) end_offset: i64,
-    /// Bytes on disk.
-    pub(crate) bytes: u64,
-    /// Largest timestamp in it, in milliseconds since the epoch; the time of the last write if no record has one.
-    pub(crate) newest_ms: Option<i64>,
-    /// It takes no appends, and is known to be on disk: it can be replaced.
-    pub(crate) is_settled: bool,
-}
 
 /// A log that can be compacted.
 pub(crate) trait CleanableLog: Sync {
@@ -34,9 +19,6 @@ pub(crate) trait CleanableLog: Sync {
     /// the first to the end offset of the last.
     fn rewrite(&self, range: Range<i64>) -> Result<Box<dyn Rewrite + '_>, LogError>;
 
-    /// Up to where the log is compacted; 0 if that is not known.
-    fn cleaned_to(&self) -> i64;
-
     /// Notes up to where the log is compacted.
     fn set_cleaned_to(&self, offset: i64) -> Result<(), LogError>;
 }
@@ -50,4 +32,32 @@ pub(crate) trait Rewrite {
     /// do. With `drop_snapshot` what was kept about the producers is forgotten before: it is no longer true.
     /// Returns false, and changes nothing, if a segment was removed meanwhile.
     fn commit(self: Box<Self>, drop_snapshot: bool) -> Result<bool, LogError>;
+}
+
+impl CleanableLog for PartitionLog {
+    fn segments(&self) -> Vec<SegmentView> {
+        Self::segments(self)
+    }
+
+    fn read(&self, from: i64, max_bytes: usize) -> Result<Bytes, LogError> {
+        Self::read(self, from, max_bytes, true)
+    }
+
+    fn rewrite(&self, range: Range<i64>) -> Result<Box<dyn Rewrite + '_>, LogError> {
+        Ok(Box::new(Self::rewrite(self, range)?))
+    }
+
+    fn set_cleaned_to(&self, offset: i64) -> Result<(), LogError> {
+        Self::set_cleaned_to(self, offset)
+    }
+}
+
+impl Rewrite for schloss_log::Rewrite<'_> {
+    fn append(&mut self, header: &BatchHeader, batch: &Bytes) -> Result<(), LogError> {
+        Self::append(self, header, batch)
+    }
+
+    fn commit(self: Box<Self>, drop_snapshot: bool) -> Result<bool, LogError> {
+        Self::commit(*self, drop_snapshot)
+    }
 }

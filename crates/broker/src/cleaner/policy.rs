@@ -2,18 +2,15 @@
 //!
 //! The rules are Kafka's (`LogSegment.shouldRoll`, `LogCleanerManager`).
 
-use super::log::SegmentView;
+use schloss_log::{Retention, SegmentView};
 
 /// A topic's settings, as far as they are about keeping its logs small. Times in milliseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Policy {
-    /// `cleanup.policy` has `delete`.
-    pub(crate) delete: bool,
+    /// Which segments go; none unless `cleanup.policy` has `delete`.
+    pub(crate) retention: Retention,
     /// `cleanup.policy` has `compact`.
     pub(crate) compact: bool,
-    /// Nothing for "as long as there is room".
-    pub(crate) retention_ms: Option<i64>,
-    pub(crate) retention_bytes: Option<u64>,
     pub(crate) segment_bytes: u64,
     pub(crate) segment_ms: i64,
     pub(crate) delete_retention_ms: i64,
@@ -107,10 +104,8 @@ mod tests {
 
     fn policy() -> Policy {
         Policy {
-            delete: true,
+            retention: Retention::default(),
             compact: true,
-            retention_ms: None,
-            retention_bytes: None,
             segment_bytes: 250,
             segment_ms: 5_000,
             delete_retention_ms: 0,

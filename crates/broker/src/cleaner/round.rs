@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use schloss_log::LogError;
+use schloss_log::{LogError, SegmentView};
 use schloss_wire::records::{BatchError, BatchHeader, RecordError};
 use thiserror::Error;
 
 use super::filter::{Filter, Kept};
-use super::log::{CleanableLog, SegmentView};
+use super::log::CleanableLog;
 use super::offset_map::OffsetMap;
 use super::policy::{Dirty, Policy};
 use super::transactions::{AbortedRecords, Unended};

@@ -8,5 +8,5 @@ mod tests;
 
 pub(crate) use aborted::Aborted;
 pub(crate) use states::{
-    LastRecord, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+    LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
 };

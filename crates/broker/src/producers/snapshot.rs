@@ -8,7 +8,7 @@ use super::aborted::Aborted;
 use super::states::{AppendedBatch, Producer, ProducerStates, REMEMBERED_BATCHES};
 
 /// Raised when the fields change: a snapshot of another version is not used, and the log is read instead.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

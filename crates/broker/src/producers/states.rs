@@ -24,6 +24,8 @@ pub(super) const MAX_PRODUCERS: usize = 8_192;
 const EVICTED_AT_ONCE: usize = MAX_PRODUCERS / 8;
 /// What stands for a sequence or an epoch of a coordinator that was never seen.
 const NONE: i32 = -1;
+/// What stands for the time of an append where records keep their producer's.
+pub(crate) const NO_TIMESTAMP: i64 = -1;
 
 /// A batch that was appended before.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -35,8 +37,8 @@ pub(crate) struct AppendedBatch {
     pub(crate) base_offset: i64,
     /// Offset of its last record.
     pub(crate) last_offset: i64,
-    /// When it was stamped, in milliseconds since the epoch: the log append time if the topic has that.
-    pub(crate) max_timestamp: i64,
+    /// The time given to its records in milliseconds since the epoch; -1 if they keep the producer's.
+    pub(crate) log_append_time: i64,
 }
 
 /// What to do with a batch that a producer sent.
@@ -203,7 +205,7 @@ impl ProducerStates {
             last_sequence: last_sequence(header),
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
-            max_timestamp: header.max_timestamp,
+            log_append_time: if header.is_log_append_time() { header.max_timestamp } else { NO_TIMESTAMP },
         });
         if header.is_transactional() && producer.open_since.is_none() {
             producer.open_since = Some(header.base_offset);

@@ -20,7 +20,6 @@ pub(crate) const GROUP_SETTINGS: &[Setting] = &[
         kind: Kind::Int,
         default: Default::Node(|config| config.groups.consumer_heartbeat_interval.as_millis().to_string()),
         rule: Rule::Whole { min: 5_000, max: 15_000 },
-        fixed: false,
         documentation: "How often members of the consumer group send heartbeats, in milliseconds.",
     },
     Setting {
@@ -29,7 +28,6 @@ pub(crate) const GROUP_SETTINGS: &[Setting] = &[
         kind: Kind::Int,
         default: Default::Node(|config| config.groups.consumer_session_timeout.as_millis().to_string()),
         rule: Rule::Whole { min: 45_000, max: 60_000 },
-        fixed: false,
         documentation: "How long a member of the consumer group may be silent, in milliseconds.",
     },
 ];

@@ -11,8 +11,8 @@ mod topic;
 
 pub(crate) use describe::{Described, describe_broker, describe_group, describe_topic};
 pub(crate) use group::{GROUP_SETTINGS, consumer_times, known_group_setting};
-pub(crate) use rule::Kind;
-pub(crate) use table::{Setting, TOPIC_SETTINGS};
+pub(crate) use rule::{Kind, split};
+pub(crate) use table::{Setting, TOPIC_SETTINGS, setting};
 pub(crate) use topic::TopicSettings;
 
 /// Resources that have settings, as requests name them (`ConfigResource.Type`).

@@ -29,6 +29,8 @@ pub(crate) enum Rule {
     Boolean,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// Any of these words, separated by commas, each once at most.
+    AnyOf(&'static [&'static str]),
     /// Known to Kafka and not acted upon: only these values, which say what happens anyway.
     Only { values: &'static [&'static str], why: &'static str },
 }
@@ -56,6 +58,14 @@ impl Rule {
             },
             Self::OneOf(words) if words.contains(&value) => Ok(()),
             Self::OneOf(words) => invalid(&format_args!("it must be one of {}", words.join(", "))),
+            Self::AnyOf(words) => {
+                let items = split(value);
+                let once = |item: &&str| items.iter().filter(|other| *other == item).count() == 1;
+                if items.iter().all(|item| words.contains(item) && once(item)) {
+                    return Ok(());
+                }
+                invalid(&format_args!("it must be a list of {}, each once at most", words.join(", ")))
+            }
             Self::Only { values, .. } if values.contains(&value) => Ok(()),
             Self::Only { values, why } => {
                 let values = values.iter().map(|value| if value.is_empty() { "''" } else { value });
@@ -64,6 +74,11 @@ impl Rule {
             }
         }
     }
+}
+
+/// The items of a list.
+pub(crate) fn split(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -82,12 +97,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_has_each_of_its_words_once_or_not_at_all() {
+        let rule = Rule::AnyOf(&["compact", "delete"]);
+        for value in ["", "delete", "compact, delete", "delete,compact"] {
+            assert_eq!(rule.check("a", value), Ok(()), "{value}");
+        }
+        for value in ["delete,delete", "Compact", "delete compact", "other"] {
+            assert!(rule.check("a", value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
     fn what_is_not_acted_upon_says_why() {
-        let rule = Rule::Only { values: &["delete"], why: "topics are not compacted" };
-        let message = rule.check("cleanup.policy", "compact").unwrap_err();
+        let rule = Rule::Only { values: &["false"], why: "segments grow as they are written" };
+        let message = rule.check("preallocate", "true").unwrap_err();
         assert_eq!(
             message,
-            "invalid value for cleanup.policy: topics are not compacted, so only delete is accepted"
+            "invalid value for preallocate: segments grow as they are written, so only false is accepted"
         );
     }
 }

@@ -17,8 +17,6 @@ pub(crate) struct Setting {
     pub(crate) default: Default,
     /// What it may hold.
     pub(crate) rule: Rule,
-    /// Taken when the topic is created, and not changed afterwards: open logs keep it.
-    pub(crate) fixed: bool,
     /// What it does, in a sentence.
     pub(crate) documentation: &'static str,
 }
@@ -43,9 +41,8 @@ impl Setting {
 }
 
 const NO_TIERS: &str = "there is no remote storage";
-const NEVER_DELETED: &str = "records are not deleted by age or size";
 const ONE_LEVEL: &str = "each codec has one level here, its usual one";
-const SIZE_ROLLS: &str = "segments are closed by their size alone";
+const NO_JITTER: &str = "one thread closes old segments, one after the other";
 const GROUP_COMMIT: &str = "every append is flushed in group commits";
 const ANY_LONG: Rule = Rule::Whole { min: 0, max: i64::MAX };
 
@@ -57,15 +54,15 @@ const fn row(
     rule: Rule,
     documentation: &'static str,
 ) -> Setting {
-    Setting { name, broker_name, kind, default: Default::Value(default), rule, fixed: false, documentation }
+    Setting { name, broker_name, kind, default: Default::Value(default), rule, documentation }
 }
 
 /// All of them, in the order of their names.
 #[rustfmt::skip] // one row a line reads as the table it is
 pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
     row("cleanup.policy", "log.cleanup.policy", Kind::List, "delete",
-        Rule::Only { values: &["delete"], why: "topics are not compacted" },
-        "How old records are removed."),
+        Rule::AnyOf(&["compact", "delete"]),
+        "How old records are removed: by age and size (delete), all but the newest of each key (compact), or not."),
     row("compression.gzip.level", "compression.gzip.level", Kind::Int, "-1",
         Rule::Only { values: &["-1"], why: ONE_LEVEL }, "Level of gzip when the broker compresses."),
     row("compression.lz4.level", "compression.lz4.level", Kind::Int, "9",
@@ -78,7 +75,7 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
     row("delete.retention.ms", "log.cleaner.delete.retention.ms", Kind::Long, "86400000", ANY_LONG,
         "How long a compacted topic keeps delete markers, in milliseconds."),
     row("file.delete.delay.ms", "log.segment.delete.delay.ms", Kind::Long, "0",
-        Rule::Only { values: &["0"], why: "files of deleted topics are removed at once" },
+        Rule::Only { values: &["0"], why: "files of deleted segments are removed at once" },
         "How long files stay after their segment was deleted, in milliseconds."),
     row("flush.messages", "log.flush.interval.messages", Kind::Long, "9223372036854775807",
         Rule::Only { values: &["9223372036854775807"], why: GROUP_COMMIT },
@@ -90,7 +87,7 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
         Rule::Only { values: &[""], why: "nothing is replicated" }, "Follower replicas that are throttled."),
     Setting { name: "index.interval.bytes", broker_name: "log.index.interval.bytes", kind: Kind::Int,
         default: Default::Node(|config| config.log.index_interval_bytes.to_string()),
-        rule: Rule::Whole { min: 0, max: i32::MAX as i64 }, fixed: true,
+        rule: Rule::Whole { min: 0, max: i32::MAX as i64 },
         documentation: "Bytes of log between two entries of the offset index." },
     row("leader.replication.throttled.replicas", "leader.replication.throttled.replicas", Kind::List, "",
         Rule::Only { values: &[""], why: "nothing is replicated" }, "Leader replicas that are throttled."),
@@ -103,7 +100,7 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
         "Longest time a record of a compacted topic stays uncompacted, in milliseconds."),
     Setting { name: "max.message.bytes", broker_name: "message.max.bytes", kind: Kind::Int,
         default: Default::Node(|config| config.max_message_bytes.to_string()),
-        rule: Rule::Whole { min: 0, max: i32::MAX as i64 }, fixed: false,
+        rule: Rule::Whole { min: 0, max: i32::MAX as i64 },
         documentation: "Largest record batch accepted, after compression, in bytes." },
     row("message.timestamp.after.max.ms", "log.message.timestamp.after.max.ms", Kind::Long, "3600000", ANY_LONG,
         "How far a record's timestamp may be after the broker's clock, in milliseconds."),
@@ -115,7 +112,7 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
             TimestampSource::CreateTime => "CreateTime".to_owned(),
             TimestampSource::LogAppendTime => "LogAppendTime".to_owned(),
         }),
-        rule: Rule::OneOf(&["CreateTime", "LogAppendTime"]), fixed: true,
+        rule: Rule::OneOf(&["CreateTime", "LogAppendTime"]),
         documentation: "Whether records keep the producer's timestamp or get the time of their append." },
     row("min.cleanable.dirty.ratio", "log.cleaner.min.cleanable.ratio", Kind::Double, "0.5", Rule::Share,
         "How much of a compacted topic's log must be uncompacted before it is compacted."),
@@ -133,23 +130,22 @@ pub(crate) const TOPIC_SETTINGS: &[Setting] = &[
         Rule::Only { values: &["false"], why: NO_TIERS }, "Whether disabling tiers deletes what they hold."),
     row("remote.storage.enable", "remote.storage.enable", Kind::Boolean, "false",
         Rule::Only { values: &["false"], why: NO_TIERS }, "Whether the topic is tiered."),
-    row("retention.bytes", "log.retention.bytes", Kind::Long, "-1",
-        Rule::Only { values: &["-1"], why: NEVER_DELETED },
+    row("retention.bytes", "log.retention.bytes", Kind::Long, "-1", Rule::Whole { min: -1, max: i64::MAX },
         "Bytes of a partition after which old segments are deleted; -1 keeps all."),
-    row("retention.ms", "log.retention.ms", Kind::Long, "-1",
-        Rule::Only { values: &["-1"], why: NEVER_DELETED },
-        "Age in milliseconds after which old segments are deleted; -1 keeps all."),
+    Setting { name: "retention.ms", broker_name: "log.retention.ms", kind: Kind::Long,
+        default: Default::Node(|config| config.retention_ms.to_string()),
+        rule: Rule::Whole { min: -1, max: i64::MAX },
+        documentation: "Age in milliseconds after which old segments are deleted; -1 keeps all." },
     Setting { name: "segment.bytes", broker_name: "log.segment.bytes", kind: Kind::Int,
         default: Default::Node(|config| config.log.segment_bytes.to_string()),
-        rule: Rule::Whole { min: 1 << 20, max: MAX_SEGMENT_BYTES as i64 }, fixed: true,
+        rule: Rule::Whole { min: 1 << 20, max: MAX_SEGMENT_BYTES as i64 },
         documentation: "Size in bytes at which a segment is closed." },
     row("segment.index.bytes", "log.index.size.max.bytes", Kind::Int, "10485760",
         Rule::Only { values: &["10485760"], why: "indexes have no size of their own" },
         "Size of a segment's index, in bytes."),
     row("segment.jitter.ms", "log.roll.jitter.ms", Kind::Long, "0",
-        Rule::Only { values: &["0"], why: SIZE_ROLLS }, "Random part of segment.ms, in milliseconds."),
-    row("segment.ms", "log.roll.ms", Kind::Long, "9223372036854775807",
-        Rule::Only { values: &["9223372036854775807"], why: SIZE_ROLLS },
+        Rule::Only { values: &["0"], why: NO_JITTER }, "Random part of segment.ms, in milliseconds."),
+    row("segment.ms", "log.roll.ms", Kind::Long, "604800000", Rule::Whole { min: 1, max: i64::MAX },
         "Age in milliseconds at which a segment is closed."),
     row("unclean.leader.election.enable", "unclean.leader.election.enable", Kind::Boolean, "false",
         Rule::Boolean, "Whether a replica out of sync may lead; with one replica there is none."),

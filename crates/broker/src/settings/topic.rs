@@ -1,12 +1,14 @@
 //! The settings of one topic, as the broker acts upon them.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-use schloss_log::{LogConfig, TimestampSource};
+use schloss_log::{LogConfig, Retention, TimestampSource};
 use schloss_wire::records::Compression;
 
-use super::{Setting, Source, TOPIC_SETTINGS};
+use super::{Setting, Source, TOPIC_SETTINGS, setting, split};
 use crate::broker::BrokerConfig;
+use crate::cleaner::Policy;
 
 /// The settings of one topic over those of the node.
 ///
@@ -28,7 +30,14 @@ impl<'a> TopicSettings<'a> {
     /// # Errors
     /// The first that is not acceptable, in words for the user.
     pub(crate) fn check(own: &BTreeMap<String, String>) -> Result<(), String> {
-        own.iter().try_for_each(|(name, value)| Self::known(name)?.rule.check(name, value))
+        own.iter().try_for_each(|(name, value)| Self::known(name)?.rule.check(name, value))?;
+        let lag = |name: &str| own.get(name).and_then(|value| value.parse::<i64>().ok());
+        match (lag("min.compaction.lag.ms"), lag("max.compaction.lag.ms")) {
+            (Some(min), Some(max)) if min > max => Err(format!(
+                "conflicting values: min.compaction.lag.ms ({min}) is more than max.compaction.lag.ms ({max})"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The setting that the user calls `name`.
@@ -70,6 +79,51 @@ impl<'a> TopicSettings<'a> {
         let age: i64 = self.own.get("message.timestamp.before.max.ms")?.parse().ok()?;
         (age != i64::MAX && self.timestamps() == TimestampSource::CreateTime)
             .then(|| now_ms.saturating_sub(age))
+    }
+
+    /// Whether only the newest record of each key stays.
+    pub(crate) fn is_compacted(&self) -> bool {
+        self.has_policy("compact")
+    }
+
+    /// Whether who may delete records can delete those of the topic. Of a topic that is only compacted all records
+    /// are as young as their keys.
+    pub(crate) fn records_can_be_deleted(&self) -> bool {
+        !self.is_compacted() || self.has_policy("delete")
+    }
+
+    fn has_policy(&self, policy: &str) -> bool {
+        match self.own.get("cleanup.policy") {
+            Some(policies) => split(policies).contains(&policy),
+            None => policy == "delete",
+        }
+    }
+
+    /// How the topic's logs are kept small.
+    pub(crate) fn cleanup(&self) -> Policy {
+        let limit = |name| Some(self.number(name)).filter(|limit: &i64| *limit >= 0);
+        let retention = if self.has_policy("delete") {
+            let bytes = limit("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok());
+            Retention { milliseconds: limit("retention.ms"), bytes }
+        } else {
+            Retention::default()
+        };
+        Policy {
+            retention,
+            compact: self.is_compacted(),
+            segment_bytes: self.log_config().segment_bytes,
+            segment_ms: self.number("segment.ms"),
+            delete_retention_ms: self.number("delete.retention.ms"),
+            min_compaction_lag_ms: self.number("min.compaction.lag.ms"),
+            max_compaction_lag_ms: self.number("max.compaction.lag.ms"),
+            min_dirty_ratio: self.number("min.cleanable.dirty.ratio"),
+        }
+    }
+
+    /// The value of a setting that holds a number; all values were checked when they were set.
+    fn number<N: FromStr + Default>(&self, name: &str) -> N {
+        let value = setting(name).map(|setting| self.effective(setting).0);
+        value.and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
     /// The codec that batches are stored in; nothing to leave each as it came.
@@ -176,9 +230,44 @@ mod tests {
         assert_eq!(shown.min_in_sync_replicas(), unset.min_in_sync_replicas());
         assert_eq!(shown.timestamps(), unset.timestamps());
         assert_eq!(shown.compression(), unset.compression());
+        assert_eq!(shown.cleanup(), unset.cleanup());
         assert_eq!(shown.oldest_timestamp_ms(0), unset.oldest_timestamp_ms(0));
         assert_eq!(shown.log_config().segment_bytes, unset.log_config().segment_bytes);
         assert_eq!(shown.log_config().index_interval_bytes, unset.log_config().index_interval_bytes);
+    }
+
+    #[test]
+    fn the_cleanup_policy_says_what_goes() {
+        let node = BrokerConfig { retention_ms: BrokerConfig::DEFAULT_RETENTION_MS, ..config() };
+        let policy = |policy: Option<&str>| {
+            let own =
+                BTreeMap::from_iter(policy.map(|policy| ("cleanup.policy".to_owned(), policy.to_owned())));
+            let settings = TopicSettings::new(&own, &node);
+            let cleanup = settings.cleanup();
+            (cleanup.retention.milliseconds, cleanup.compact, settings.records_can_be_deleted())
+        };
+        const WEEK: Option<i64> = Some(7 * 24 * 60 * 60 * 1000);
+        assert_eq!(policy(None), (WEEK, false, true));
+        assert_eq!(policy(Some("delete")), (WEEK, false, true));
+        assert_eq!(policy(Some("compact")), (None, true, false));
+        assert_eq!(policy(Some("compact, delete")), (WEEK, true, true));
+        assert_eq!(policy(Some("")), (None, false, true));
+        let own = BTreeMap::from(
+            [("retention.ms", "-1"), ("retention.bytes", "7"), ("min.cleanable.dirty.ratio", "0.25")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let cleanup = TopicSettings::new(&own, &node).cleanup();
+        assert_eq!((cleanup.retention.milliseconds, cleanup.retention.bytes), (None, Some(7)));
+        assert_eq!(cleanup.min_dirty_ratio, 0.25);
+    }
+
+    #[test]
+    fn lags_that_contradict_each_other_are_refused() {
+        let own = BTreeMap::from(
+            [("min.compaction.lag.ms", "11"), ("max.compaction.lag.ms", "10")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        assert!(TopicSettings::check(&own).unwrap_err().contains("conflicting"));
     }
 
     #[test]

@@ -12,10 +12,10 @@ use super::produce::produce;
 use crate::records::{codec, decode};
 use crate::testing::{House, batch};
 
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 const GROUP: i8 = 32;
-const SET: i8 = 0;
+pub(super) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
@@ -46,9 +46,9 @@ async fn value(house: &House, topic: &str, name: &str) -> (String, i8) {
     (result.configs[0].value.as_ref().unwrap().as_str().to_owned(), result.configs[0].config_source)
 }
 
-type Change<'a> = (&'a str, i8, Option<&'a str>);
+pub(super) type Change<'a> = (&'a str, i8, Option<&'a str>);
 
-async fn alter(
+pub(super) async fn alter(
     house: &House,
     resource_type: i8,
     name: &str,
@@ -123,13 +123,13 @@ async fn nothing_is_ignored_in_silence() {
     let house = house().await;
     for (change, code, words) in [
         (("no.such", SET, Some("1")), ErrorCode::InvalidConfig, "unknown topic config name: no.such"),
-        (("retention.ms", SET, Some("1000")), ErrorCode::InvalidConfig, "not deleted by age or size"),
+        (("retention.ms", SET, Some("-2")), ErrorCode::InvalidConfig, "from -1 to"),
+        (("file.delete.delay.ms", SET, Some("60000")), ErrorCode::InvalidConfig, "removed at once"),
         (("max.message.bytes", SET, Some("-1")), ErrorCode::InvalidConfig, "from 0 to"),
         (("max.message.bytes", SET, None), ErrorCode::InvalidRequest, "null is no value"),
         (("max.message.bytes", APPEND, Some("1")), ErrorCode::InvalidConfig, "no list"),
-        (("cleanup.policy", APPEND, Some("compact")), ErrorCode::InvalidConfig, "not compacted"),
-        (("cleanup.policy", SUBTRACT, Some("delete")), ErrorCode::InvalidConfig, "not compacted"),
-        (("segment.bytes", SET, Some("2097152")), ErrorCode::InvalidConfig, "when the topic is created"),
+        (("cleanup.policy", APPEND, Some("compress")), ErrorCode::InvalidConfig, "a list of compact, delete"),
+        (("segment.bytes", SET, Some("1000")), ErrorCode::InvalidConfig, "from 1048576 to"),
         (("max.message.bytes", 9, Some("1")), ErrorCode::InvalidRequest, "operation 9"),
     ] {
         let (got, message) = alter(&house, TOPIC, "orders", &[change], false).await;
@@ -149,7 +149,8 @@ async fn what_changes_nothing_is_accepted() {
     let house = house().await;
     for change in [
         ("cleanup.policy", APPEND, Some("delete")),
-        ("cleanup.policy", SET, Some("delete")),
+        ("cleanup.policy", APPEND, Some("compact")),
+        ("cleanup.policy", SUBTRACT, Some("compact")),
         ("segment.bytes", DELETE, None),
         ("unclean.leader.election.enable", SET, Some("true")),
     ] {

@@ -1,7 +1,8 @@
 //! Whole requests through policy and engine, on a real log in a directory of its own.
 
 mod administration;
-mod configs;
+mod cleanup;
+pub(crate) mod configs;
 mod describe;
 mod faults;
 mod fetch;

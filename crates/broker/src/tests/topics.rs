@@ -102,7 +102,7 @@ async fn each_mistake_has_kafkas_error() {
     for (name, value) in [
         ("no.such", Some("1")),
         ("retention.ms", Some("x")),
-        ("cleanup.policy", Some("compact")),
+        ("cleanup.policy", Some("compress")),
         ("max.message.bytes", None),
     ] {
         assert_eq!(create(&house, with(name, value)).await, ErrorCode::InvalidConfig, "{name}");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schloss_broker::BrokerConfig;
 use schloss_log::Durability;
 use serde::Deserialize;
 use toml::Spanned;
@@ -36,6 +37,8 @@ pub(crate) struct ServeListener {
 pub(crate) struct Log {
     pub(crate) durability: Durability,
     pub(crate) segment_bytes: u64,
+    /// In milliseconds.
+    pub(crate) retention_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +67,7 @@ struct RawServe {
 struct RawLog {
     durability: Option<Spanned<String>>,
     segment_bytes: Option<Spanned<u64>>,
+    retention_ms: Option<Spanned<u64>>,
 }
 
 fn default_node_id() -> Spanned<i32> {
@@ -126,5 +130,7 @@ fn log(source: &Source<'_>, raw: &RawLog) -> Result<Log, ConfigError> {
     };
     let segment_bytes =
         source.number(raw.segment_bytes.as_ref(), "log.segment_bytes", 1 << 30, (1 << 20)..=(2 << 30) - 1)?;
-    Ok(Log { durability, segment_bytes })
+    let (week, most) = (BrokerConfig::DEFAULT_RETENTION_MS.unsigned_abs(), i64::MAX.unsigned_abs());
+    let retention_ms = source.number(raw.retention_ms.as_ref(), "log.retention_ms", week, 1..=most)?;
+    Ok(Log { durability, segment_bytes, retention_ms: i64::try_from(retention_ms).unwrap_or(i64::MAX) })
 }

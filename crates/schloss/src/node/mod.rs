@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use schloss_audit::{Audit, Event};
+use schloss_broker::Broker;
 use schloss_gate::Gate;
 use schloss_log::Flusher;
 use tracing::info;
@@ -42,25 +43,38 @@ pub(crate) struct Node {
 
 /// What stands behind the gate.
 enum Behind {
-    /// A log of our own, and the keys that seal it.
-    Log(Arc<Flusher>, Option<NodeKeys>),
+    /// A log of our own.
+    Log(OwnLog),
     /// An Apache Kafka cluster, and state that other gateways share.
     Cluster(Box<Chores>),
+}
+
+/// A log of our own, and the keys that seal it.
+struct OwnLog {
+    broker: Arc<Broker>,
+    flusher: Arc<Flusher>,
+    keys: Option<NodeKeys>,
 }
 
 impl Behind {
     /// What is to be done while clients are served, for ever.
     async fn work(&mut self, gate: &Gate, audit: &Audit) {
         match self {
-            Self::Log(_, Some(keys)) => keys.watch(audit).await,
-            Self::Log(_, None) => std::future::pending().await,
+            Self::Log(OwnLog { keys: Some(keys), .. }) => keys.watch(audit).await,
+            Self::Log(_) => std::future::pending().await,
             Self::Cluster(chores) => chores.run(gate, audit).await,
         }
     }
 
     async fn close(self) -> anyhow::Result<()> {
         match self {
-            Self::Log(flusher, _) => Ok(tokio::task::spawn_blocking(move || flusher.shutdown()).await??),
+            Self::Log(OwnLog { broker, flusher, keys: _ }) => {
+                let stop = move || {
+                    broker.stop();
+                    flusher.shutdown()
+                };
+                Ok(tokio::task::spawn_blocking(stop).await??)
+            }
             Self::Cluster(chores) => {
                 chores.end().await;
                 Ok(())

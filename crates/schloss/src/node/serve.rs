@@ -12,7 +12,7 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit};
+use super::{Behind, Node, NodeKeys, Office, OwnLog, SYSTEM, doors, open_audit};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
@@ -78,7 +78,8 @@ impl State {
         }
         let gate_config = doors::gate_config(&config.common, ports);
         let engine = Arc::new(Broker::clone(&broker));
-        office.open_gate(&config.common, gate_config, engine, Behind::Log(flusher, keys)).await
+        let behind = Behind::Log(OwnLog { broker, flusher, keys });
+        office.open_gate(&config.common, gate_config, engine, behind).await
     }
 }
 
@@ -129,5 +130,6 @@ fn broker_config(data_dir: &Path, config: &ServeConfig) -> BrokerConfig {
         durability: config.log.durability,
         ..LogConfig::default()
     };
-    BrokerConfig::new(data_dir.to_owned(), config.node_id, advertised.collect(), log)
+    let broker = BrokerConfig::new(data_dir.to_owned(), config.node_id, advertised.collect(), log);
+    BrokerConfig { retention_ms: config.log.retention_ms, ..broker }
 }

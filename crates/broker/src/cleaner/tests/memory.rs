@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use schloss_log::LogError;
+use schloss_log::{LogError, SegmentView};
 use schloss_wire::records::BatchHeader;
 
-use crate::cleaner::log::{CleanableLog, Rewrite, SegmentView};
+use crate::cleaner::log::{CleanableLog, Rewrite};
 
 pub(super) type Batch = (BatchHeader, Bytes);
 
@@ -43,6 +43,10 @@ impl MemoryLog {
         if state.segments.last().unwrap().base_offset < base_offset {
             state.segments.push(Segment { base_offset, batches: Vec::new() });
         }
+    }
+
+    pub(super) fn cleaned_to(&self) -> i64 {
+        self.0.lock().cleaned_to
     }
 
     pub(super) fn end(&self) -> i64 {
@@ -88,10 +92,6 @@ impl CleanableLog for MemoryLog {
 
     fn rewrite(&self, range: Range<i64>) -> Result<Box<dyn Rewrite + '_>, LogError> {
         Ok(Box::new(New { log: self, range, batches: Vec::new() }))
-    }
-
-    fn cleaned_to(&self) -> i64 {
-        self.0.lock().cleaned_to
     }
 
     fn set_cleaned_to(&self, offset: i64) -> Result<(), LogError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use schloss_log::Retention;
 use schloss_wire::records::{BatchHeader, Compression, RecordBatch};
 
 use super::filter::{Content, batch};
@@ -138,10 +139,8 @@ impl Simulation {
 
     fn compact(&self, max_keys: usize) {
         let policy = Policy {
-            delete: false,
+            retention: Retention::default(),
             compact: true,
-            retention_ms: None,
-            retention_bytes: None,
             segment_bytes: 600,
             segment_ms: i64::MAX,
             delete_retention_ms: DELETE_RETENTION,
