@@ -21,7 +21,6 @@ def ignored(cluster, target, variable, *arguments):
 def test_the_gateway_answers_as_apache_kafka_does(cluster):
     told = ignored(cluster, "differential", "SCHLOSS_TEST_UPSTREAM")
     assert "answers of" in told, told
-    print(told)
 
 
 def test_the_gateway_before_a_cluster(cluster):

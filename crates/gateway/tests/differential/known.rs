@@ -54,6 +54,12 @@ pub(crate) const KNOWN: &[Known] = &[
         },
     },
     Known {
+        row: "Incremental fetch sessions",
+        applies: |place| {
+            place.is_of(&["Fetch"]) && place.scenario.contains("opens a session") && place.ends(".session_id")
+        },
+    },
+    Known {
         row: "DescribeQuorum",
         applies: |place| place.is_of(&["DescribeQuorum"]) && place.holds(".nodes["),
     },

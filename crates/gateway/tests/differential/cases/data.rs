@@ -94,6 +94,9 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(each(Api::Fetch, "a full fetch", BROKER, ways("read", "topic"), |side| {
         fetch(side, -1, &LABELS)
     }));
+    let opened =
+        each(Api::Fetch, "opens a session", BROKER, ways("read", "topic"), |side| fetch(side, 0, &LABELS));
+    cases.extend(opened.into_iter().map(|case| case.versions(7..=i16::MAX)));
     cases.extend(
         each(Api::Fetch, "as a replica", BROKER, cluster_ways("cluster-action"), |side| {
             let mut request = fetch(side, -1, &["a"]);
