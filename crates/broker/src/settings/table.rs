@@ -40,6 +40,16 @@ impl Setting {
     }
 }
 
+/// The setting of a topic with this name.
+pub(crate) fn setting(name: &str) -> Option<&'static Setting> {
+    find(TOPIC_SETTINGS, name)
+}
+
+/// The one of these settings with this name.
+pub(super) fn find(settings: &'static [Setting], name: &str) -> Option<&'static Setting> {
+    settings.iter().find(|setting| setting.name == name)
+}
+
 const NO_TIERS: &str = "there is no remote storage";
 const ONE_LEVEL: &str = "each codec has one level here, its usual one";
 const NO_JITTER: &str = "one thread closes old segments, one after the other";

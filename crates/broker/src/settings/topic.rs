@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schloss_log::{LogConfig, Retention, TimestampSource};
 use schloss_wire::records::Compression;
 
+use super::table::find;
 use super::{Setting, Source, TOPIC_SETTINGS, setting, split};
 use crate::broker::BrokerConfig;
 use crate::cleaner::Policy;
@@ -57,8 +58,7 @@ impl<'a> TopicSettings<'a> {
         kind: &str,
         name: &str,
     ) -> Result<&'static Setting, String> {
-        let found = settings.iter().find(|setting| setting.name == name);
-        found.ok_or_else(|| format!("unknown {kind} config name: {}", shortened(name)))
+        find(settings, name).ok_or_else(|| format!("unknown {kind} config name: {}", shortened(name)))
     }
 
     /// Largest batch in bytes.
