@@ -46,7 +46,7 @@ impl House {
         DataKey::create(&self.path(), TOPIC, &self.keyring, NAME).unwrap()
     }
 
-    fn open(&self) -> Result<std::sync::Arc<DataKey>, DataKeyError> {
+    fn open(&self) -> Result<Arc<DataKey>, DataKeyError> {
         DataKey::open(&self.path(), TOPIC, &self.keyring, NAME)
     }
 }

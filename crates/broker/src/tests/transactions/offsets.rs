@@ -104,10 +104,7 @@ async fn only_members_of_the_generation_commit_for_a_group_with_members() {
                 session_timeout: std::time::Duration::from_secs(10),
                 rebalance_timeout: std::time::Duration::from_secs(10),
                 protocol_type: "consumer".into(),
-                protocols: vec![crate::groups::Protocol {
-                    name: "range".into(),
-                    metadata: bytes::Bytes::new(),
-                }],
+                protocols: vec![crate::groups::Protocol { name: "range".into(), metadata: Bytes::new() }],
                 id_required: false,
                 can_skip_assignment: false,
             },
