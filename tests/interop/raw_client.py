@@ -32,11 +32,11 @@ class RawClient:
         self.wire = context.wrap_socket(raw, server_hostname=host)
         self._log_in(conf["sasl.username"], conf["sasl.password"])
 
-    def send(self, api, version, body):
-        """A request whose answer is not waited for."""
+    def send(self, api, version, body, times=1):
+        """A request whose answer is not waited for, or many of the same in one piece."""
         client = b"raw"
         request = struct.pack(f">hhih{len(client)}s", api, version, 0, len(client), client) + body
-        self.wire.sendall(struct.pack(">i", len(request)) + request)
+        self.wire.sendall((struct.pack(">i", len(request)) + request) * times)
 
     def answer(self):
         """The body of the next answer of a version without tagged fields."""
