@@ -32,14 +32,14 @@ struct Listening {
 #[derive(Debug, Error)]
 pub enum GateError {
     /// A port can't be bound.
-    #[error("listener '{listener}' can't bind {address}: {source}")]
+    #[error("listener '{listener}' can't bind {address}: {reason}")]
     Bind {
         /// The listener's name.
         listener: String,
         /// What it was told to bind.
         address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
+        /// Why not. Not a source of the error: whoever prints the chain of causes would print it twice.
+        reason: std::io::Error,
     },
     /// A setting with which nobody could be served.
     #[error("{0} must be more than zero")]

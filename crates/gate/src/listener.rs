@@ -42,10 +42,10 @@ impl Listener {
     /// The port can't be bound.
     pub(crate) fn bind(config: &ListenerConfig) -> Result<Self, GateError> {
         let bound = bind(config.bind).and_then(|socket| socket.local_addr().map(|address| (socket, address)));
-        let (socket, address) = bound.map_err(|source| GateError::Bind {
+        let (socket, address) = bound.map_err(|reason| GateError::Bind {
             listener: config.name.clone(),
             address: config.bind,
-            source,
+            reason,
         })?;
         let acceptor = TlsAcceptor::from(Arc::clone(&config.tls));
         let mechanisms = config.mechanisms.as_slice().into();
