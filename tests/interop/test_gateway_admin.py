@@ -135,3 +135,20 @@ def test_tools_that_delete_records_and_list_groups(tool, place, unique, tmp_path
     assert f"{topic}:0:2" in tool("get-offsets", "--topic", topic, "--time", "earliest")
     row = next(line.split() for line in tool("groups", "--list").splitlines() if line.startswith(group))
     assert row == [group, "Classic", "consumer"]
+
+
+def test_what_the_cluster_denies_the_gateway_is_not_blamed_on_the_client(gateway, cluster, unique):
+    service, refused = unique("service"), unique("refused-upstream")
+    cluster.add_scram_user(service, "service-password-1234")
+    rights = ["--topic", "*", "--group", "*", "--transactional-id", "*"]
+    cluster.acls("--add", "--allow-principal", f"User:{service}", "--operation", "All", *rights)
+    cluster.acls("--add", "--deny-principal", f"User:{service}", "--operation", "Create", "--topic", refused)
+    server = gateway(account=service)
+    result = server.run("topic", "create", refused, check=False)
+    assert result.returncode == 5, result.stderr
+    assert f"the cluster behind the gateway denies this to User:{service}" in result.stderr, result.stderr
+    assert "User:admin" not in result.stderr and "schloss acl add" not in result.stderr, result.stderr
+    # A denial of the gate's own is still the client's.
+    stranger = make_account(server, unique("stranger"))
+    denied = server.run("topic", "create", unique("mine"), account=stranger.name, check=False)
+    assert f"User:{stranger.name} probably lacks CREATE" in denied.stderr, denied.stderr

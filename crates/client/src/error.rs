@@ -10,7 +10,7 @@ use std::time::Duration;
 use schloss_wire::ErrorCode;
 use thiserror::Error;
 
-pub use denial::{Denial, Need};
+pub use denial::{Denial, Denied, Need, UPSTREAM_DENIES};
 
 use crate::tls::TlsProblem;
 
@@ -180,7 +180,11 @@ impl ClientError {
         match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Ok(()),
             Some(denied) if is_denial(denied) => {
-                Err(Self::Denied(Denial { code: denied, need: need.clone(), user: user.map(str::to_owned) }))
+                let who = match message.filter(|words| words.starts_with(UPSTREAM_DENIES)) {
+                    Some(words) => Denied::Upstream(words.to_owned()),
+                    None => Denied::User(user.map(str::to_owned)),
+                };
+                Err(Self::Denied(Denial { code: denied, need: need.clone(), who }))
             }
             _ => Err(Self::Broker { code, doing: doing(), message: message.map(str::to_owned) }),
         }

@@ -23,7 +23,7 @@ pub use config::{
 };
 pub use connection::{Connection, MAX_PIPELINED, RawConnection, Stream};
 pub use consumer::{ConsumedRecord, Consumer, ConsumerOptions, StartAt};
-pub use error::{ClientError, ConfigError, Denial, ErrorClass, Need};
+pub use error::{ClientError, ConfigError, Denial, Denied, ErrorClass, Need, UPSTREAM_DENIES};
 pub use producer::{Delivered, DeliveryReport, Producer, ProducerOptions, ProducerRecord};
 pub use schloss_pki::{TlsIdentity, TlsVersions};
 pub use schloss_wire::records::Compression;

@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::follow;
 use crate::identity::Credentials;
 use crate::link::{Link, Opened};
 use crate::session::{Nowhere, Session, Surroundings};
 use crate::view::View;
 use crate::{GatewayConfig, Identity};
+use crate::{blame, follow};
 
 /// Why a gateway can't be opened.
 #[derive(Debug, Error)]
@@ -43,6 +43,8 @@ pub enum GatewayError {
 pub struct Gateway {
     view: Arc<View>,
     credentials: Arc<Credentials>,
+    identity: Identity,
+    upstream: Arc<ClientConfig>,
     /// By the listener's name.
     surroundings: HashMap<String, Arc<Surroundings>>,
     max_answer_bytes: usize,
@@ -72,7 +74,13 @@ impl Gateway {
         });
         Ok(Self {
             surroundings: surroundings.collect(),
-            credentials: Arc::new(Credentials::new(config.identity, config.upstream, Arc::clone(&view))),
+            credentials: Arc::new(Credentials::new(
+                config.identity,
+                Arc::clone(&config.upstream),
+                Arc::clone(&view),
+            )),
+            identity: config.identity,
+            upstream: config.upstream,
             view,
             max_answer_bytes,
             following,
@@ -121,6 +129,7 @@ impl Engine for Gateway {
 
     fn open(&self, entrance: &Entrance, principal: &Principal) -> Box<dyn EngineSession> {
         let node = self.node(entrance);
+        let denied = blame::words(self.identity, &self.upstream, principal);
         let (view, credentials, principal) =
             (Arc::clone(&self.view), Arc::clone(&self.credentials), principal.clone());
         let connect = move || {
@@ -130,7 +139,7 @@ impl Engine for Gateway {
         };
         let link = Link::new(Box::new(connect), self.max_answer_bytes);
         match self.surroundings.get(&*entrance.listener) {
-            Some(surroundings) => Box::new(Session::new(link, Arc::clone(surroundings))),
+            Some(surroundings) => Box::new(Session::new(link, Arc::clone(surroundings), &denied)),
             None => Box::new(Nowhere),
         }
     }

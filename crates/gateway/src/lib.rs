@@ -10,6 +10,7 @@
 
 mod addressing;
 mod answer;
+mod blame;
 mod config;
 mod follow;
 mod gateway;

@@ -12,7 +12,7 @@ use schloss_policy::Admitted;
 use schloss_wire::{Api, Request};
 
 use crate::Addressing;
-use crate::answer::{names_brokers, rewritten};
+use crate::answer::{is_read, rewritten};
 use crate::link::Link;
 use crate::view::View;
 
@@ -34,11 +34,13 @@ pub(crate) struct Surroundings {
 pub(crate) struct Session {
     link: Link,
     surroundings: Arc<Surroundings>,
+    /// Whom a denial by the cluster itself is meant for.
+    denied: Arc<str>,
 }
 
 impl Session {
-    pub(crate) fn new(link: Link, surroundings: Arc<Surroundings>) -> Self {
-        Self { link, surroundings }
+    pub(crate) fn new(link: Link, surroundings: Arc<Surroundings>, denied: &str) -> Self {
+        Self { link, surroundings, denied: denied.into() }
     }
 
     fn start(&self, caller: &Caller, admitted: &Admitted) -> io::Result<BoxFuture<'static, Outcome>> {
@@ -52,18 +54,13 @@ impl Session {
         }
         let answer = self.link.send(frame, caller.correlation_id)?.begin();
         let surroundings = Arc::clone(&self.surroundings);
-        if !names_brokers(api) {
-            let passed = answer.map(move |answer| {
-                if matches!(api, Api::CreateTopics | Api::DeleteTopics) {
-                    surroundings.view.doubt();
-                }
-                ended(api, address, answer.map(Outcome::Forward))
-            });
-            return Ok(passed.boxed());
+        if !is_read(api) {
+            return Ok(answer.map(move |answer| ended(api, address, answer.map(Outcome::Forward))).boxed());
         }
+        let denied = Arc::clone(&self.denied);
         let answered = async move {
             let answer = match answer.await {
-                Ok(answer) => rewritten(answer, api, version, &surroundings).await,
+                Ok(answer) => rewritten(answer, api, version, &surroundings, &denied).await,
                 Err(error) => Err(error),
             };
             ended(api, address, answer)

@@ -4,6 +4,9 @@ use std::fmt;
 
 use schloss_wire::ErrorCode;
 
+/// How a gateway begins the message of a denial that came from the cluster behind it.
+pub const UPSTREAM_DENIES: &str = "the cluster behind the gateway denies this to";
+
 /// A permission that is missing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Denial {
@@ -11,8 +14,17 @@ pub struct Denial {
     pub code: ErrorCode,
     /// What was asked for.
     pub need: Need,
+    /// Who lacks it.
+    pub who: Denied,
+}
+
+/// Who lacks a permission.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Denied {
     /// Who asked; `None` without SASL.
-    pub user: Option<String>,
+    User(Option<String>),
+    /// Somebody else, in the words of a gateway: they begin with [`UPSTREAM_DENIES`].
+    Upstream(String),
 }
 
 /// The operation that a call needs on a resource: what an administrator would have to grant.
@@ -58,8 +70,11 @@ impl fmt::Display for Need {
 
 impl fmt::Display for Denial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, need, user } = self;
-        let principal = user.as_deref().unwrap_or("ANONYMOUS");
+        let Self { code, need, who } = self;
+        let principal = match who {
+            Denied::Upstream(words) => return write!(formatter, "not authorized ({code}): {words}: {need}"),
+            Denied::User(user) => user.as_deref().unwrap_or("ANONYMOUS"),
+        };
         write!(
             formatter,
             "not authorized ({code}): User:{principal} probably lacks {need}; an administrator can grant it: \
@@ -92,5 +107,20 @@ mod tests {
         assert!(text.contains("TOPIC_AUTHORIZATION_FAILED"), "{text}");
         assert!(text.contains("User:alice probably lacks READ on topic orders"), "{text}");
         assert!(text.contains("--operation read --topic orders"), "{text}");
+    }
+
+    #[test]
+    fn a_denial_of_the_cluster_behind_a_gateway_blames_no_user_of_the_gateway() {
+        let told = |message| {
+            let need = Need::cluster("CREATE");
+            crate::ClientError::check(31, Some(message), Some("alice"), &need, String::new)
+                .unwrap_err()
+                .to_string()
+        };
+        let words = format!("{UPSTREAM_DENIES} the gateway's own user there, svc");
+        let text = told(&words);
+        assert!(text.contains(&words) && text.contains("CREATE on the cluster"), "{text}");
+        assert!(!text.contains("alice") && !text.contains("schloss acl"), "{text}");
+        assert!(told("Cluster authorization failed.").contains("User:alice"));
     }
 }

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
-use schloss_client::ClientError;
 use schloss_gateway::Addressing;
 use schloss_keys::SealingKey;
 use schloss_metadata_topic::{DEFAULT_TOPIC, OpenError};
@@ -106,8 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let route = super::route(&node)?;
         if has_accounts {
             // It may have been deleted since, and the proofs need it.
-            let made = topic::make(place.client(ADMIN, route)?, &place.topic).await;
-            made.map_err(|error| refused_upstream(error, &config))?;
+            topic::make(place.client(ADMIN, route)?, &place.topic).await?;
         }
         super::announce(&place, is_new, started)?;
         let bench = Bench::new(&place, route, &config.common.audit.directory, node.audit());
@@ -215,20 +213,6 @@ async fn prove(bench: &Bench<'_>, config: &GatewayConfig, has_accounts: bool) ->
         ))?;
     }
     Ok(())
-}
-
-/// The administrator is denied nothing here, so a denial is the cluster's, and meant for the gateway.
-fn refused_upstream(error: ClientError, config: &GatewayConfig) -> anyhow::Error {
-    let is_denied = matches!(error, ClientError::Denied(_));
-    let error = anyhow::Error::new(error);
-    if !is_denied {
-        return error;
-    }
-    let user = config.upstream.client.user().unwrap_or("of the gateway's certificate");
-    error.context(format!(
-        "the cluster itself denies this to its user {user}, as whom the gateway comes; docs/gateway.md lists the rights \
-         that it needs there"
-    ))
 }
 
 /// What the certificate must hold beside the names of this machine.
