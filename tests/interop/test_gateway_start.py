@@ -44,10 +44,12 @@ def altered(cluster, tmp_path):
 
 
 @pytest.mark.parametrize("account", ["gateway-scram-sha-512", "gateway-scram-sha-256", "gateway-plain", "gateway-mtls"])
-def test_it_proves_itself_with_every_way_to_log_in(quickstart, cluster, account):
+def test_it_proves_itself_with_every_way_to_log_in(quickstart, cluster, account, tmp_path):
     result = quickstart("--port", "0", client=cluster.client(account, "properties"))
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("  proved  ") >= 5, result.stdout
+    assert "WARN" not in result.stdout + result.stderr, "the screen belongs to the proofs"
+    assert "WARN" in (tmp_path / "data" / "self-check.log").read_text()
 
 
 def test_it_keeps_secrets_private_and_is_reused(quickstart, tmp_path):

@@ -46,8 +46,7 @@ pub(crate) struct Arguments {
 /// A directory of something else, a port that is taken, or a proof that failed.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    // The screen belongs to the proofs.
-    crate::logging::start("warn");
+    crate::logging::start_beside_screen();
     node::runtime()?.block_on(async {
         let data_dir = DataDir::open(&arguments.data_dir)?;
         let root = fs::canonicalize(data_dir.path())?;
@@ -69,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         super::announce(&place, is_new, started)?;
         let bench = Bench::new(&place, route, &config.common.audit.directory, node.audit());
-        let proved = prove(&bench).await;
+        let proved = super::beside_screen(&place, prove(&bench)).await;
         if proved.is_ok() {
             next_steps::print(&place)?;
         }

@@ -78,8 +78,7 @@ fn state_topic(name: &str) -> Result<String, String> {
 /// A directory of something else, a cluster that can't be used, a port that is taken, or a proof that failed.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    // The screen belongs to the proofs.
-    crate::logging::start("warn");
+    crate::logging::start_beside_screen();
     node::runtime()?.block_on(async {
         let data_dir = DataDir::open(&arguments.data_dir)?;
         let root = fs::canonicalize(data_dir.path())?;
@@ -109,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         super::announce(&place, is_new, started)?;
         let bench = Bench::new(&place, route, &config.common.audit.directory, node.audit());
-        let proved = prove(&bench, &config, has_accounts).await;
+        let proved = super::beside_screen(&place, prove(&bench, &config, has_accounts)).await;
         if proved.is_ok() {
             if has_accounts {
                 next_steps::print(&place)?;

@@ -22,6 +22,7 @@ use std::time::Instant;
 use anyhow::Context;
 use schloss_client::ClientConfig;
 
+use crate::logging;
 use crate::node::Node;
 
 /// Who does all this, in audit records.
@@ -73,6 +74,18 @@ fn announce(place: &Place, is_new: bool, started: Instant) -> anyhow::Result<()>
     screen::line(format_args!("Schloss {} is serving on {}", env!("CARGO_PKG_VERSION"), place.bootstrap()))?;
     screen::line(format_args!("  data         {made} {}", place.root.display()))?;
     screen::line(format_args!("  ready after  {} ms\n", started.elapsed().as_millis()))
+}
+
+/// Runs the self-check with the log in a file: it provokes what is warned of, and the screen belongs to the proofs.
+async fn beside_screen(
+    place: &Place,
+    proofs: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let path = place.root.join("self-check.log");
+    let aside = logging::aside(&path)?;
+    let proved = proofs.await;
+    drop(aside);
+    proved.with_context(|| format!("the self-check failed, its log is {}", path.display()))
 }
 
 /// Stops after a proof that failed, or if one run was all that was wanted; else serves.
