@@ -116,3 +116,35 @@ def test_a_plain_text_port_upstream_is_called_one(quickstart):
         result = quickstart("--port", "0", upstream=f"localhost:{nobody.getsockname()[1]}")
     assert result.returncode == 3, result.stdout + result.stderr
     assert "TLS" in result.stderr or "timed out" in result.stderr, result.stderr
+
+
+def test_a_second_gateway_can_have_the_ca_of_the_first(quickstart, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert quickstart("--port", "0", data_dir=first).returncode == 0
+    arguments = ["--state-key", str(first / "state.key"), "--ca", str(first)]
+    joined = quickstart("--port", "0", *arguments, data_dir=second)
+    assert joined.returncode == 0, joined.stdout + joined.stderr
+    assert "trusts this gateway already" in joined.stdout, joined.stdout
+    assert (second / "pki" / "ca.pem").read_bytes() == (first / "pki" / "ca.pem").read_bytes()
+    assert not (second / "pki" / "ca.key").exists(), "the key of the CA is in one place"
+    again = quickstart(*arguments, data_dir=second)
+    assert again.returncode == 0, again.stdout + again.stderr
+    other = quickstart("--port", "0", "--ca", str(tmp_path), data_dir=tmp_path / "third")
+    assert other.returncode == 2 and str(tmp_path / "ca.pem") in other.stderr, other.stderr
+
+
+def test_clients_of_the_first_trust_a_gateway_of_the_same_ca(gateway, start_gateway, tmp_path):
+    first = gateway()
+    [topic] = re.findall(r'^topic = "(.*)"', first.config.read_text(), re.MULTILINE)
+    shared = ["--state-key", str(first.data_dir / "state.key"), "--ca", str(first.data_dir)]
+    second = start_gateway(tmp_path / "second", *shared, state_topic=topic)
+    try:
+        # The client file of the first, with nothing changed but the address.
+        file = write_private(
+            tmp_path / "admin.properties",
+            open(first.client("admin", "properties")).read().replace(first.bootstrap, second.bootstrap),
+        )
+        result = second.run("topic", "list", "--client", file, account=None)
+        assert "orders" in result.stdout or "schloss-quickstart" in result.stdout, result.stdout
+    finally:
+        second.stop()

@@ -98,7 +98,7 @@ mod tests {
     async fn office(directory: &std::path::Path) -> (Office, Place) {
         let data_dir = DataDir::open(&directory.join("data")).unwrap();
         let root = data_dir.path().to_owned();
-        certificates::make(&root, &[]).unwrap();
+        certificates::make(&root, &[], None).unwrap();
         let config = root.join("schloss.toml");
         let text = "data_dir = \".\"\n[[listener]]\nname = \"secure\"\nbind = [\"127.0.0.1:9092\"]\n\
             advertised_host = \"localhost\"\ntls_certificate = \"pki/server.pem\"\ntls_key = \"pki/server.key\"\n";

@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 async fn make(data_dir: DataDir, root: &Path, arguments: &Arguments) -> anyhow::Result<(State, ServeConfig)> {
     let host = arguments.advertised_host.as_deref().unwrap_or(DEFAULT_HOST);
     let bind = sockets::one(host, arguments.port.unwrap_or(DEFAULT_PORT))?;
-    certificates::make(root, &[host.to_owned()])?;
+    certificates::make(root, &[host.to_owned()], None)?;
     let path = root.join(CONFIG);
     let draft = super::draft_of(&path);
     write_private(&draft, config_text(host, &bind).as_bytes())?;

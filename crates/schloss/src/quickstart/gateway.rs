@@ -33,7 +33,7 @@ const KEY: &str = "state.key";
   schloss gateway quickstart --upstream kafka-1:9093 --upstream-config service.properties \\
       --advertised-host gw.example.com --broker-names 'broker-{id}.gw.example.com'
   schloss gateway quickstart --upstream kafka-1:9093 --upstream-config service.properties \\
-      --state-key first/state.key --data-dir second          a second gateway on the same state
+      --state-key first/state.key --ca first --data-dir second     a second gateway: same state, same CA
 
 Nothing of yours is changed: the cluster gets a topic for the gateway's state and one for the self-check.")]
 pub(crate) struct Arguments {
@@ -63,6 +63,10 @@ pub(crate) struct Arguments {
     /// Key file of gateways that are there already, to join them
     #[arg(long, value_name = "FILE")]
     state_key: Option<PathBuf>,
+    /// Data directory of another gateway whose CA signs this one's certificate too, or a directory with its ca.pem and
+    /// ca.key: clients of one then trust both
+    #[arg(long, value_name = "DIR")]
+    ca: Option<PathBuf>,
     /// Exit after the self-check
     #[arg(long)]
     once: bool,
@@ -144,7 +148,7 @@ async fn make(
             (bind, Way::PortBase(base))
         }
     };
-    certificates::make(root, &names(host, &way, &brokers))?;
+    certificates::make(root, &names(host, &way, &brokers), arguments.ca.as_deref())?;
     let key_is_new = place_key(&root.join(KEY), arguments.state_key.as_deref())?;
     let topic = arguments.state_topic.as_deref().unwrap_or(DEFAULT_TOPIC);
     let text = text::config(&Settings {
@@ -264,6 +268,7 @@ fn refuse_contradiction(arguments: &Arguments, config: &GatewayConfig) -> anyhow
         ("--upstream", !arguments.upstream.iter().all(|one| config.upstream.client.bootstrap.contains(one))),
         ("--state-topic", arguments.state_topic.as_ref().is_some_and(|wanted| *wanted != config.state.topic)),
         ("--state-key", other_key(arguments, config)?),
+        ("--ca", other_ca(arguments, config)?),
     ];
     let wrong: Vec<&str> =
         contradictions.iter().filter(|(_, contradicts)| *contradicts).map(|(name, _)| *name).collect();
@@ -283,16 +288,27 @@ fn other_key(arguments: &Arguments, config: &GatewayConfig) -> anyhow::Result<bo
     Ok(SealingKey::from_file(file)?.id() != config.state.key.id())
 }
 
+fn other_ca(arguments: &Arguments, config: &GatewayConfig) -> anyhow::Result<bool> {
+    let Some(directory) = &arguments.ca else { return Ok(false) };
+    let (theirs, ours) = (certificates::shared_ca(directory), config.common.data_dir.join("pki/ca.pem"));
+    let read = |path: &Path| fs::read(path).with_context(|| format!("--ca: can't read {}", path.display()));
+    Ok(read(&theirs)? != read(&ours)?)
+}
+
 /// What to do next where the accounts are those of other gateways.
 fn joined(place: &Place) -> String {
-    let (ca, bootstrap) = (place.root.join("pki/ca.pem"), place.bootstrap());
+    let (pki, bootstrap) = (place.root.join("pki"), place.bootstrap());
+    let trust = if pki.join("ca.key").exists() {
+        let ca = pki.join("ca.pem");
+        format!("    {} to the CA that it names: cat theirs ours > both.pem\n", ca.display())
+    } else {
+        "It trusts this gateway already if it trusts others of the same CA.\n".to_owned()
+    };
     format!(
         "
 Joined the state of gateways that were there already: users and ACLs are theirs, and no client files are made,
 since nobody knows the passwords. To use a client file of theirs here, add
     {bootstrap} to its bootstrap.servers
-    {} to the CA that it names: cat theirs ours > both.pem
-",
-        ca.display()
+{trust}"
     )
 }
