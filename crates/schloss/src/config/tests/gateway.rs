@@ -92,6 +92,7 @@ fn what_is_left_out_has_the_safe_default() {
     assert_eq!(config.upstream.identity, Identity::Service);
     assert_eq!(config.upstream.refresh_interval.as_secs(), 5);
     assert_eq!(config.state.topic, "__schloss_metadata");
+    assert_eq!(config.state.max_age.as_secs(), 300);
 }
 
 #[test]
@@ -180,6 +181,11 @@ fn impossible_values_are_refused_one_by_one() {
             "\"__schloss_other\"",
             "\"users\"",
             "gateway.toml:11: state.topic: 'users' would be seen by clients",
+        ),
+        (
+            "key_file = \"state.key\"",
+            "key_file = \"state.key\"\nmax_age_ms = 0",
+            "gateway.toml:13: state.max_age_ms: 0 is impossible",
         ),
         ("\"__schloss_other\"", "\"__schloss_ä\"", "gateway.toml:11: state.topic: "),
         (
