@@ -249,8 +249,8 @@ fn a_snapshot_holds_all_there_is_to_know() {
 fn what_is_no_snapshot_of_this_version_is_not_taken_over() {
     let good = String::from_utf8(states(&[header(7, 0, 0, 2, 0)]).encode()).unwrap();
     assert!(ProducerStates::decode(good.as_bytes()).is_some());
-    assert!(ProducerStates::decode(good.replacen("\"version\":1", "\"version\":2", 1).as_bytes()).is_none());
-    assert!(ProducerStates::decode(good[1..].as_bytes()).is_none());
+    assert!(ProducerStates::decode(good.replacen("\"version\":2", "\"version\":3", 1).as_bytes()).is_none());
+    assert!(ProducerStates::decode(&good.as_bytes()[1..]).is_none());
     let batch = &good[good.find("[{\"first").unwrap() + 1..good.find("}]").unwrap() + 1];
     let too_many = good.replacen(batch, &[batch; 6].join(","), 1);
     assert!(ProducerStates::decode(too_many.as_bytes()).is_none(), "more than are remembered");

@@ -10,17 +10,15 @@ mod serve;
 mod state_watch;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use schloss_audit::{Audit, Event};
-use schloss_broker::Broker;
 use schloss_gate::Gate;
-use schloss_log::Flusher;
 use tracing::info;
 
 use crate::datadir::DataDir;
 
 use gateway::Chores;
+use serve::OwnLog;
 
 pub(crate) use doors::tls;
 pub(crate) use gateway::{GatewayState, upstream_error};
@@ -44,37 +42,23 @@ pub(crate) struct Node {
 /// What stands behind the gate.
 enum Behind {
     /// A log of our own.
-    Log(OwnLog),
+    Log(Box<OwnLog>),
     /// An Apache Kafka cluster, and state that other gateways share.
     Cluster(Box<Chores>),
-}
-
-/// A log of our own, and the keys that seal it.
-struct OwnLog {
-    broker: Arc<Broker>,
-    flusher: Arc<Flusher>,
-    keys: Option<NodeKeys>,
 }
 
 impl Behind {
     /// What is to be done while clients are served, for ever.
     async fn work(&mut self, gate: &Gate, audit: &Audit) {
         match self {
-            Self::Log(OwnLog { keys: Some(keys), .. }) => keys.watch(audit).await,
-            Self::Log(_) => std::future::pending().await,
+            Self::Log(log) => log.work(audit).await,
             Self::Cluster(chores) => chores.run(gate, audit).await,
         }
     }
 
     async fn close(self) -> anyhow::Result<()> {
         match self {
-            Self::Log(OwnLog { broker, flusher, keys: _ }) => {
-                let stop = move || {
-                    broker.stop();
-                    flusher.shutdown()
-                };
-                Ok(tokio::task::spawn_blocking(stop).await??)
-            }
+            Self::Log(log) => log.close().await,
             Self::Cluster(chores) => {
                 chores.end().await;
                 Ok(())

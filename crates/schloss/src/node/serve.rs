@@ -12,11 +12,45 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, Node, NodeKeys, Office, OwnLog, SYSTEM, doors, open_audit};
+use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
 const FLUSH_THREADS: usize = 2;
+
+/// What has to be there until the end, beside the gate.
+pub(super) struct OwnLog {
+    /// The gate lets go of its engine first, and logs that nobody holds can't be closed.
+    broker: Arc<Broker>,
+    flusher: Arc<Flusher>,
+    keys: Option<NodeKeys>,
+}
+
+impl OwnLog {
+    /// Does what no request asked for; does not end.
+    pub(super) async fn work(&self, audit: &Audit) {
+        match &self.keys {
+            Some(keys) => keys.watch(audit).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Brings everything to disk, and notes that all is well.
+    ///
+    /// # Errors
+    /// A log that could not be brought to disk.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        let Self { broker, flusher, keys: _ } = self;
+        tokio::task::spawn_blocking(move || {
+            broker.stop();
+            let closed = flusher.shutdown();
+            drop(broker);
+            closed
+        })
+        .await??;
+        Ok(())
+    }
+}
 
 /// The state of a broker, opened and not yet served.
 pub(crate) struct State {
@@ -78,7 +112,7 @@ impl State {
         }
         let gate_config = doors::gate_config(&config.common, ports);
         let engine = Arc::new(Broker::clone(&broker));
-        let behind = Behind::Log(OwnLog { broker, flusher, keys });
+        let behind = Behind::Log(Box::new(OwnLog { broker, flusher, keys }));
         office.open_gate(&config.common, gate_config, engine, behind).await
     }
 }
