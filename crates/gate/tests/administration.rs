@@ -244,6 +244,7 @@ async fn users_are_altered_with_one_result_per_user_and_kafkas_errors() {
         ]
     });
     let Response::AlterUserScramCredentials(response) = client.call(0, request).await else { panic!() };
+    assert!(response.results.iter().all(|result| (result.error_code == 0) == result.error_message.is_none()));
     let mut results: Vec<(&str, i16)> =
         response.results.iter().map(|result| (result.user.as_str(), result.error_code)).collect();
     results.sort_unstable();

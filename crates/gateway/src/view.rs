@@ -250,7 +250,7 @@ impl TopicNames for View {
     }
 
     /// Each broker has its own setting. That none does is never said here: one may be set otherwise and started
-    /// again between two looks. Nor is it that a topic is missing: another client may have made it meanwhile.
+    /// again between two looks.
     fn creates_missing_topics(&self) -> Option<bool> {
         let brokers = self.brokers.load();
         brokers.by_id.values().all(|broker| broker.creates_topics == Some(true)).then_some(true)
