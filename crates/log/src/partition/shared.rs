@@ -247,7 +247,8 @@ impl Shared {
             let renamed = std::mem::take(&mut written.renamed);
             (Arc::clone(&written.active), end, std::mem::take(&mut written.rolled), renamed)
         };
-        if rolled.is_empty() && end == flushed.end {
+        // A new name has to be on disk before anything in the file counts.
+        if rolled.is_empty() && !renamed && end == flushed.end {
             return Ok(());
         }
         for segment in &rolled {

@@ -82,11 +82,13 @@ pub(crate) fn recover(home: &Home, config: &LogConfig, disk: &dyn Disk) -> Resul
     }
     finish(home, &segments, point, recovery)?;
     if segments.last().is_some_and(|last| last.end().offset < start_offset) {
-        // The system had the deletion on disk, and not what was appended before it.
+        // The system had the deletion on disk, and not what was appended before it. The new segment comes first:
+        // one that follows a gap is doubted after another crash, one that is missing is not.
+        let first = begin(home, disk, start_offset)?;
         for segment in segments.drain(..) {
             segment.remove(home)?;
         }
-        segments.push(Arc::new(begin(home, disk, start_offset)?));
+        segments.push(Arc::new(first));
     }
     recovery.segments = segments.len();
     Ok(Recovered { segments, start_offset, recovery })

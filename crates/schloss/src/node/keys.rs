@@ -25,6 +25,8 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct NodeKeys {
     path: PathBuf,
+    /// What the file of the keyring was when it was read.
+    seen: Stamp,
     keyring: Arc<Keyring>,
     store: Arc<KeyStore>,
 }
@@ -43,6 +45,8 @@ impl NodeKeys {
     pub(crate) fn open(data_dir: &Path, encryption: &Encryption) -> anyhow::Result<Self> {
         make_private(&data_dir.join("keys"))?;
         let path = encryption.keyring.clone();
+        // Before it is read: what changes in between is read again.
+        let seen = stamp(&path);
         let keyring = if fs::exists(&path)? {
             Keyring::open(&path, &existing_unlock(encryption)?)?
         } else {
@@ -53,7 +57,7 @@ impl NodeKeys {
         };
         let keyring = Arc::new(keyring);
         let store = KeyStore::open(&wrapped_keys(data_dir), Arc::clone(&keyring) as _, KEK)?;
-        Ok(Self { path, keyring, store: Arc::new(store) })
+        Ok(Self { path, seen, keyring, store: Arc::new(store) })
     }
 
     pub(crate) fn vault(&self) -> Vault {
@@ -83,7 +87,7 @@ impl NodeKeys {
 
     /// Follows rotations for ever.
     pub(super) async fn watch(&self, audit: &Audit) {
-        let mut seen = stamp(&self.path);
+        let mut seen = self.seen;
         let mut clock = tokio::time::interval(WATCH_INTERVAL);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -100,8 +104,10 @@ impl NodeKeys {
             match followed.await {
                 Ok(Ok(changed)) => {
                     seen = now;
-                    info!(keys = changed, "took up a rotation of the keyring");
-                    audit.record(rotated(changed)).await;
+                    if changed > 0 {
+                        info!(keys = changed, "took up a rotation of the keyring");
+                        audit.record(rotated(changed)).await;
+                    }
                 }
                 // Tried again: what was sealed stays readable, and new segments go on with the old keys.
                 Ok(Err(error)) => error!("a rotation of the keyring can't be taken up yet: {error:#}"),
@@ -118,8 +124,10 @@ pub(crate) fn rotated(changed: usize) -> Event {
         .message(format!("{changed} key(s) have a new generation and are wrapped anew"))
 }
 
-/// What changes when a file is replaced.
-fn stamp(path: &Path) -> Option<(u64, i64, i64)> {
+/// What changes when a file is replaced: inode and time.
+type Stamp = Option<(u64, i64, i64)>;
+
+fn stamp(path: &Path) -> Stamp {
     fs::metadata(path).ok().map(|facts| (facts.ino(), facts.mtime(), facts.mtime_nsec()))
 }
 

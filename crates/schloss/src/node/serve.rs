@@ -72,8 +72,10 @@ impl State {
             None
         } else {
             let keys = NodeKeys::open(data_dir.path(), &config.encryption)?;
-            // A rotation may have been cut off.
-            keys.follow()?;
+            // A rotation may have been cut off. A key that can't be used is told of by what it is for.
+            if let Err(error) = keys.follow() {
+                warn!("a rotation of the keyring can't be taken up yet: {error:#}");
+            }
             Some(keys)
         };
         let metadata = tokio::task::spawn_blocking({
