@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::groups::Groups;
-use crate::testing::plain;
+use crate::testing::{plain, private_directory};
 
 const GROUP: &str = "orders-app";
 
@@ -22,7 +22,7 @@ fn open(directory: &Path, session: Duration) -> Groups {
 
 /// Opens what is on disk now, as the next start after `kill -9` would.
 fn after_kill(directory: &Path, session: Duration) -> (Groups, TempDir) {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = private_directory();
     std::fs::copy(directory.join("offsets.journal"), copy.path().join("offsets.journal")).unwrap();
     (open(copy.path(), session), copy)
 }
@@ -38,7 +38,7 @@ async fn until(what: &str, done: impl Fn() -> bool) {
 #[tokio::test]
 async fn members_that_do_not_come_back_after_a_kill_go_and_so_does_the_group() {
     const LONG: Duration = Duration::from_secs(3600);
-    let (known, directory) = (Known::new(&[("t", 1)]), tempfile::tempdir().unwrap());
+    let (known, directory) = (Known::new(&[("t", 1)]), private_directory());
     let groups = open(directory.path(), LONG);
     groups.consumer_heartbeat(GROUP, &join("a", &["t"]), Ok(Vec::new()), &known).await.unwrap();
 
