@@ -7,7 +7,6 @@ mod common;
 use common::open;
 use schloss_metadata::{MAX_QUOTA_NAME_BYTES, QuotaChange, QuotaEntity, QuotaKey, QuotaName};
 use schloss_wire::ErrorCode;
-use tempfile::TempDir;
 
 fn named(name: &str) -> QuotaName {
     QuotaName::Named(name.to_owned())
@@ -23,7 +22,7 @@ fn set(entity: QuotaEntity, key: QuotaKey, value: f64) -> QuotaChange {
 
 #[tokio::test]
 async fn quotas_are_set_replaced_taken_away_and_survive() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let untouched = metadata.snapshot().client_quotas().clone();
     let both = QuotaEntity::UserClient { user: named("alice"), client_id: QuotaName::Default };
@@ -60,7 +59,7 @@ async fn quotas_are_set_replaced_taken_away_and_survive() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_and_hinders_nothing_else() {
-    let home = TempDir::new().unwrap();
+    let home = common::home();
     let metadata = open(home.path());
     let ip = |text: &str| QuotaEntity::Ip(named(text));
     let refused = [
