@@ -10,7 +10,10 @@ import pytest
 from accounts import make_account
 
 share_groups = pytest.mark.gateway_only("our own broker has no share groups")
-streams = pytest.mark.gateway_only("our own log has no compaction")
+streams = pytest.mark.parametrize(
+    "protocol",
+    ["classic", pytest.param("streams", marks=pytest.mark.gateway_only("our own broker has no Streams groups"))],
+)
 
 
 @pytest.fixture
@@ -116,7 +119,6 @@ def test_a_share_group_of_somebody_else_is_refused(program, make, user, share_gr
 
 
 @streams
-@pytest.mark.parametrize("protocol", ["classic", "streams"])
 def test_a_streams_application_counts_words(program, make, user, unique, tmp_path, protocol):
     source, sink, application = make("lines"), make("counts"), unique("word-count")
     account = user(
@@ -132,7 +134,6 @@ def test_a_streams_application_counts_words(program, make, user, unique, tmp_pat
 
 
 @streams
-@pytest.mark.parametrize("protocol", ["classic", "streams"])
 def test_a_streams_application_without_rights_on_its_own_topics_is_refused(
     program, make, user, unique, tmp_path, protocol
 ):

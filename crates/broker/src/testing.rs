@@ -86,6 +86,8 @@ impl House {
         change(&mut config);
         let broker = Broker::open(config, metadata.unwrap(), storage);
         let broker = broker.unwrap_or_else(|error| panic!("{error}"));
+        // Tests have clocks of their own.
+        broker.cleaner.take_over();
         Self { broker, flusher, directory, damages }
     }
 

@@ -1,13 +1,16 @@
 //! One turn: every log is looked at, old segments go, and what is dirty is compacted, the dirtiest log first.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use schloss_log::LogError;
+use schloss_metadata::Metadata;
 use schloss_wire::Uuid;
 use schloss_wire::records::BatchHeader;
 
 use super::control::{Control, Pace};
+use super::log::CleanableLog;
 use super::offset_map::OffsetMap;
 use super::policy::{Dirty, Policy};
 use super::round::{CleanError, Cleaned, Stopped, Surroundings, compact};
@@ -15,10 +18,6 @@ use crate::broker::BrokerConfig;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::settings::TopicSettings;
-
-use std::sync::Arc;
-
-use schloss_metadata::Metadata;
 
 /// How long a log that can't be compacted is left alone, in milliseconds: it has to be read as a whole to find
 /// that out.
@@ -133,7 +132,8 @@ impl Place<'_> {
         let oldest_ms = match policy.max_compaction_lag_ms {
             i64::MAX => None,
             _ => {
-                BatchHeader::parse(&log.read(dirty.start, 0, true)?).ok().map(|header| header.base_timestamp)
+                let first = CleanableLog::read(log, dirty.start, 0)?;
+                BatchHeader::parse(&first).ok().map(|header| header.base_timestamp)
             }
         };
         Ok(policy.is_compaction_due(&dirty, oldest_ms, now_ms).then_some(dirty))
@@ -154,8 +154,16 @@ impl Place<'_> {
                 pace: &|bytes| pace.spend(bytes),
                 forget_markers: &|markers| self.partition.forget_aborted(markers),
             };
-            let cleaned = compact(&self.partition.log, &dirty, &around)?;
+            let start = self.partition.log.start_offset();
+            let cleaned = compact(&self.partition.log, &dirty, &around).map_err(|error| {
+                // Somebody deleted records meanwhile, and what was to be read was gone.
+                if self.partition.log.start_offset() == start { error } else { CleanError::Changed }
+            })?;
             self.report(&cleaned, begun);
+            if self.partition.log.cleaned_to() != cleaned.to {
+                tracing::warn!(topic = self.topic, partition = self.id.1, "what is compacted can't be noted");
+                break;
+            }
         }
         Ok(())
     }

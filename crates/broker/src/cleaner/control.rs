@@ -35,6 +35,12 @@ impl Control {
         self.changed.notify_all();
     }
 
+    /// Takes a stop back.
+    #[cfg(test)]
+    pub(super) fn go_on(&self) {
+        self.state.lock().is_stopping = false;
+    }
+
     pub(super) fn check(&self) -> Result<(), Stopped> {
         if self.state.lock().is_stopping { Err(Stopped) } else { Ok(()) }
     }

@@ -40,7 +40,8 @@ impl CleanableLog for PartitionLog {
     }
 
     fn read(&self, from: i64, max_bytes: usize) -> Result<Bytes, LogError> {
-        Self::read(self, from, max_bytes, true)
+        // Records may have been deleted from the front of the first segment.
+        Self::read(self, from.max(self.start_offset()), max_bytes, true)
     }
 
     fn rewrite(&self, range: Range<i64>) -> Result<Box<dyn Rewrite + '_>, LogError> {

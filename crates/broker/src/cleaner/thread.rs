@@ -67,6 +67,13 @@ impl Cleaner {
         }
     }
 
+    /// Ends the thread and leaves the work to [`turn`](Self::turn).
+    #[cfg(test)]
+    pub(crate) fn take_over(&self) {
+        self.stop();
+        self.worker.control.go_on();
+    }
+
     /// Does what is due at `now_ms`, on this thread.
     #[cfg(test)]
     pub(crate) fn turn(&self, now_ms: i64) {

@@ -1,17 +1,20 @@
 //! Retention, compaction and the deletion of records, as clients see them.
 
+use bytes::{Buf as _, Bytes};
 use schloss_wire::messages::delete_records_request::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
 };
-use schloss_wire::records::check_batches;
+use schloss_wire::records::{BatchHeader, RecordBatch, check_batches};
 use schloss_wire::{ErrorCode, Response, StrBytes, build};
 
 use super::configs::{SET, TOPIC, alter};
 use super::fetch::{fetch, offsets, part};
 use super::produce::produce;
+use crate::broker::Broker;
+use crate::cleaner::Cleaner;
 use crate::records::decode;
 use crate::reply::now_ms;
-use crate::testing::{House, batch, batch_at, keyed};
+use crate::testing::{House, batch, batch_at, idempotent, keyed};
 
 /// Closes the last segment of the only partition, and waits until it is known to be on disk.
 pub(super) fn settle(house: &House, topic: &str) {
@@ -25,7 +28,7 @@ pub(super) fn settle(house: &House, topic: &str) {
 
 /// Offset, key and value of every record that a consumer gets.
 async fn table(house: &House) -> Vec<(i64, String, Option<String>)> {
-    let text = |bytes: bytes::Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+    let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
     let (mut found, mut next) = (Vec::new(), 0);
     loop {
         let read = fetch(house, vec![part(0, next)]).await.remove(0);
@@ -35,7 +38,7 @@ async fn table(house: &House) -> Vec<(i64, String, Option<String>)> {
             return found;
         }
         while !records.is_empty() {
-            let header = schloss_wire::records::BatchHeader::parse(&records).unwrap();
+            let header = BatchHeader::parse(&records).unwrap();
             let batch = decode(&records.split_to(header.total_bytes)).unwrap();
             next = header.last_offset() + 1;
             found.extend(batch.records.into_iter().map(|record| {
@@ -114,10 +117,9 @@ async fn nothing_is_compacted_before_it_is_due() {
     assert_eq!(table(&house).await.len(), 1, "dirty for too long");
 }
 
-fn restamped(records: &bytes::Bytes, timestamp: i64) -> bytes::Bytes {
+fn restamped(records: &Bytes, timestamp: i64) -> Bytes {
     let batch = decode(records).unwrap();
-    let moved =
-        schloss_wire::records::RecordBatch { base_timestamp: timestamp, max_timestamp: timestamp, ..batch };
+    let moved = RecordBatch { base_timestamp: timestamp, max_timestamp: timestamp, ..batch };
     crate::records::encode(&moved).unwrap()
 }
 
@@ -191,12 +193,12 @@ async fn timestamps_change_their_source_with_the_next_batch() {
     house.topic("orders", 1, &[]).await;
     assert_eq!(produce(&house, "orders", 0, batch(1)).await.log_append_time_ms, -1);
     set(&house, "message.timestamp.type", "LogAppendTime").await;
-    let stamped = produce(&house, "orders", 0, crate::testing::idempotent(1, 7, 0, 0)).await;
+    let stamped = produce(&house, "orders", 0, idempotent(1, 7, 0, 0)).await;
     assert!(stamped.log_append_time_ms > 1_700_000_000_000);
-    let again = produce(&house, "orders", 0, crate::testing::idempotent(1, 7, 0, 0)).await;
+    let again = produce(&house, "orders", 0, idempotent(1, 7, 0, 0)).await;
     assert_eq!((again.base_offset, again.log_append_time_ms), (1, stamped.log_append_time_ms));
     set(&house, "message.timestamp.type", "CreateTime").await;
-    let again = produce(&house, "orders", 0, crate::testing::idempotent(1, 7, 0, 0)).await;
+    let again = produce(&house, "orders", 0, idempotent(1, 7, 0, 0)).await;
     assert_eq!(again.log_append_time_ms, stamped.log_append_time_ms, "it was stamped and stays so");
     assert_eq!(produce(&house, "orders", 0, batch(1)).await.log_append_time_ms, -1);
     let house = house.killed();
@@ -204,7 +206,7 @@ async fn timestamps_change_their_source_with_the_next_batch() {
     let kinds: Vec<_> =
         check_batches(&read).unwrap().iter().map(|(header, _)| header.is_log_append_time()).collect();
     assert_eq!(kinds, [false, true, false]);
-    let again = produce(&house, "orders", 0, crate::testing::idempotent(1, 7, 0, 0)).await;
+    let again = produce(&house, "orders", 0, idempotent(1, 7, 0, 0)).await;
     assert_eq!((again.base_offset, again.log_append_time_ms), (1, stamped.log_append_time_ms));
 }
 
@@ -250,6 +252,41 @@ async fn deleted_records_are_gone_for_good() {
 }
 
 #[tokio::test]
+async fn a_log_whose_front_was_deleted_is_compacted_from_there() {
+    let house = House::new();
+    let lag = [("cleanup.policy", "compact,delete"), ("max.compaction.lag.ms", "1")];
+    house.topic("orders", 1, &lag).await;
+    for records in [&[("a", Some("1")), ("b", Some("1"))][..], &[("c", Some("1"))], &[("b", Some("2"))]] {
+        assert_eq!(produce(&house, "orders", 0, keyed(records)).await.error_code, 0);
+    }
+    settle(&house, "orders");
+    assert_eq!(delete(&house, "orders", 0, 1).await, (ErrorCode::None, 1));
+    house.broker.cleaner.turn(now_ms());
+    assert_eq!(fetch(&house, vec![part(0, 0)]).await[0].error_code, ErrorCode::OffsetOutOfRange.code());
+    let left = fetch(&house, vec![part(0, 1)]).await.remove(0);
+    // The batch of the first two records keeps the one that was deleted out of sight.
+    assert_eq!((left.log_start_offset, batches(left.records.unwrap())), (1, vec![(0, 1), (2, 1), (3, 1)]));
+    assert_eq!(delete(&house, "orders", 0, 2).await, (ErrorCode::None, 2));
+    assert_eq!(produce(&house, "orders", 0, keyed(&[("d", Some("1"))])).await.error_code, 0);
+    settle(&house, "orders");
+    house.broker.cleaner.turn(now_ms());
+    let killed = house.killed();
+    let left = fetch(&killed, vec![part(0, 2)]).await.remove(0);
+    assert_eq!((left.log_start_offset, batches(left.records.unwrap())), (2, vec![(2, 1), (3, 1), (4, 1)]));
+}
+
+/// Offset and number of records of each batch.
+fn batches(mut records: Bytes) -> Vec<(i64, i32)> {
+    let mut found = Vec::new();
+    while !records.is_empty() {
+        let header = BatchHeader::parse(&records).unwrap();
+        found.push((header.base_offset, header.record_count));
+        records.advance(header.total_bytes);
+    }
+    found
+}
+
+#[tokio::test]
 async fn a_damaged_log_is_left_as_it_is_and_the_others_are_compacted() {
     let house = House::new();
     house.topic("damaged", 1, &[("cleanup.policy", "compact")]).await;
@@ -274,4 +311,22 @@ async fn a_damaged_log_is_left_as_it_is_and_the_others_are_compacted() {
     assert_eq!(house.damages.lock().len(), 1);
     house.broker.cleaner.turn(now_ms());
     assert_eq!(house.damages.lock().len(), 1, "it is left alone for a while");
+}
+
+#[tokio::test]
+async fn the_thread_does_it_by_itself_once_it_is_woken_and_ends_when_told_to() {
+    let house = House::new();
+    house.topic("orders", 1, &[("cleanup.policy", "compact")]).await;
+    for _ in 0..2 {
+        assert_eq!(produce(&house, "orders", 0, keyed(&[("a", Some("1"))])).await.error_code, 0);
+        settle(&house, "orders");
+    }
+    let Broker { config, metadata, partitions, .. } = Broker::clone(&house.broker);
+    let cleaner = Cleaner::start(config, metadata, partitions).unwrap();
+    cleaner.wake();
+    while table(&house).await.len() > 1 {
+        tokio::task::yield_now().await;
+    }
+    cleaner.stop();
+    cleaner.stop();
 }
