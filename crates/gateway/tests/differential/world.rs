@@ -104,6 +104,9 @@ impl World {
             users,
         };
         world.remember(ids);
+        for (partition, leader) in [(0, 1), (1, 2)] {
+            world.await_leader(&lasting, partition, leader).await;
+        }
         world.fill(&of_all, groups).await;
         world
     }
@@ -123,9 +126,31 @@ impl World {
         make_topics(&mut *self.service.lock().await, &topics, &[(0, vec![1])]).await;
         let ids = await_topics(&self.upstream, self.addresses.values(), &topics).await;
         self.remember(ids);
+        self.await_leader(&topics, 0, 1).await;
         // The gateway learns of topics from what passes it.
         let gateway = format!("localhost:{}", self.house.bootstrap.port());
         await_topics(&self.house.client("admin"), [&gateway], &topics).await;
+    }
+
+    /// Until a broker leads this partition of all these topics: it tells of them before it has made their logs.
+    async fn await_leader(&self, topics: &HashSet<String>, partition_index: i32, node: i32) {
+        use m::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+        let topic = |name: &String| {
+            let partition = build!(ListOffsetsPartition { partition_index, timestamp: -1 });
+            build!(ListOffsetsTopic { name: name.as_str().into(), partitions: vec![partition] })
+        };
+        let request =
+            build!(m::ListOffsetsRequest { replica_id: -1, topics: topics.iter().map(topic).collect() });
+        let begun = Instant::now();
+        loop {
+            let answer = self.service(node, &request).await;
+            let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+            if partitions.all(|partition| partition.error_code == 0) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "broker {node} does not lead what was made: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     fn remember(&mut self, ids: HashMap<String, Uuid>) {
@@ -339,7 +364,9 @@ fn versions(case: &Case, ranges: &HashMap<Api, RangeInclusive<i16>>) -> impl Ite
 }
 
 async fn make_topics(service: &mut Cluster, topics: &HashSet<String>, partitions: &[(i32, Vec<i32>)]) {
-    use m::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+    use m::create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig};
+    // The records are dated long ago.
+    let keep = build!(CreatableTopicConfig { name: "retention.ms".into(), value: Some("-1".into()) });
     let topics: Vec<CreatableTopic> = topics
         .iter()
         .map(|name| {
@@ -351,6 +378,7 @@ async fn make_topics(service: &mut Cluster, topics: &HashSet<String>, partitions
                 num_partitions: -1,
                 replication_factor: -1,
                 assignments: partitions.iter().cloned().map(assigned).collect(),
+                configs: vec![keep.clone()],
             })
         })
         .collect();
