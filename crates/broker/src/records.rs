@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use schloss_wire::DecodeLimits;
-use schloss_wire::records::{Compression, RecordBatch, RecordDecodeLimits, RecordEncodeLimits, RecordError};
+use schloss_wire::records::{
+    Compression, RecordBatch, RecordDecodeLimits, RecordEncodeLimits, RecordError, decode_batch,
+};
 
 /// Most bytes of records that a small batch is unpacked to.
 const MAX_RECORDS_BYTES: usize = 64 * 1024 * 1024;
@@ -21,7 +23,7 @@ pub(crate) fn decode(batch: &Bytes) -> Result<RecordBatch, RecordError> {
     let mut fields = DecodeLimits::default();
     fields.max_array_elements = MAX_RECORDS;
     fields.max_bytes_bytes = bytes;
-    RecordBatch::decode(&mut batch.clone(), RecordDecodeLimits::new(batch.len(), bytes, fields))
+    decode_batch(batch, RecordDecodeLimits::new(batch.len(), bytes, fields))
 }
 
 /// Encodes a batch of records that were decoded.

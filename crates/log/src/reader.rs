@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schloss_wire::DecodeLimits;
-use schloss_wire::records::{BatchHeader, RecordBatch, RecordDecodeLimits};
+use schloss_wire::records::{BatchHeader, RecordDecodeLimits, decode_batch};
 
 use crate::LogError;
 use crate::checkpoint::Checkpoint;
@@ -110,7 +110,7 @@ fn limit(segment: &Segment, visible: &Checkpoint) -> u64 {
 
 /// Offset and timestamp of the first record of a batch at or after `timestamp`, which the batch is known to
 /// have, and at or after offset `start`.
-fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64, start: i64) -> Option<(i64, i64)> {
+fn first_record(header: &BatchHeader, batch: Bytes, timestamp: i64, start: i64) -> Option<(i64, i64)> {
     if header.last_offset() < start {
         return None;
     }
@@ -121,7 +121,7 @@ fn first_record(header: &BatchHeader, mut batch: Bytes, timestamp: i64, start: i
     let mut limits = DecodeLimits::default();
     limits.max_array_elements = MAX_DECODED_RECORDS;
     let limits = RecordDecodeLimits::new(MAX_DECODED_BYTES, MAX_DECODED_BYTES, limits);
-    let Ok(decoded) = RecordBatch::decode(&mut batch, limits) else { return fallback };
+    let Ok(decoded) = decode_batch(&batch, limits) else { return fallback };
     let placed = decoded.records.iter().map(|record| {
         let offset = decoded.base_offset.saturating_add(i64::from(record.offset_delta));
         (offset, decoded.base_timestamp.saturating_add(record.timestamp_delta))

@@ -12,6 +12,7 @@ mod frame;
 mod header;
 mod limits;
 mod principal;
+mod raw_snappy;
 pub mod records;
 mod throttle;
 

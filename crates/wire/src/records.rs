@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use crate::raw_snappy::decode_batch;
 pub use kafka_wire_records::{
     Compression, Record, RecordBatch, RecordBatchDecode, RecordDecodeLimits, RecordEncodeLimits, RecordError,
     RecordHeader, TimestampType,
@@ -14,11 +15,11 @@ pub const BATCH_HEADER_BYTES: usize = 61;
 pub const BATCH_PREFIX_BYTES: usize = 12;
 /// Where the bytes that the CRC covers begin. What stands before (offset, length, leader epoch, magic, CRC)
 /// can be set by a broker without touching the CRC.
-const CRC_START: usize = 21;
+pub(crate) const CRC_START: usize = 21;
 /// A record in its smallest form: length, attributes, two deltas, two nulls, no headers.
 const MIN_RECORD_BYTES: usize = 7;
 
-const COMPRESSION_MASK: i16 = 0x07;
+pub(crate) const COMPRESSION_MASK: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
