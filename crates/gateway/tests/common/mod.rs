@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use schloss_audit::{Audit, AuditConfig};
 use schloss_client::{ClientConfig, Cluster, NewTopic, Security, Tls, TlsVersions, Trust};
@@ -19,7 +19,9 @@ use schloss_log::{Flusher, Vault};
 use schloss_metadata::Metadata;
 use schloss_pki::Authority;
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
-use schloss_wire::Principal;
+use schloss_wire::messages::MetadataRequest;
+use schloss_wire::messages::metadata_request::MetadataRequestTopic;
+use schloss_wire::{Principal, build};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 const LISTENER: &str = "CLIENTS";
@@ -129,12 +131,21 @@ impl House {
         )
     }
 
-    /// A topic, made by the gateway's super user.
+    /// A topic, made by the gateway's super user, of which every broker has heard.
     pub async fn topic(&self, partitions: i32) -> String {
         let mut cluster = Cluster::connect(self.client("admin")).await.unwrap();
         let name = unique("topic");
         let new = NewTopic { name: name.clone(), partitions: Some(partitions), ..NewTopic::default() };
         cluster.create_topic(&new).await.unwrap();
+        let asked = build!(MetadataRequestTopic { name: Some(name.as_str().into()) });
+        let request = build!(MetadataRequest { topics: Some(vec![asked]), allow_auto_topic_creation: false });
+        for broker in cluster.brokers() {
+            let begun = Instant::now();
+            while cluster.call_node(broker.id, &request, i16::MAX).await.unwrap().topics[0].error_code != 0 {
+                assert!(begun.elapsed() < Duration::from_secs(30), "broker {} has not heard", broker.id);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
         name
     }
 }
