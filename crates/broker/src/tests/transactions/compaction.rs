@@ -50,10 +50,16 @@ async fn committed_records_survive_compaction_and_aborted_ones_never_come_back()
     let mut house = house.restart();
     for _ in 0..4 {
         round(&house).await;
-        for house in [&house, &house.killed()] {
+        let killed = house.killed();
+        for house in [&house, &killed] {
             let seen = committed(house, 0).await;
             assert!(seen.contains(&kept) && !seen.contains(&aborted), "{seen:?}");
         }
+        let mut later = producer.clone();
+        let next = send_keyed(&mut later, &killed, "b", "1").await;
+        assert_eq!(later.end(&killed, true).await, OK);
+        let seen = committed(&killed, 0).await;
+        assert!(seen.contains(&next), "the next transaction is no part of the aborted one: {seen:?}");
     }
     let again = send_keyed(&mut producer, &house, "a", "3").await;
     assert_eq!(producer.end(&house, true).await, OK);
