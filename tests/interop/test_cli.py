@@ -8,6 +8,7 @@ import stat
 import subprocess
 
 import pytest
+from confluent_kafka import Producer
 from environment import BINARY, free_port
 
 
@@ -182,17 +183,29 @@ def test_allowed_traffic_is_summed(schloss, account, topic):
     assert traffic["records"] == 100 and traffic["bytes"] > 100, record
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_consume_reads_what_librdkafka_compresses(schloss, topic, codec):
+    name, values = topic(), [f"the same words again, {number}" for number in range(100)]
+    producer = Producer({**schloss.conf("admin"), "compression.type": codec, "linger.ms": 50})
+    for value in values:
+        producer.produce(name, value)
+    assert producer.flush(30) == 0
+    read = schloss.run("consume", name, "--from-beginning", "--max-messages", "100", "--output", "json")
+    assert [json.loads(line)["value"] for line in read.stdout.splitlines()] == values
+
+
 @pytest.mark.parametrize(
     "command",
     [[], ["quickstart"], ["serve"], ["config"], ["config", "check"], ["topic"], ["topic", "create"], ["topic", "list"],
      ["topic", "describe"], ["topic", "delete"], ["user"], ["user", "add"], ["user", "list"], ["user", "remove"], ["acl"],
      ["acl", "add"], ["acl", "list"], ["acl", "remove"], ["quota"], ["quota", "list"],
-     ["quota", "set"], ["quota", "remove"], ["produce"], ["consume"], ["audit"], ["audit", "query"], ["audit", "tail"]],
+     ["quota", "set"], ["quota", "remove"], ["key"], ["key", "list"],
+     ["key", "rotate"], ["produce"], ["consume"], ["audit"], ["audit", "query"], ["audit", "tail"]],
 )
 def test_help_is_there_for_every_command(command):
     result = schloss_run(*command, "--help")
     assert result.returncode == 0 and "Usage:" in result.stdout
-    if command in ([], ["config"], ["topic"], ["user"], ["acl"], ["quota"], ["audit"]):
+    if command in ([], ["config"], ["topic"], ["user"], ["acl"], ["quota"], ["key"], ["audit"]):
         assert "Commands:" in result.stdout
     else:
         assert "Example" in result.stdout, "a command's help shows an example"

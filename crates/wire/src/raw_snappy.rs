@@ -3,8 +3,8 @@
 //! Kafka takes both (`SnappyInputStream` of xerial reads a block when it finds no frame). Our decoder of batches
 //! knows the frame alone.
 
-use bytes::Bytes;
-use kafka_wire_records::{Compression, RecordBatch, RecordDecodeLimits, RecordError};
+use bytes::{Buf as _, Bytes};
+use kafka_wire_records::{Compression, RecordBatch, RecordBatchDecode, RecordDecodeLimits, RecordError};
 
 use crate::records::{BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, BatchHeader, COMPRESSION_MASK, CRC_START};
 
@@ -19,13 +19,40 @@ const FRAME_MAGIC: &[u8] = b"\x82SNAPPY\0";
 pub fn decode_batch(batch: &Bytes, limits: RecordDecodeLimits) -> Result<RecordBatch, RecordError> {
     match unpacked(batch, limits.max_decompressed_records_bytes)? {
         None => RecordBatch::decode(&mut batch.clone(), limits),
-        Some(mut plain) => {
-            let records_bytes = limits.max_decompressed_records_bytes;
-            let limits = RecordDecodeLimits::new(plain.len(), records_bytes, limits.wire);
-            let decoded = RecordBatch::decode(&mut plain, limits)?;
-            Ok(RecordBatch { compression: Compression::Snappy, ..decoded })
-        }
+        Some(plain) => decode_plain(plain, limits),
     }
+}
+
+/// Takes the next batch off what a fetch brought and decodes it, whichever way it is compressed. Unpacked records may
+/// take `max_retained` bytes.
+///
+/// # Errors
+/// It is damaged, or larger than allowed.
+pub fn decode_next_batch(
+    bytes: &mut Bytes,
+    limits: RecordDecodeLimits,
+    max_retained: usize,
+) -> Result<RecordBatchDecode, RecordError> {
+    let total_bytes = BatchHeader::parse(bytes).map_or(usize::MAX, |header| header.total_bytes);
+    let whole = total_bytes <= bytes.len() && total_bytes <= limits.max_batch_bytes;
+    let batch = if whole { bytes.slice(..total_bytes) } else { Bytes::new() };
+    let Some(plain) = unpacked(&batch, limits.max_decompressed_records_bytes)? else {
+        return RecordBatch::decode_next(bytes, limits, max_retained);
+    };
+    let length = plain.len() - BATCH_HEADER_BYTES;
+    if length > max_retained {
+        return Err(RecordError::RetainedPayloadLimitExceeded { length, limit: max_retained });
+    }
+    let batch = decode_plain(plain, limits)?;
+    bytes.advance(total_bytes);
+    Ok(RecordBatchDecode::Complete { batch, additional_retained_payload_bytes: length })
+}
+
+/// Decodes a batch that was unpacked.
+fn decode_plain(mut plain: Bytes, limits: RecordDecodeLimits) -> Result<RecordBatch, RecordError> {
+    let limits = RecordDecodeLimits::new(plain.len(), limits.max_decompressed_records_bytes, limits.wire);
+    let decoded = RecordBatch::decode(&mut plain, limits)?;
+    Ok(RecordBatch { compression: Compression::Snappy, ..decoded })
 }
 
 /// The batch without compression, if it is compressed in that way.
@@ -117,6 +144,28 @@ mod tests {
             let bytes = expected.encode_to_bytes(RecordEncodeLimits::default()).unwrap();
             assert_eq!(decode_batch(&bytes, limits).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn batches_of_a_fetch_are_taken_one_by_one_and_a_cut_off_one_stays() {
+        let limits = RecordDecodeLimits::default();
+        let one = raw(500);
+        let framed = batch(Compression::Snappy, 500).encode_to_bytes(RecordEncodeLimits::default()).unwrap();
+        for cut in 1..one.len() {
+            let mut bytes: Bytes = [&one[..], &framed, &one[..cut]].concat().into();
+            for _ in 0..2 {
+                let taken = decode_next_batch(&mut bytes, limits, 10_000).unwrap();
+                let RecordBatchDecode::Complete { batch, additional_retained_payload_bytes } = taken else {
+                    panic!("{taken:?}")
+                };
+                assert_eq!(batch, self::batch(Compression::Snappy, 500));
+                assert!(additional_retained_payload_bytes >= 500);
+            }
+            let rest = decode_next_batch(&mut bytes, limits, 10_000);
+            assert!(matches!(rest, Ok(RecordBatchDecode::PartialTrailing { .. })), "{cut}: {rest:?}");
+        }
+        let refused = decode_next_batch(&mut one.clone(), limits, 100);
+        assert!(matches!(refused, Err(RecordError::RetainedPayloadLimitExceeded { .. })), "{refused:?}");
     }
 
     #[test]

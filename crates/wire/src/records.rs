@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-pub use crate::raw_snappy::decode_batch;
+pub use crate::raw_snappy::{decode_batch, decode_next_batch};
 pub use kafka_wire_records::{
     Compression, Record, RecordBatch, RecordBatchDecode, RecordDecodeLimits, RecordEncodeLimits, RecordError,
     RecordHeader, TimestampType,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schloss_wire::DecodeLimits;
-use schloss_wire::records::{RecordBatch, RecordBatchDecode, RecordDecodeLimits, RecordError, TimestampType};
+use schloss_wire::records::{
+    RecordBatch, RecordBatchDecode, RecordDecodeLimits, RecordError, TimestampType, decode_next_batch,
+};
 
 use super::record::ConsumedRecord;
 use crate::error::ClientError;
@@ -31,7 +33,7 @@ pub(super) fn decode(
     let mut budget = max_decompressed;
     let mut batches = 0;
     while !bytes.is_empty() {
-        match RecordBatch::decode_next(&mut bytes, limits, budget) {
+        match decode_next_batch(&mut bytes, limits, budget) {
             Ok(RecordBatchDecode::Complete { batch, additional_retained_payload_bytes }) => {
                 budget = budget.saturating_sub(additional_retained_payload_bytes);
                 batches += 1;
