@@ -64,12 +64,12 @@ class Load:
 
 
 def read_all(conf, topic, partitions):
-    """How often each value is in the topic, up to its end; with `isolation.level` in `conf`, of those that it shows."""
+    """Where each value is in the topic, a place for each time; with `isolation.level` in `conf`, of those that it shows."""
     settings = {"group.id": "reads-all", "enable.auto.commit": "false", "enable.partition.eof": "true"}
     consumer = Consumer({**conf, **settings})
     try:
         consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-        seen, end = collections.Counter(), time.monotonic() + SECONDS
+        seen, end = collections.defaultdict(list), time.monotonic() + SECONDS
         left = set(range(partitions))
         while left:
             assert time.monotonic() < end, f"partitions {left} were not read to their ends"
@@ -78,7 +78,8 @@ def read_all(conf, topic, partitions):
                     left.discard(message.partition())
                     continue
                 assert not message.error(), message.error()
-                seen[message.value().decode()] += 1
+                place = f"partition {message.partition()} offset {message.offset()}"
+                seen[message.value().decode()].append(place)
         return seen
     finally:
         consumer.close()
@@ -88,5 +89,5 @@ def assert_nothing_lost_or_repeated(load, conf):
     seen = read_all(conf, load.topic, load.partitions)
     lost = load.acknowledged - set(seen)
     assert not lost, f"{len(lost)} acknowledged records are not there, such as {sorted(lost)[:5]}"
-    repeated = {value: count for value, count in seen.items() if count > 1}
+    repeated = {value: places for value, places in seen.items() if len(places) > 1}
     assert not repeated, f"{len(repeated)} records came more than once, such as {sorted(repeated.items())[:5]}"

@@ -82,11 +82,11 @@ class Transactions:
 
     def check(self, conf):
         seen = read_all({**conf, "isolation.level": "read_committed"}, self.topic, PARTITIONS)
-        wrong = {value: seen[value] for value in self.committed if seen[value] != PARTITIONS}
+        wrong = {value: seen[value] for value in self.committed if len(seen[value]) != PARTITIONS}
         assert not wrong, f"of {len(self.committed)} committed transactions these are not there whole and once: {wrong}"
         shown = self.aborted & set(seen)
         assert not shown, f"of {len(self.aborted)} aborted transactions these can be read: {shown}"
-        torn = {value: seen[value] for value in self.unknown if seen[value] not in (0, PARTITIONS)}
+        torn = {value: seen[value] for value in self.unknown if len(seen[value]) not in (0, PARTITIONS)}
         assert not torn, f"transactions whose end nobody was told are there in part: {torn}"
 
 
