@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 /// One account at one server, with files for Kafka's own tools and for librdkafka.
+#[derive(Clone)]
 pub(super) struct Account {
     pub(super) name: String,
     pub(super) password: String,

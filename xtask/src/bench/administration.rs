@@ -1,39 +1,44 @@
 //! What an administrator sets up at a server, with Kafka's own tools: accounts, ACLs, topics.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::account::{Account, new_password};
 use super::clients::Clients;
 use super::java::Java;
 use super::server::Server;
+use super::shape::Shape;
 
 /// All topics and groups of the benchmark start with this; the ACLs are for it.
 const PREFIX: &str = "bench-";
 /// The topic of a contender's runs at a fixed rate.
 pub(super) const PACED_TOPIC: &str = "paced";
-/// Partitions of a topic.
-pub(super) const PARTITIONS: u32 = 4;
 
 /// An administrator at one running server.
 pub(super) struct Administrator<'a> {
     pub(super) java: &'a Rc<Java>,
     pub(super) server: &'a Server,
     /// For files of clients and their output.
-    pub(super) directory: &'a Path,
+    pub(super) directory: PathBuf,
     pub(super) ca: &'a Path,
 }
 
 impl Administrator<'_> {
-    /// Makes the topics of a contender for that many rounds and a warm-up, and `more` of it.
+    /// Makes the topics of a contender for that many rounds and a warm-up, and `more` of the same shape.
     ///
     /// # Errors
     /// The tools'.
-    pub(super) fn make_topics(&self, contender: &str, rounds: u32, more: &[&str]) -> anyhow::Result<()> {
-        for name in [&[PACED_TOPIC], more].concat() {
-            self.make_topic(&topic(contender, name))?;
+    pub(super) fn make_topics(
+        &self,
+        contender: &str,
+        shape: Shape,
+        rounds: u32,
+        more: &[&str],
+    ) -> anyhow::Result<()> {
+        for name in more {
+            self.make_topic(contender, shape, name)?;
         }
-        (0..=rounds).try_for_each(|round| self.make_topic(&topic(contender, &round.to_string())))
+        (0..=rounds).try_for_each(|round| self.make_topic(contender, shape, &round.to_string()))
     }
 
     /// Makes an account that may write and one that may read.
@@ -69,13 +74,14 @@ impl Administrator<'_> {
             bootstrap: self.server.bootstrap(),
             producer,
             consumer,
-            logs: self.directory.to_owned(),
+            logs: self.directory.clone(),
+            payloads: None,
         })
     }
 
     fn make_account(&self, name: &str) -> anyhow::Result<Account> {
         let account =
-            Account::write(self.directory, name, new_password()?, &self.server.bootstrap(), self.ca)?;
+            Account::write(&self.directory, name, new_password()?, &self.server.bootstrap(), self.ca)?;
         let credential = format!("SCRAM-SHA-512=[iterations=8192,password={}]", account.password);
         self.tool(
             "kafka.admin.ConfigCommand",
@@ -84,11 +90,11 @@ impl Administrator<'_> {
         Ok(account)
     }
 
-    fn make_topic(&self, topic: &str) -> anyhow::Result<()> {
-        let partitions = PARTITIONS.to_string();
+    fn make_topic(&self, contender: &str, shape: Shape, name: &str) -> anyhow::Result<()> {
+        let (topic, partitions) = (topic(contender, shape, name), shape.partitions.to_string());
         self.tool(
             "org.apache.kafka.tools.TopicCommand",
-            &["--create", "--topic", topic, "--partitions", &partitions, "--replication-factor", "1"],
+            &["--create", "--topic", &topic, "--partitions", &partitions, "--replication-factor", "1"],
         )
     }
 
@@ -101,8 +107,8 @@ impl Administrator<'_> {
 }
 
 /// The full name of a contender's topic: both may be of one cluster.
-pub(super) fn topic(contender: &str, name: &str) -> String {
-    format!("{PREFIX}{contender}-{name}")
+pub(super) fn topic(contender: &str, shape: Shape, name: &str) -> String {
+    format!("{PREFIX}{contender}-{}-{name}", shape.word())
 }
 
 const ACL: [&str; 3] = ["--add", "--resource-pattern-type", "prefixed"];

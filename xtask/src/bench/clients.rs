@@ -12,10 +12,9 @@ use serde::Serialize;
 use super::account::Account;
 use super::java::Java;
 use super::process::{Process, last_lines};
+use super::shape::Shape;
 use crate::root;
 
-/// Size of a record's value, bytes.
-pub(super) const RECORD_BYTES: u64 = 1024;
 /// Records of a fixed-rate run are not counted for this long at its start, while the client's Java warms up.
 const PACED_WARM_UP_SECONDS: u64 = 3;
 /// What one run of a client may take.
@@ -31,7 +30,17 @@ pub(super) struct Produced {
     pub(super) latency: Latency,
 }
 
-/// From before a record is sent to its acknowledgement, milliseconds.
+/// What a run at a fixed rate says at its end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Paced {
+    pub(super) mib_per_second: f64,
+    /// From before a record is sent to its acknowledgement.
+    pub(super) acknowledged: Latency,
+    /// From before a record is sent until a consumer has it.
+    pub(super) delivered: Latency,
+}
+
+/// How long records took, milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Latency {
     pub(super) average_ms: f64,
@@ -49,7 +58,18 @@ pub(super) struct Consumed {
     pub(super) mib_per_second: f64,
 }
 
+impl Latency {
+    pub(super) const NOT_MEASURED: Self = Self {
+        average_ms: f64::NAN,
+        p50_ms: f64::NAN,
+        p95_ms: f64::NAN,
+        p99_ms: f64::NAN,
+        p999_ms: f64::NAN,
+    };
+}
+
 /// The two accounts of one server, and what runs with them.
+#[derive(Clone)]
 pub(super) struct Clients {
     pub(super) java: Rc<Java>,
     pub(super) bootstrap: String,
@@ -57,6 +77,8 @@ pub(super) struct Clients {
     pub(super) consumer: Account,
     /// Where each run leaves its output.
     pub(super) logs: PathBuf,
+    /// What values are chosen from, instead of random letters.
+    pub(super) payloads: Option<PathBuf>,
 }
 
 impl Clients {
@@ -64,48 +86,62 @@ impl Clients {
     ///
     /// # Errors
     /// The tool fails or some record was not acknowledged.
-    pub(super) fn produce(&self, topic: &str, records: u64) -> anyhow::Result<Produced> {
+    pub(super) fn produce(&self, topic: &str, records: u64, shape: Shape) -> anyhow::Result<Produced> {
         let mut command = self.java.command(JVM, "org.apache.kafka.tools.ProducerPerformance");
         command
             .args(["--bootstrap-server", &self.bootstrap, "--topic", topic, "--throughput", "-1"])
-            .args(["--num-records", &records.to_string(), "--record-size", &RECORD_BYTES.to_string()])
+            .args(["--num-records", &records.to_string()])
             .arg("--command-config")
             .arg(&self.producer.properties)
-            .args(["--command-property", "acks=all"]);
+            .args(["--command-property", "acks=all", "--command-property"])
+            .arg(format!("compression.type={}", shape.compression.word()));
+        match &self.payloads {
+            Some(file) => command.arg("--payload-file").arg(file),
+            None => command.args(["--record-size", &shape.record_bytes.to_string()]),
+        };
         let text = self.run(&format!("produce-{topic}"), &mut command)?;
         acknowledged(&text, " records sent", records)
     }
 
-    /// Writes at a fixed rate for some seconds; the result is without the first ones.
+    /// Writes at a fixed rate for some seconds while a consumer reads; the result is without the first ones.
     ///
     /// # Errors
-    /// As of [`Clients::produce`].
-    pub(super) fn produce_paced(
+    /// As of [`Clients::produce`], or some record was not delivered.
+    pub(super) fn run_paced(
         &self,
         topic: &str,
+        record_bytes: u64,
         per_second: u64,
         seconds: u64,
-    ) -> anyhow::Result<Produced> {
+    ) -> anyhow::Result<Paced> {
         let (warm_up, records) = paced_records(per_second, seconds);
-        let program = root().join("xtask/src/bench/PacedProducer.java");
+        let program = root().join("xtask/src/bench/PacedClients.java");
         let mut command = self.java.command(JVM, &program.display().to_string());
         command
             .arg(&self.producer.properties)
+            .arg(&self.consumer.properties)
             .args([&self.bootstrap, topic])
-            .args([RECORD_BYTES, per_second, warm_up, records].map(|number| number.to_string()));
+            .args([record_bytes, per_second, warm_up, records].map(|number| number.to_string()));
         let text = self.run(&format!("paced-{topic}"), &mut command)?;
-        acknowledged(&text, " steady state records sent", records - warm_up)
+        let counted = records - warm_up;
+        let sent = acknowledged(&text, " steady state records sent", counted)?;
+        let delivered = acknowledged(&text, " steady state records delivered", counted)?;
+        Ok(Paced {
+            mib_per_second: sent.mib_per_second,
+            acknowledged: sent.latency,
+            delivered: delivered.latency,
+        })
     }
 
-    /// Reads that many records from the start of the topic as a new group.
+    /// Reads that many records from the start of the topic as a group, which must be new.
     ///
     /// # Errors
     /// The tool fails or gets fewer.
-    pub(super) fn consume(&self, topic: &str, records: u64) -> anyhow::Result<Consumed> {
-        let name = format!("consume-{topic}");
+    pub(super) fn consume(&self, topic: &str, group: &str, records: u64) -> anyhow::Result<Consumed> {
+        let name = format!("consume-{group}");
         let mut command = self.java.command(JVM, "org.apache.kafka.tools.ConsumerPerformance");
         command
-            .args(["--bootstrap-server", &self.bootstrap, "--topic", topic, "--group", topic])
+            .args(["--bootstrap-server", &self.bootstrap, "--topic", topic, "--group", group])
             .args(["--num-records", &records.to_string(), "--timeout", "30000"])
             .arg("--command-config")
             .arg(&self.consumer.properties);

@@ -4,8 +4,8 @@ use super::progress::Progress;
 use super::results::{Pair, Side};
 use super::turn::{Contender, Load, Turn};
 
-/// How long a producing run may take at the slower side; more records are not written then.
-const PRODUCE_SECONDS: f64 = 20.0;
+/// How long a producing run may take at the slower side, unless a comparison has so many that it sets less.
+pub(super) const PRODUCE_SECONDS: f64 = 20.0;
 /// Fewer records are not worth measuring.
 const MIN_RECORDS: u64 = 10_000;
 /// A warm-up writes this share of a turn's records, and at most so many.
@@ -19,6 +19,8 @@ pub(super) struct Duel<'a> {
     pub(super) word: &'a str,
     pub(super) ours: Contender<'a>,
     pub(super) theirs: Contender<'a>,
+    /// How long a producing run may take at the slower side; more records are not written then.
+    pub(super) produce_seconds: f64,
     pub(super) progress: &'a Progress,
 }
 
@@ -35,7 +37,7 @@ impl Duel<'_> {
             let turn = self.turn(side, 0, warm_up, "warm-up")?;
             slowest = slowest.min(turn.produce.mib_per_second);
         }
-        let load = Load { records: bounded(wanted.records, slowest), ..wanted };
+        let load = Load { records: bounded(&wanted, slowest, self.produce_seconds), ..wanted };
         if load.records < wanted.records {
             self.progress.step(&format!("{}: {} records a turn, to stay in time", self.word, load.records));
         }
@@ -74,14 +76,15 @@ pub(super) fn order(round: u32) -> [Side; 2] {
 }
 
 /// As many records as the slower side takes in the time of one run.
-fn bounded(wanted: u64, slowest_mib_per_second: f64) -> u64 {
-    // Records of 1 KiB; a float that is too large or no number becomes a bound by the conversion.
-    let fitting = (slowest_mib_per_second * 1024.0 * PRODUCE_SECONDS) as u64;
-    wanted.min(fitting.max(MIN_RECORDS))
+fn bounded(wanted: &Load, slowest_mib_per_second: f64, seconds: f64) -> u64 {
+    // What is too large or no number becomes a bound by the conversion.
+    let fitting = wanted.shape.records_of(slowest_mib_per_second * seconds);
+    wanted.records.min(fitting.max(MIN_RECORDS))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::shape::Shape;
     use super::*;
 
     #[test]
@@ -92,10 +95,11 @@ mod tests {
 
     #[test]
     fn a_slow_server_gets_fewer_records_but_never_too_few() {
-        assert_eq!(bounded(1_000_000, 100.0), 1_000_000);
-        assert_eq!(bounded(1_000_000, 10.0), 204_800);
-        assert_eq!(bounded(1_000_000, 0.001), MIN_RECORDS);
-        assert_eq!(bounded(500, 0.001), 500);
-        assert_eq!(bounded(500, f64::INFINITY), 500);
+        let load = |records| Load { shape: Shape::USUAL, records, paced_per_second: 0, paced_seconds: 0 };
+        assert_eq!(bounded(&load(1_000_000), 100.0, 20.0), 1_000_000);
+        assert_eq!(bounded(&load(1_000_000), 10.0, 20.0), 204_800);
+        assert_eq!(bounded(&load(1_000_000), 0.001, 20.0), MIN_RECORDS);
+        assert_eq!(bounded(&load(500), 0.001, 20.0), 500);
+        assert_eq!(bounded(&load(500), f64::INFINITY, 20.0), 500);
     }
 }

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::administration::{Administrator, topic};
+use super::administration::{Administrator, PACED_TOPIC, topic};
 use super::certificates::Certificates;
 use super::clients::Clients;
-use super::duel::Duel;
+use super::duel::{Duel, PRODUCE_SECONDS};
 use super::kafka_server::{self, Flush};
 use super::page;
 use super::results::{Findings, Named, Pair};
 use super::rig::{Purpose, Rig};
 use super::schloss_server;
 use super::server::Server;
+use super::shape::Shape;
 use super::size::Size;
 use super::turn::{Contender, Load};
 
@@ -41,15 +42,16 @@ const FULL_RATE_TOPIC: &str = "full-rate";
 /// A server's or a client's.
 pub(super) fn bench(options: &Options) -> anyhow::Result<()> {
     let size = &options.size;
-    let schloss = size.binary()?;
-    let rig = Rig::set_up(size.java.as_deref())?;
+    let course = &size.course;
+    let schloss = course.binary()?;
+    let rig = Rig::set_up(course.java.as_deref())?;
     let purpose = Purpose {
         chapter: &page::GATEWAY,
-        rounds: size.rounds(),
+        rounds: course.rounds(),
         schloss: Some(&schloss),
-        smoke: size.quick,
+        smoke: course.quick,
         // A page for everyone needs the rate that is half of all.
-        publish: size.is_enough() && options.rate.is_none(),
+        publish: course.is_enough() && options.rate.is_none(),
     };
     rig.run(&purpose, |rig| {
         rig.check_space(size.bytes(size.load(WARM_UP_RATE)))?;
@@ -59,7 +61,7 @@ pub(super) fn bench(options: &Options) -> anyhow::Result<()> {
 }
 
 fn measure(options: &Options, schloss: &Path, rig: &Rig) -> anyhow::Result<Pair> {
-    let (size, rounds) = (&options.size, options.size.rounds());
+    let (size, rounds) = (&options.size, options.size.course.rounds());
     let directory = |name: &str| -> PathBuf { rig.scratch.path().join(name) };
     let certificates = Certificates::make(&directory("pki"))?;
     let kafka =
@@ -72,9 +74,9 @@ fn measure(options: &Options, schloss: &Path, rig: &Rig) -> anyhow::Result<Pair>
 
     let set_up = |server: &Server, ca: &Path, name: &str, more: &[&str]| -> anyhow::Result<Clients> {
         let administrator =
-            Administrator { java: &rig.java, server, directory: &directory(&format!("{name}-clients")), ca };
+            Administrator { java: &rig.java, server, directory: directory(&format!("{name}-clients")), ca };
         let clients = administrator.make_clients()?;
-        administrator.make_topics(name, rounds, more)?;
+        administrator.make_topics(name, Shape::USUAL, rounds, more)?;
         rig.progress.step(&format!("{name}: accounts, ACLs and topics made"));
         Ok(clients)
     };
@@ -85,16 +87,17 @@ fn measure(options: &Options, schloss: &Path, rig: &Rig) -> anyhow::Result<Pair>
         word: "page cache",
         ours: Contender {
             named: named(GATEWAY, "clients go through the gateway"),
-            clients: set_up(&gateway, &own_certificates.ca, GATEWAY, &[])?,
+            clients: set_up(&gateway, &own_certificates.ca, GATEWAY, &[PACED_TOPIC])?,
             server: &broker,
             other: &door,
         },
         theirs: Contender {
             named: named(DIRECT, "clients go to the broker"),
-            clients: set_up(&kafka, &certificates.ca, DIRECT, &[FULL_RATE_TOPIC])?,
+            clients: set_up(&kafka, &certificates.ca, DIRECT, &[PACED_TOPIC, FULL_RATE_TOPIC])?,
             server: &broker,
             other: &door,
         },
+        produce_seconds: PRODUCE_SECONDS,
         progress: &rig.progress,
     };
     let mut load = duel.warm_up(size.load(WARM_UP_RATE))?;
@@ -111,7 +114,10 @@ fn measure(options: &Options, schloss: &Path, rig: &Rig) -> anyhow::Result<Pair>
 
 /// Half of what the broker takes without the gateway, records a second.
 fn half_of_full_rate(direct: &Contender<'_>, load: Load, rig: &Rig) -> anyhow::Result<u64> {
-    let full = direct.clients.produce(&topic(DIRECT, FULL_RATE_TOPIC), load.records)?.mib_per_second;
+    let full = direct
+        .clients
+        .produce(&topic(DIRECT, load.shape, FULL_RATE_TOPIC), load.records, load.shape)?
+        .mib_per_second;
     let half = half(full);
     rig.progress.step(&format!("{DIRECT}: {full:.1} MiB/s; half of it are {half} records/s"));
     Ok(half)

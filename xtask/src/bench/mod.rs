@@ -5,6 +5,7 @@ mod administration;
 mod brokers;
 mod certificates;
 mod clients;
+mod couple;
 mod duel;
 mod gateway;
 mod java;
@@ -18,10 +19,12 @@ mod results;
 mod rig;
 mod schloss_server;
 mod server;
+mod shape;
 mod size;
 mod statistics;
 mod table;
 mod turn;
+mod workloads;
 
 use clap::{Args, Subcommand};
 
@@ -41,6 +44,8 @@ pub(crate) struct Options {
 enum Other {
     /// Measure what the gateway adds: the same Apache Kafka with and without it
     Gateway(gateway::Options),
+    /// Compare record sizes, numbers of partitions and codecs, and a read of what was written long ago
+    Workloads(workloads::Options),
 }
 
 /// Runs a comparison and writes `target/bench/<time>.json` and `.md`; a full run also writes its chapter of
@@ -52,6 +57,7 @@ pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
     match &options.other {
         None => brokers::bench(&options.brokers)?,
         Some(Other::Gateway(options)) => gateway::bench(options)?,
+        Some(Other::Workloads(options)) => workloads::bench(options)?,
     }
     Ok(true)
 }

@@ -101,17 +101,20 @@ impl Comparison {
 pub(super) type Metric<Of> = (&'static str, &'static str, fn(&Of) -> f64);
 
 /// What is compared in every pair, in the order of the report.
-pub(super) const METRICS: [Metric<Turn>; 10] = [
+pub(super) const METRICS: [Metric<Turn>; 13] = [
     ("produce: broker CPU", "CPU s/GiB", |turn| turn.produce.server_cpu),
     ("consume: broker CPU", "CPU s/GiB", |turn| turn.consume.server_cpu),
     ("fixed rate: broker CPU", "CPU s/GiB", |turn| turn.paced.server_cpu),
     ("produce: client CPU", "CPU s/GiB", |turn| turn.produce.client_cpu),
     ("produce: throughput", "MiB/s", |turn| turn.produce.mib_per_second),
     ("consume: throughput", "MiB/s", |turn| turn.consume.mib_per_second),
-    ("fixed rate: mean latency", "ms", |turn| turn.latency.average_ms),
-    ("fixed rate: p50 latency", "ms", |turn| turn.latency.p50_ms),
-    ("fixed rate: p99 latency", "ms", |turn| turn.latency.p99_ms),
-    ("fixed rate: p99.9 latency", "ms", |turn| turn.latency.p999_ms),
+    ("acknowledged: mean latency", "ms", |turn| turn.latency.average_ms),
+    ("acknowledged: p50 latency", "ms", |turn| turn.latency.p50_ms),
+    ("acknowledged: p99 latency", "ms", |turn| turn.latency.p99_ms),
+    ("acknowledged: p99.9 latency", "ms", |turn| turn.latency.p999_ms),
+    ("end to end: p50 latency", "ms", |turn| turn.delivery.p50_ms),
+    ("end to end: p99 latency", "ms", |turn| turn.delivery.p99_ms),
+    ("end to end: p99.9 latency", "ms", |turn| turn.delivery.p999_ms),
 ];
 
 /// Compares what `ours` and `theirs` say about each metric; leaves out what was not measured.
@@ -153,6 +156,7 @@ impl Pair {
 #[cfg(test)]
 pub(super) mod samples {
     use super::super::clients::Latency;
+    use super::super::shape::Shape;
     use super::super::turn::Run;
     use super::*;
 
@@ -169,6 +173,7 @@ pub(super) mod samples {
             consume: run,
             paced: run,
             latency,
+            delivery: latency,
             peak_memory_mib: 800.0,
             other: "gateway".to_owned(),
             other_peak_memory_mib: 20.0,
@@ -197,7 +202,12 @@ pub(super) mod samples {
                     title: "A pair".to_owned(),
                     ours: named("gateway"),
                     theirs: named("direct"),
-                    load: Load { records: 1000, paced_per_second: 25_600, paced_seconds: 10 },
+                    load: Load {
+                        shape: Shape::USUAL,
+                        records: 1000,
+                        paced_per_second: 25_600,
+                        paced_seconds: 10,
+                    },
                     turns,
                 }],
             },

@@ -11,9 +11,9 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// `None` where nothing was measured.
+    /// `None` where nothing was measured. A value that is no number was not measured.
     pub(super) fn of(values: &[f64]) -> Option<Self> {
-        let mut sorted = values.to_vec();
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let upper = sorted.len() / 2;
@@ -47,6 +47,7 @@ mod tests {
         assert_eq!(Summary::of(&[4.0, 1.0, 2.0, 9.0]), Some(Summary { median: 3.0, min: 1.0, max: 9.0 }));
         assert_eq!(Summary::of(&[5.0]), Some(Summary { median: 5.0, min: 5.0, max: 5.0 }));
         assert_eq!(Summary::of(&[]), None);
+        assert_eq!(Summary::of(&[f64::NAN, 5.0]), Summary::of(&[5.0]));
     }
 
     #[test]

@@ -24,9 +24,10 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A number with about three digits that mean something.
+/// A number with about three digits that mean something; `-` for what was not measured.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
+        size if size.is_nan() => "-".to_owned(),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 1.0 || size == 0.0 => format!("{value:.2}"),
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn numbers_keep_about_three_digits() {
         let words: Vec<String> =
-            [0.0, 0.0123, 0.5, 1.234, 12.34, 123.4, 1234.5].into_iter().map(number).collect();
-        assert_eq!(words, ["0.00", "0.012", "0.500", "1.23", "12.3", "123", "1234"]);
+            [f64::NAN, 0.0, 0.0123, 0.5, 1.234, 12.34, 123.4, 1234.5].into_iter().map(number).collect();
+        assert_eq!(words, ["-", "0.00", "0.012", "0.500", "1.23", "12.3", "123", "1234"]);
     }
 }

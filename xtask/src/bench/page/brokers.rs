@@ -24,6 +24,8 @@ pub(in super::super) const BROKERS: Chapter = Chapter {
         ("p95", |turn| turn.latency.p95_ms),
         ("p99", |turn| turn.latency.p99_ms),
         ("p99.9", |turn| turn.latency.p999_ms),
+        ("end to end p50", |turn| turn.delivery.p50_ms),
+        ("end to end p99", |turn| turn.delivery.p99_ms),
         ("peak", |turn| turn.peak_memory_mib),
         ("client CPU", |turn| turn.produce.client_cpu),
         ("other's CPU s", |turn| turn.other_cpu_seconds),

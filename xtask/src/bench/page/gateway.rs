@@ -31,6 +31,8 @@ pub(in super::super) const GATEWAY: Chapter = Chapter {
         ("p95", |turn| turn.latency.p95_ms),
         ("p99", |turn| turn.latency.p99_ms),
         ("p99.9", |turn| turn.latency.p999_ms),
+        ("end to end p50", |turn| turn.delivery.p50_ms),
+        ("end to end p99", |turn| turn.delivery.p99_ms),
         ("gateway peak", |turn| turn.other_peak_memory_mib),
     ],
 };

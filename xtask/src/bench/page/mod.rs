@@ -3,18 +3,19 @@
 mod brokers;
 mod document;
 mod gateway;
+mod workloads;
 
-use super::administration::PARTITIONS;
-use super::clients::RECORD_BYTES;
 use super::kafka_server::JVM;
 use super::results::{Comparison, METRICS, Pair, Report};
+use super::shape::Shape;
 use super::statistics::Summary;
 use super::table::{number, table};
-use super::turn::Turn;
+use super::turn::{Load, Turn};
 
 pub(super) use self::brokers::BROKERS;
 pub(super) use self::document::{FILE, page, with_chapter};
 pub(super) use self::gateway::GATEWAY;
+pub(super) use self::workloads::WORKLOADS;
 
 /// How one kind of comparison is told.
 pub(super) struct Chapter {
@@ -82,22 +83,25 @@ fn starts(report: &Report) -> String {
 
 /// Medians and ranges of two, and their ratio.
 fn comparison_table(comparisons: &[Comparison], ours: &str, theirs: &str) -> String {
-    let rows: Vec<Vec<String>> = comparisons
-        .iter()
-        .map(|line| {
-            let mark = if line.overlaps() { "~" } else { "" };
-            vec![
-                format!("{} ({})", line.metric, line.unit),
-                number(line.ours.median),
-                number(line.theirs.median),
-                line.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{mark}{}", number(ratio))),
-                range(line.ours),
-                range(line.theirs),
-            ]
-        })
-        .collect();
+    let row = |line: &Comparison| comparison_row(format!("{} ({})", line.metric, line.unit), line);
+    comparison_rows(ours, theirs, &comparisons.iter().map(row).collect::<Vec<_>>())
+}
+
+fn comparison_row(label: String, line: &Comparison) -> Vec<String> {
+    let mark = if line.overlaps() { "~" } else { "" };
+    vec![
+        label,
+        number(line.ours.median),
+        number(line.theirs.median),
+        line.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{mark}{}", number(ratio))),
+        range(line.ours),
+        range(line.theirs),
+    ]
+}
+
+fn comparison_rows(ours: &str, theirs: &str, rows: &[Vec<String>]) -> String {
     let ranges = [ours, theirs].map(|name| format!("{name} min..max"));
-    table(&["median", ours, theirs, "ratio", &ranges[0], &ranges[1]], &rows)
+    table(&["median", ours, theirs, "ratio", &ranges[0], &ranges[1]], rows)
 }
 
 fn range(summary: Summary) -> String {
@@ -129,30 +133,38 @@ fn facts(report: &Report) -> String {
         rows.push((
             &pair.title,
             format!(
-                "{} ({}), {} ({}); {} records a turn; fixed rate {} records/s for {} s",
+                "{} ({}), {} ({}); {} records a turn{}",
                 ours.name,
                 ours.setting,
                 theirs.name,
                 theirs.setting,
                 load.records,
-                load.paced_per_second,
-                load.paced_seconds
+                fixed_rate(load)
             ),
         ));
     }
     rows.into_iter().map(|(key, value)| format!("* {key}: {value}\n")).collect()
 }
 
-/// What a turn is, for the method of every chapter.
+fn fixed_rate(load: &Load) -> String {
+    match load.paced_per_second {
+        0 => String::new(),
+        rate => format!("; fixed rate {rate} records/s for {} s", load.paced_seconds),
+    }
+}
+
+/// What a turn is, for the method of every chapter that has the usual ones.
 fn turns_in_words() -> String {
+    let Shape { record_bytes, partitions, .. } = Shape::USUAL;
     format!(
-        "take turns in the order A B, B A, A B, ... A turn on topics of {PARTITIONS} partitions: \
-         `ProducerPerformance` writes records of {RECORD_BYTES} bytes with `acks=all` as fast as it goes; \
+        "take turns in the order A B, B A, A B, ... A turn on topics of {partitions} partitions: \
+         `ProducerPerformance` writes records of {record_bytes} bytes with `acks=all` as fast as it goes; \
          `ConsumerPerformance` reads them from the start in a new group (what was just written: from the page \
-         cache; its rate excludes the time until the group is joined); then the same Java producer with `acks=all` \
-         and `linger.ms=0` writes at a fixed rate, paced as `ProducerPerformance` paces, but with latencies in \
-         microseconds, from before a record is sent to its acknowledgement, counted after its first seconds. All \
-         other client settings are the defaults. Before each run `sync` writes out what earlier ones left."
+         cache; its rate excludes the time until the group is joined); then Kafka's producer with `acks=all` \
+         and `linger.ms=0` writes at a fixed rate, paced as `ProducerPerformance` paces, while a consumer in the \
+         same process reads, with latencies in microseconds from before a record is sent to its acknowledgement, \
+         and until the consumer has it (end to end), counted after its first seconds. All other client settings \
+         are the defaults. Before each run `sync` writes out what earlier ones left."
     )
 }
 
