@@ -2,6 +2,7 @@
 
 mod account;
 mod administration;
+mod aes;
 mod brokers;
 mod certificates;
 mod clients;
@@ -10,6 +11,7 @@ mod duel;
 mod gateway;
 mod java;
 mod kafka_server;
+mod layers;
 mod machine;
 mod page;
 mod prober;
@@ -44,6 +46,8 @@ pub(crate) struct Options {
 enum Other {
     /// Measure what the gateway adds: the same Apache Kafka with and without it
     Gateway(gateway::Options),
+    /// Measure what Schloss takes for ACLs and for sealing, and how fast this machine encrypts
+    Layers(layers::Options),
     /// Compare record sizes, numbers of partitions and codecs, and a read of what was written long ago
     Workloads(workloads::Options),
 }
@@ -57,6 +61,7 @@ pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
     match &options.other {
         None => brokers::bench(&options.brokers)?,
         Some(Other::Gateway(options)) => gateway::bench(options)?,
+        Some(Other::Layers(options)) => layers::bench(options)?,
         Some(Other::Workloads(options)) => workloads::bench(options)?,
     }
     Ok(true)

@@ -29,6 +29,30 @@ pub(super) struct Findings {
     /// None where starts are not compared.
     pub(super) starts: Vec<Start>,
     pub(super) pairs: Vec<Pair>,
+    pub(super) ladder: Option<Ladder>,
+}
+
+/// One server with more and more of something.
+#[derive(Debug, Serialize)]
+pub(super) struct Ladder {
+    pub(super) load: Load,
+    /// Each has all that those before it have.
+    pub(super) rungs: Vec<Rung>,
+    /// CPU seconds that this machine needs to seal a GiB once.
+    pub(super) aes_seconds_per_gib: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Rung {
+    pub(super) named: Named,
+    pub(super) turns: Vec<Turn>,
+}
+
+impl Rung {
+    /// `None` where it was not measured.
+    pub(super) fn summary(&self, value: fn(&Turn) -> f64) -> Option<Summary> {
+        Summary::of(&self.turns.iter().map(value).collect::<Vec<_>>())
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +234,7 @@ pub(super) mod samples {
                     },
                     turns,
                 }],
+                ladder: None,
             },
             seconds: 1,
         }

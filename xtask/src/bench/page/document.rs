@@ -3,18 +3,18 @@
 use anyhow::{Context, bail};
 
 use super::super::results::Report;
-use super::{BROKERS, Chapter, GATEWAY, WORKLOADS};
+use super::{BROKERS, Chapter, GATEWAY, LAYERS, WORKLOADS};
 
 /// The page, below the root of the repository.
 pub(in super::super) const FILE: &str = "docs/benchmarks.md";
 
 /// All chapters in the page's order.
-const CHAPTERS: [&Chapter; 3] = [&BROKERS, &WORKLOADS, &GATEWAY];
+const CHAPTERS: [&Chapter; 4] = [&BROKERS, &WORKLOADS, &LAYERS, &GATEWAY];
 
 const HEAD: &str = "\
 # Benchmarks
 
-Written by `cargo xtask bench`, `bench workloads` and `bench gateway`, a chapter each; do not edit. The ratio is the first median
+Written by `cargo xtask bench`, `bench workloads`, `bench layers` and `bench gateway`, a chapter each; do not edit. The ratio is the first median
 divided by the second: below 1 is less, which is better for CPU, latency, memory and time, and worse for throughput. `~`
 marks a ratio where rounds of the two overlap, so that the run shows no difference.
 ";

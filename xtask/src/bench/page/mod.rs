@@ -3,10 +3,11 @@
 mod brokers;
 mod document;
 mod gateway;
+mod layers;
 mod workloads;
 
 use super::kafka_server::JVM;
-use super::results::{Comparison, METRICS, Pair, Report};
+use super::results::{Comparison, METRICS, Report};
 use super::shape::Shape;
 use super::statistics::Summary;
 use super::table::{number, table};
@@ -15,6 +16,7 @@ use super::turn::{Load, Turn};
 pub(super) use self::brokers::BROKERS;
 pub(super) use self::document::{FILE, page, with_chapter};
 pub(super) use self::gateway::GATEWAY;
+pub(super) use self::layers::LAYERS;
 pub(super) use self::workloads::WORKLOADS;
 
 /// How one kind of comparison is told.
@@ -54,7 +56,10 @@ impl Chapter {
              memory in MiB.\n\n",
         );
         for pair in &report.findings.pairs {
-            text += &format!("#### {}\n\n{}\n", pair.title, self.turns(pair));
+            text += &format!("#### {}\n\n{}\n", pair.title, self.turns(&pair.turns));
+        }
+        for rung in report.findings.ladder.iter().flat_map(|ladder| &ladder.rungs) {
+            text += &format!("#### {}\n\n{}\n", rung.named.name, self.turns(&rung.turns));
         }
         if !report.findings.starts.is_empty() {
             text += &format!("#### Starts\n\n{}\n", starts(report));
@@ -62,14 +67,14 @@ impl Chapter {
         text
     }
 
-    fn turns(&self, pair: &Pair) -> String {
+    fn turns(&self, turns: &[Turn]) -> String {
         let mut header = vec!["", "round"];
         header.extend(self.columns.iter().map(|(name, _)| *name));
         let row = |turn: &Turn| {
             let numbers = self.columns.iter().map(|(_, value)| number(value(turn)));
             [turn.server.clone(), turn.round.to_string()].into_iter().chain(numbers).collect()
         };
-        table(&header, &pair.turns.iter().map(row).collect::<Vec<Vec<String>>>())
+        table(&header, &turns.iter().map(row).collect::<Vec<Vec<String>>>())
     }
 }
 
