@@ -124,7 +124,7 @@ fn partitions(topic: &Owned) -> impl Iterator<Item = TopicPartition> {
 
 /// The rules for a request by itself, in Kafka's order.
 fn check(request: &ConsumerGroupHeartbeatRequest, may_lack_id: bool) -> Result<Option<Assignor>, Refused> {
-    let invalid = |message: &str| Err(Refused::new(ErrorCode::InvalidRequest, message));
+    let invalid = |message: &str| Err(Refused::invalid(message));
     let is_blank = |text: &StrBytes| text.as_str().trim().is_empty();
     if !may_lack_id && is_blank(&request.member_id) {
         return invalid("MemberId can't be empty");

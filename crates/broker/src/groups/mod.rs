@@ -6,6 +6,7 @@
 //! written to disk: after a restart such a group is empty, keeps its offsets and goes on counting generations, and
 //! its members join again. Those of the new one are, and go on where they were.
 
+mod changes;
 mod config;
 mod consumer;
 mod coordinator;
@@ -20,8 +21,10 @@ mod membership;
 mod messages;
 mod offsets;
 mod pending;
+mod place;
 mod presence;
 mod record;
+mod refused;
 mod store;
 mod subscriptions;
 mod sync;
@@ -38,8 +41,8 @@ pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
 pub(crate) use consumer::{
-    Assignor, Beat, BeatReply, ConsumerDescription, ConsumerTimes, DescribedConsumer, JOINING,
-    LEAVING_FOR_NOW, Pattern, PatternError, Refused, Resolution, TopicPartition,
+    Assignor, Beat, BeatReply, ConsumerDescription, ConsumerTimes, DescribedConsumer, LEAVING_FOR_NOW,
+    Pattern, PatternError, Resolution, TopicPartition,
 };
 pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
 pub(crate) use deletion::ForgottenTopic;
@@ -51,6 +54,8 @@ pub(crate) use messages::{
     Claim, Join, JoinRefused, JoinReply, Joined, JoinedMember, Leaving, Protocol, Sync, SyncReply,
 };
 pub(crate) use offsets::{Commit, Committed};
+pub(crate) use place::JOINING;
+pub(crate) use refused::Refused;
 pub(crate) use store::{Fetched, Found};
 pub(crate) use texts::{error_of, shared, shared_if_any, wire, wire_if_any};
 pub(crate) use view::{DescribedMember, Description, Listing};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schloss_wire::Uuid;
 use serde::{Deserialize, Serialize};
 
-use super::consumer::{Changes, ConsumerGroup};
+use super::consumer::{ConsumerChanges, ConsumerGroup};
 use super::offsets::{Commit, Committed, CommittedOffsets};
 use super::pending::PendingOffsets;
 use crate::hex_id;
@@ -59,7 +59,7 @@ pub(super) enum Record<'a> {
         #[serde(borrow)]
         group: Cow<'a, str>,
         #[serde(borrow)]
-        changes: Changes<'a>,
+        changes: ConsumerChanges<'a>,
     },
     /// The group's members use the classic protocol from now on.
     Classic {
@@ -139,7 +139,10 @@ pub(super) fn encode_forget(group: &str, partitions: &[(Uuid, i32)]) -> serde_js
 }
 
 /// The entries for something that changed in a group by the new protocol.
-pub(super) fn encode_changes(group: &str, changes: Vec<Changes<'_>>) -> serde_json::Result<Vec<Vec<u8>>> {
+pub(super) fn encode_changes(
+    group: &str,
+    changes: Vec<ConsumerChanges<'_>>,
+) -> serde_json::Result<Vec<Vec<u8>>> {
     let entry = |changes| serde_json::to_vec(&Record::Consumers { group: Cow::Borrowed(group), changes });
     changes.into_iter().map(entry).collect()
 }

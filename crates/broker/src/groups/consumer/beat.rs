@@ -1,12 +1,10 @@
 //! What a member says in a heartbeat and what it hears, free of protocol versions.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_policy::Subject;
-use schloss_wire::ErrorCode;
 
 use super::assignor::Assignor;
 use super::topics::TopicPartition;
@@ -20,8 +18,6 @@ pub(crate) struct ConsumerTimes {
     pub(crate) heartbeat_interval: Duration,
 }
 
-/// The epoch of a member that joins.
-pub(crate) const JOINING: i32 = 0;
 /// The epoch of a static member that leaves and means to come back.
 pub(crate) const LEAVING_FOR_NOW: i32 = -2;
 
@@ -72,17 +68,4 @@ pub(crate) struct BeatReply {
     pub(crate) interval: Duration,
     /// What the member may own now; none if that is as it was.
     pub(crate) assignment: Option<BTreeSet<TopicPartition>>,
-}
-
-/// A heartbeat that was refused, and why in words.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refused {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: String,
-}
-
-impl Refused {
-    pub(crate) fn new(code: ErrorCode, message: impl Display) -> Self {
-        Self { code, message: message.to_string() }
-    }
 }

@@ -20,16 +20,15 @@ impl ConsumerGroup {
             return Ok(());
         }
         let member = self.members.get(claim.member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        if claim.generation == member.epoch {
+        if claim.generation == member.place.epoch {
             return Ok(());
         }
-        if claim.generation > member.epoch {
+        if claim.generation > member.place.epoch {
             return Err(ErrorCode::StaleMemberEpoch);
         }
         let had = |commit: &Commit| {
-            let one = (commit.topic, commit.partition);
-            let since = member.assigned.get(&one).or_else(|| member.revoking.get(&one));
-            since.is_some_and(|epoch| claim.generation >= *epoch)
+            let since = member.place.held_since(&(commit.topic, commit.partition));
+            since.is_some_and(|epoch| claim.generation >= epoch)
         };
         if commits.iter().all(had) { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
     }
@@ -44,7 +43,7 @@ impl ConsumerGroup {
             return if epoch < 0 { Ok(()) } else { Err(ErrorCode::UnknownMemberId) };
         };
         let member = self.members.get(member_id).ok_or(ErrorCode::UnknownMemberId)?;
-        if epoch == member.epoch { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
+        if epoch == member.place.epoch { Ok(()) } else { Err(ErrorCode::StaleMemberEpoch) }
     }
 
     /// Whether this is a member.

@@ -7,13 +7,15 @@ use schloss_log::journal::MAX_ENTRY_BYTES;
 use schloss_policy::Subject;
 use schloss_wire::ErrorCode;
 
-use super::beat::{Beat, BeatReply, JOINING, Refused};
+use super::beat::{Beat, BeatReply};
 use super::group::ConsumerGroup;
 use super::heartbeat::Resolved;
 use super::topics::Topics;
 use super::view::ConsumerDescription;
 use crate::groups::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, MAX_INSTANCE_ID_BYTES, State};
+use crate::groups::place::JOINING;
 use crate::groups::record::encode_changes;
+use crate::groups::refused::{Refused, not_stored};
 use crate::groups::store::failed;
 
 /// Longest id of a member and of a rack, in bytes. Kafka has no bound of its own.
@@ -117,7 +119,7 @@ impl ConsumerGroup {
 
 impl Inner {
     fn check_beat(&self, group_id: &str, beat: &Beat) -> Result<(), Refused> {
-        let invalid = |message: &str| Err(Refused::new(ErrorCode::InvalidRequest, message));
+        let invalid = |message: &str| Err(Refused::invalid(message));
         let instance = beat.instance_id.as_ref().map_or(0, |id| id.len());
         if group_id.len() > MAX_GROUP_ID_BYTES {
             return Err(Refused::new(
@@ -227,10 +229,6 @@ impl Group {
     fn consumer(&mut self, group_id: &str) -> Result<&mut ConsumerGroup, Refused> {
         self.consumer.as_mut().ok_or_else(|| not_consumer(group_id))
     }
-}
-
-fn not_stored(code: ErrorCode) -> Refused {
-    Refused::new(code, "the group can't be stored now: try again")
 }
 
 fn not_found(group_id: &str) -> Refused {

@@ -7,9 +7,9 @@ use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::assignor::{Assignor, Wish, Wishes};
-use super::beat::Refused;
 use super::member::Member;
 use super::topics::{TopicPartition, TopicShape, Topics};
+use crate::groups::refused::Refused;
 
 /// Members, epochs and assignments of one group.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl ConsumerGroup {
                 .filter_map(|name| self.topics.get(name))
                 .map(|found| found.id)
                 .collect(),
-            before: member.target.clone(),
+            before: member.place.target.clone(),
         };
         let wishes = Wishes {
             topics: self.topics.values().map(|found| (found.id, found.partitions)).collect(),
@@ -132,8 +132,8 @@ impl ConsumerGroup {
         let mut target = self.assignor().assign(&wishes);
         for (id, member) in &mut self.members {
             let target = target.remove(id).unwrap_or_default();
-            member.unwritten.place |= target != member.target;
-            member.target = target;
+            member.unwritten.place |= target != member.place.target;
+            member.place.target = target;
         }
         self.assignment_epoch = self.epoch;
     }
@@ -141,6 +141,6 @@ impl ConsumerGroup {
     /// The next time at which [`Self::expire`] has something to do.
     pub(in crate::groups) fn next_deadline(&self) -> Option<Instant> {
         let members = self.members.values();
-        members.flat_map(|member| member.rebalance_ends.into_iter().chain([member.session_ends])).min()
+        members.flat_map(|member| member.place.rebalance_ends.into_iter().chain([member.session_ends])).min()
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
-use super::beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, Refused};
+use super::beat::{Beat, BeatReply, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
-use super::member::{Held, Member};
+use super::member::Member;
 use super::pattern::PatternError;
-use super::record::Unwritten;
-use super::topics::{Resolution, Topics};
+use super::topics::{Resolution, TopicPartition, Topics};
+use crate::groups::changes::Unwritten;
 use crate::groups::config::GroupsConfig;
+use crate::groups::place::{Held, JOINING};
+use crate::groups::refused::Refused;
 
 /// What the regular expressions came to that had to be resolved for a heartbeat: that of the member itself
 /// among them, or what is wrong with it.
@@ -40,7 +42,7 @@ impl ConsumerGroup {
             Refused::new(ErrorCode::InvalidRegularExpression, format_args!("SubscribedTopicRegex: {error}"))
         })?;
         let id = self.enter(standing, beat, now);
-        let before = self.members.get(&id).map(|member| member.assigned.clone()).unwrap_or_default();
+        let before = self.members.get(&id).map(|member| member.place.assigned.clone()).unwrap_or_default();
         self.follow(&id, beat, &resolved, topics);
         self.reconcile(now, &id, beat.owned.as_ref());
         self.answer(now, beat, &id, &before)
@@ -60,7 +62,10 @@ impl ConsumerGroup {
             return self.static_standing(beat, instance_id);
         }
         match self.member(&beat.member_id) {
-            Ok(member) => check_epoch(member, beat).map(|()| Standing::Member(Arc::clone(&member.id))),
+            Ok(member) => member
+                .place
+                .check_epoch(beat.epoch, beat.owned.as_ref())
+                .map(|()| Standing::Member(Arc::clone(&member.id))),
             Err(_) if joins => Ok(Standing::New),
             Err(unknown) => Err(unknown),
         }
@@ -70,14 +75,17 @@ impl ConsumerGroup {
     fn static_standing(&self, beat: &Beat, instance_id: &str) -> Result<Standing, Refused> {
         if beat.epoch != JOINING {
             let member = self.static_member(instance_id, &beat.member_id)?;
-            return check_epoch(member, beat).map(|()| Standing::Member(Arc::clone(&member.id)));
+            return member
+                .place
+                .check_epoch(beat.epoch, beat.owned.as_ref())
+                .map(|()| Standing::Member(Arc::clone(&member.id)));
         }
         match self.statics.get(instance_id).and_then(|id| self.members.get(id)) {
             None if self.members.contains_key(&beat.member_id) => {
                 Ok(Standing::Member(Arc::clone(&beat.member_id)))
             }
             None => Ok(Standing::New),
-            Some(member) if member.epoch == LEAVING_FOR_NOW => {
+            Some(member) if member.place.epoch == LEAVING_FOR_NOW => {
                 if member.id != beat.member_id && self.members.contains_key(&beat.member_id) {
                     return Err(Refused::new(
                         ErrorCode::InvalidRequest,
@@ -125,8 +133,8 @@ impl ConsumerGroup {
             Standing::Replaces(old) => {
                 if let Some(mut member) = self.members.remove(&old) {
                     member.id = Arc::clone(&beat.member_id);
-                    member.epoch = JOINING;
-                    member.previous_epoch = JOINING;
+                    member.place.epoch = JOINING;
+                    member.place.previous_epoch = JOINING;
                     member.unwritten = Unwritten::ALL;
                     self.gone.insert(old);
                     for one in member.held() {
@@ -167,41 +175,23 @@ impl ConsumerGroup {
         }
     }
 
-    fn answer(&mut self, now: Instant, beat: &Beat, id: &str, before: &Held) -> Result<BeatReply, Refused> {
+    fn answer(
+        &mut self,
+        now: Instant,
+        beat: &Beat,
+        id: &str,
+        before: &Held<TopicPartition>,
+    ) -> Result<BeatReply, Refused> {
         let Some(member) = self.members.get_mut(id) else {
             return Err(Refused::new(ErrorCode::UnknownServerError, "the member was lost"));
         };
         member.session_ends = now + beat.times.session_timeout;
-        let tell = beat.epoch == JOINING || beat.is_full() || *before != member.assigned;
+        let tell = beat.epoch == JOINING || beat.is_full() || *before != member.place.assigned;
         Ok(BeatReply {
             member_id: Arc::clone(&member.id),
-            epoch: member.epoch,
+            epoch: member.place.epoch,
             interval: beat.times.heartbeat_interval,
-            assignment: tell.then(|| member.assigned.keys().copied().collect()),
+            assignment: tell.then(|| member.place.assigned.keys().copied().collect()),
         })
     }
-}
-
-/// A member comes with its epoch, or with the one before if it missed the answer that told it of the new one
-/// and owns nothing but what it was told of.
-fn check_epoch(member: &Member, beat: &Beat) -> Result<(), Refused> {
-    if beat.epoch == JOINING || beat.epoch == member.epoch {
-        return Ok(());
-    }
-    let fenced = |relation: &str| {
-        Err(Refused::new(
-            ErrorCode::FencedMemberEpoch,
-            format_args!(
-                "the member has a {relation} epoch ({}) than the coordinator knows ({}): it must abandon all \
-                 its partitions and join again",
-                beat.epoch, member.epoch
-            ),
-        ))
-    };
-    if beat.epoch > member.epoch {
-        return fenced("greater");
-    }
-    let owned = beat.owned.as_ref();
-    let owns_its_own = owned.is_some_and(|owned| owned.iter().all(|one| member.assigned.contains_key(one)));
-    if beat.epoch == member.previous_epoch && owns_its_own { Ok(()) } else { fenced("smaller") }
 }

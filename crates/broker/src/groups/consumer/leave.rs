@@ -6,9 +6,10 @@ use std::time::Duration;
 use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
-use super::beat::{Beat, BeatReply, LEAVING_FOR_NOW, Refused};
+use super::beat::{Beat, BeatReply, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
 use super::member::Member;
+use crate::groups::refused::Refused;
 
 impl ConsumerGroup {
     /// The last heartbeat of a member.
@@ -29,14 +30,14 @@ impl ConsumerGroup {
     /// A static member keeps its place until its session ends.
     fn leave_for_now(&mut self, id: &str) {
         let Some(member) = self.members.get_mut(id) else { return };
-        for one in std::mem::take(&mut member.revoking).into_keys() {
+        for one in std::mem::take(&mut member.place.revoking).into_keys() {
             self.owners.remove(&one);
         }
-        member.epoch = LEAVING_FOR_NOW;
-        member.rebalance_ends = None;
+        member.place.epoch = LEAVING_FOR_NOW;
+        member.place.rebalance_ends = None;
         member.unwritten.place = true;
         // It comes back in a lower epoch than the one in which it got them.
-        for epoch in member.assigned.values_mut() {
+        for epoch in member.place.assigned.values_mut() {
             *epoch = 0;
         }
     }
@@ -51,7 +52,7 @@ impl ConsumerGroup {
     /// Takes out the members whose time is over.
     pub(in crate::groups) fn expire(&mut self, now: Instant) {
         let over = |member: &&Member| {
-            member.session_ends <= now || member.rebalance_ends.is_some_and(|ends| ends <= now)
+            member.session_ends <= now || member.place.rebalance_ends.is_some_and(|ends| ends <= now)
         };
         let gone: Vec<_> = self.members.values().filter(over).map(|member| Arc::clone(&member.id)).collect();
         self.remove(&gone);

@@ -1,36 +1,20 @@
 //! One member of a consumer group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_policy::Subject;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
 use super::beat::Beat;
-use super::record::Unwritten;
 use super::topics::{Resolution, TopicPartition};
-
-/// Partitions, each with the epoch in which the member got it.
-pub(super) type Held = BTreeMap<TopicPartition, i32>;
+use crate::groups::changes::Unwritten;
+use crate::groups::place::Place;
 
 /// What one held partition takes, by estimate: in what is assigned, in the target and in the owners' table.
 const PARTITION_BYTES: usize = 160;
-
-/// How far a member is on its way to its target assignment.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Progress {
-    /// It is there.
-    #[default]
-    Stable,
-    /// It has to give up partitions first, and to say that it did.
-    Unrevoked,
-    /// It waits for partitions that others have yet to give up.
-    Unreleased,
-}
 
 /// A member of a consumer group.
 #[derive(Clone, Debug)]
@@ -47,19 +31,8 @@ pub(super) struct Member {
     /// A regular expression; none if it is empty.
     pub(super) pattern: Option<Arc<str>>,
     pub(super) resolution: Option<Resolution>,
-    pub(super) epoch: i32,
-    /// The epoch before the last step: a member that missed the answer still comes with it.
-    pub(super) previous_epoch: i32,
-    pub(super) progress: Progress,
-    /// What it may own.
-    pub(super) assigned: Held,
-    /// What it has to give up and may still own.
-    pub(super) revoking: Held,
-    /// What it should own.
-    pub(super) target: BTreeSet<TopicPartition>,
+    pub(super) place: Place<TopicPartition>,
     pub(super) session_ends: Instant,
-    /// Until when it has to give up what it has to.
-    pub(super) rebalance_ends: Option<Instant>,
     pub(super) unwritten: Unwritten,
 }
 
@@ -78,14 +51,8 @@ impl Member {
             names: BTreeSet::new(),
             pattern: None,
             resolution: None,
-            epoch: 0,
-            previous_epoch: 0,
-            progress: Progress::Stable,
-            assigned: Held::new(),
-            revoking: Held::new(),
-            target: BTreeSet::new(),
+            place: Place::default(),
             session_ends: now,
-            rebalance_ends: None,
             unwritten: Unwritten::ALL,
         }
     }
@@ -147,18 +114,9 @@ impl Member {
         before.is_none_or(|before| before.pattern != found.pattern || before.topics != found.topics)
     }
 
-    /// Whether it is where the assignment of this epoch wants it.
-    pub(super) fn is_reconciled_to(&self, epoch: i32) -> bool {
-        self.progress == Progress::Stable && self.epoch == epoch
-    }
-
-    pub(super) fn enter_epoch(&mut self, epoch: i32) {
-        self.previous_epoch = std::mem::replace(&mut self.epoch, epoch);
-    }
-
     /// Everything that nobody else may have.
     pub(super) fn held(&self) -> impl Iterator<Item = TopicPartition> {
-        self.assigned.keys().chain(self.revoking.keys()).copied()
+        self.place.held().copied()
     }
 
     /// Bytes of memory, by estimate.
@@ -166,8 +124,7 @@ impl Member {
         let resolved = self.resolution.as_ref().map_or(0, |found| found.topics.len() * size_of::<Arc<str>>());
         let names: usize = self.names.iter().map(|name| name.len() + size_of::<Arc<str>>()).sum();
         let pattern = self.pattern.as_ref().map_or(0, |pattern| pattern.len());
-        let held = self.assigned.len() + self.revoking.len() + self.target.len();
-        size_of::<Self>() + self.id.len() + names + pattern + resolved + held * PARTITION_BYTES
+        size_of::<Self>() + self.id.len() + names + pattern + resolved + self.place.count() * PARTITION_BYTES
     }
 }
 

@@ -24,9 +24,9 @@ mod uniform;
 mod view;
 
 pub(crate) use assignor::Assignor;
-pub(crate) use beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW, Refused};
+pub(crate) use beat::{Beat, BeatReply, ConsumerTimes, LEAVING_FOR_NOW};
 pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
-pub(super) use record::Changes;
+pub(super) use record::ConsumerChanges;
 pub(crate) use topics::{Resolution, TopicPartition};
 pub(crate) use view::{ConsumerDescription, DescribedConsumer};

@@ -13,36 +13,22 @@ use tokio::time::Instant;
 
 use super::assignor::Assignor;
 use super::group::ConsumerGroup;
-use super::member::{Held, Member, Progress};
+use super::member::Member;
 use super::topics::TopicPartition;
+use crate::groups::changes::{Changes, Unwritten, Weighed};
+use crate::groups::place::{Held, Place, Progress};
 use crate::hex_id;
 
-/// About how many bytes one entry may hold; a larger change becomes several.
-const TARGET_ENTRY_BYTES: usize = 1024 * 1024;
 /// Bytes of one partition, by estimate.
 const PARTITION_BYTES: usize = 16;
 
-/// Something that changed, or a part of it.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::groups) struct Changes<'a> {
-    /// What was written of the group before counts no longer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    afresh: bool,
-    /// More of the same change follows.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    unfinished: bool,
-    epoch: i32,
-    assignment_epoch: i32,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    gone: Vec<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    members: Vec<MemberRow<'a>>,
-}
+/// Something that changed in a consumer group, or a part of it.
+pub(in crate::groups) type ConsumerChanges<'a> = Changes<'a, MemberRow<'a>>;
 
+/// A member.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct MemberRow<'a> {
+pub(in crate::groups) struct MemberRow<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     /// None if it is as it was.
@@ -85,22 +71,9 @@ struct HeldRow(#[serde(with = "hex_id")] Uuid, Vec<(i32, i32)>);
 #[derive(Debug, Deserialize, Serialize)]
 struct TargetRow(#[serde(with = "hex_id")] Uuid, Vec<i32>);
 
-/// What of a member is not yet in the journal as it is in memory.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Unwritten {
-    pub(super) who: bool,
-    /// Its epochs and partitions.
-    pub(super) place: bool,
-}
-
-impl Unwritten {
-    pub(super) const ALL: Self = Self { who: true, place: true };
-    const NONE: Self = Self { who: false, place: false };
-}
-
 impl ConsumerGroup {
     /// What is not yet in the journal.
-    pub(in crate::groups) fn unwritten(&self) -> Vec<Changes<'_>> {
+    pub(in crate::groups) fn unwritten(&self) -> Vec<ConsumerChanges<'_>> {
         let changed: Vec<_> =
             self.members.values().filter(|member| member.unwritten != Unwritten::NONE).collect();
         let epochs = (self.epoch, self.assignment_epoch);
@@ -108,12 +81,14 @@ impl ConsumerGroup {
             return Vec::new();
         }
         let gone = self.gone.iter().map(|id| Cow::Borrowed(&**id)).collect();
-        self.split(self.written.is_none(), gone, changed.into_iter().map(|one| row(one, one.unwritten.who)))
+        let rows = changed.into_iter().map(|one| row(one, one.unwritten.who));
+        Changes::split(epochs, self.written.is_none(), gone, rows)
     }
 
     /// All of the group.
-    pub(in crate::groups) fn whole(&self) -> Vec<Changes<'_>> {
-        self.split(true, Vec::new(), self.members.values().map(|member| row(member, true)))
+    pub(in crate::groups) fn whole(&self) -> Vec<ConsumerChanges<'_>> {
+        let rows = self.members.values().map(|member| row(member, true));
+        Changes::split((self.epoch, self.assignment_epoch), true, Vec::new(), rows)
     }
 
     /// Remembers that what [`Self::unwritten`] told is in the journal.
@@ -125,39 +100,8 @@ impl ConsumerGroup {
         }
     }
 
-    fn split<'a>(
-        &self,
-        afresh: bool,
-        gone: Vec<Cow<'a, str>>,
-        rows: impl Iterator<Item = MemberRow<'a>>,
-    ) -> Vec<Changes<'a>> {
-        let Self { epoch, assignment_epoch, .. } = *self;
-        let part = |afresh, gone| Changes {
-            afresh,
-            unfinished: true,
-            epoch,
-            assignment_epoch,
-            gone,
-            members: Vec::new(),
-        };
-        let mut parts = Vec::new();
-        let (mut last, mut bytes) = (part(afresh, gone), 0);
-        for row in rows {
-            let more = row.bytes();
-            if bytes > 0 && bytes + more > TARGET_ENTRY_BYTES {
-                parts.push(std::mem::replace(&mut last, part(false, Vec::new())));
-                bytes = 0;
-            }
-            bytes += more;
-            last.members.push(row);
-        }
-        last.unfinished = false;
-        parts.push(last);
-        parts
-    }
-
     /// Takes over what the journal says.
-    pub(in crate::groups) fn replay(&mut self, now: Instant, changes: Changes<'_>) {
+    pub(in crate::groups) fn replay(&mut self, now: Instant, changes: ConsumerChanges<'_>) {
         if changes.afresh {
             *self = Self::new(0);
         }
@@ -179,9 +123,10 @@ impl ConsumerGroup {
             self.members.insert(Arc::clone(&id), who.into_member(Arc::clone(&id), now));
         }
         let Some(member) = self.members.get_mut(&id) else { return };
-        (member.epoch, member.previous_epoch, member.progress) = (epoch, previous_epoch, progress);
-        (member.assigned, member.revoking) = (to_held(assigned), to_held(revoking));
-        member.target = to_target(target);
+        (member.place.epoch, member.place.previous_epoch, member.place.progress) =
+            (epoch, previous_epoch, progress);
+        (member.place.assigned, member.place.revoking) = (to_held(assigned), to_held(revoking));
+        member.place.target = to_target(target);
     }
 
     /// Makes a group that was replayed one that works: its members have a whole session to come back.
@@ -189,9 +134,10 @@ impl ConsumerGroup {
         let mut given = BTreeSet::new();
         for member in self.members.values_mut() {
             member.session_ends = now + session_timeout;
-            member.rebalance_ends = (!member.revoking.is_empty()).then(|| now + member.rebalance_timeout);
+            member.place.rebalance_ends =
+                (!member.place.revoking.is_empty()).then(|| now + member.rebalance_timeout);
             // A change that was cut off may have left a partition with the one before as well.
-            member.target.retain(|one| given.insert(*one));
+            member.place.target.retain(|one| given.insert(*one));
             if let Some(instance_id) = &member.instance_id {
                 self.statics.insert(Arc::clone(instance_id), Arc::clone(&member.id));
             }
@@ -206,8 +152,8 @@ impl ConsumerGroup {
     }
 }
 
-impl MemberRow<'_> {
-    /// Bytes of the row, by estimate. JSON may write one byte of text as six.
+impl Weighed for MemberRow<'_> {
+    /// JSON may write one byte of text as six.
     fn bytes(&self) -> usize {
         let held = self.assigned.iter().chain(&self.revoking).map(|row| row.1.len()).sum::<usize>();
         let target = self.target.iter().map(|row| row.1.len()).sum::<usize>();
@@ -220,16 +166,16 @@ fn row(member: &Member, with_who: bool) -> MemberRow<'_> {
     MemberRow {
         id: Cow::Borrowed(&member.id),
         who: with_who.then(|| Who::of(member)),
-        epoch: member.epoch,
-        previous_epoch: member.previous_epoch,
-        progress: member.progress,
-        assigned: held_rows(&member.assigned),
-        revoking: held_rows(&member.revoking),
-        target: target_rows(&member.target),
+        epoch: member.place.epoch,
+        previous_epoch: member.place.previous_epoch,
+        progress: member.place.progress,
+        assigned: held_rows(&member.place.assigned),
+        revoking: held_rows(&member.place.revoking),
+        target: target_rows(&member.place.target),
     }
 }
 
-fn held_rows(held: &Held) -> Vec<HeldRow> {
+fn held_rows(held: &Held<TopicPartition>) -> Vec<HeldRow> {
     let mut topics: BTreeMap<Uuid, Vec<(i32, i32)>> = BTreeMap::new();
     for ((topic, number), epoch) in held {
         topics.entry(*topic).or_default().push((*number, *epoch));
@@ -245,7 +191,7 @@ fn target_rows(target: &BTreeSet<TopicPartition>) -> Vec<TargetRow> {
     topics.into_iter().map(|(topic, numbers)| TargetRow(topic, numbers)).collect()
 }
 
-fn to_held(rows: Vec<HeldRow>) -> Held {
+fn to_held(rows: Vec<HeldRow>) -> Held<TopicPartition> {
     let of_topic =
         |HeldRow(topic, rows): HeldRow| rows.into_iter().map(move |(number, epoch)| ((topic, number), epoch));
     rows.into_iter().flat_map(of_topic).collect()
@@ -287,14 +233,8 @@ impl<'a> Who<'a> {
             names: self.names.into_iter().map(own).collect(),
             pattern: self.pattern.map(own),
             resolution: None,
-            epoch: 0,
-            previous_epoch: 0,
-            progress: Progress::Stable,
-            assigned: Held::new(),
-            revoking: Held::new(),
-            target: BTreeSet::new(),
+            place: Place::default(),
             session_ends: now,
-            rebalance_ends: None,
             unwritten: Unwritten::NONE,
         }
     }

@@ -42,7 +42,7 @@ impl ConsumerGroup {
             "Empty"
         } else if self.epoch > self.assignment_epoch {
             "Assigning"
-        } else if self.members.values().all(|member| member.is_reconciled_to(self.assignment_epoch)) {
+        } else if self.members.values().all(|member| member.place.is_reconciled_to(self.assignment_epoch)) {
             "Stable"
         } else {
             "Reconciling"
@@ -68,10 +68,10 @@ fn describe(member: &Member) -> DescribedConsumer {
         rack_id: member.rack_id.clone(),
         client_id: Arc::clone(&member.client_id),
         client_host: Arc::clone(&member.client_host),
-        epoch: member.epoch,
+        epoch: member.place.epoch,
         names: member.names.iter().cloned().collect(),
         pattern: member.pattern.clone(),
         assigned: member.held().collect(),
-        target: member.target.clone(),
+        target: member.place.target.clone(),
     }
 }

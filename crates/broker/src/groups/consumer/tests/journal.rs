@@ -60,7 +60,7 @@ fn what_was_meant_for_two_is_with_one() {
     change["members"].as_array_mut().unwrap().retain(|member| member["id"] == "b");
     entries.push(change.to_string().into_bytes());
     let again = replayed(&entries);
-    let targets: Vec<_> = again.members.values().flat_map(|member| member.target.iter()).collect();
+    let targets: Vec<_> = again.members.values().flat_map(|member| member.place.target.iter()).collect();
     assert_eq!(targets.len(), 4, "each partition once: {targets:?}");
 }
 

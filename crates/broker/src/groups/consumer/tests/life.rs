@@ -138,7 +138,8 @@ fn the_most_wanted_assignor_assigns() {
     assert_eq!(bench.group.assignor(), Assignor::Range);
     bench.beat(&wanting("b", None));
     assert_eq!(bench.group.assignor(), Assignor::Range);
-    let target = |bench: &Bench, id: &str| bench.group.members[id].target.iter().copied().collect::<Vec<_>>();
+    let target =
+        |bench: &Bench, id: &str| bench.group.members[id].place.target.iter().copied().collect::<Vec<_>>();
     let wanted = [bench.partitions("t", &[0]), bench.partitions("u", &[0])].concat();
     assert_eq!(target(&bench, "a"), wanted, "the same number of each");
     bench.beat(&wanting("c", Some(Assignor::Uniform)));

@@ -9,13 +9,14 @@ use schloss_wire::{ErrorCode, Principal, Uuid};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
-use super::beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW};
+use super::beat::{Beat, BeatReply, ConsumerTimes, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
 use super::pattern::Pattern;
 use super::topics::{Resolution, TopicPartition, TopicShape, Topics};
 use crate::groups::config::GroupsConfig;
 use crate::groups::messages::Claim;
 use crate::groups::offsets::{Commit, Committed};
+use crate::groups::place::JOINING;
 
 mod api;
 mod commits;

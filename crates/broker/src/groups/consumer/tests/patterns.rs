@@ -26,7 +26,7 @@ fn a_pattern_follows_the_topics_and_adds_to_the_names() {
     assert_eq!(bench.beat_resolved(&beat("m", 2), &["a-.*"]), (2, None), "it doesn't match");
     let names = Beat { names: join("m", &["b"]).names, ..beat("m", 2) };
     assert_eq!(bench.beat(&names).0, 3);
-    assert_eq!(bench.group.members["m"].assigned.len(), 5);
+    assert_eq!(bench.group.members["m"].place.assigned.len(), 5);
     // An empty expression is none.
     let without = Beat { pattern: Some("".into()), ..beat("m", 3) };
     assert_eq!(bench.beat(&without).1.unwrap(), bench.partitions("b", &[0]));
@@ -53,7 +53,7 @@ fn all_members_follow_a_new_topic_in_one_epoch() {
     assert_eq!(bench.group.epoch, 3);
     bench.beat_resolved(&beat("m", 1), &[]);
     assert_eq!(bench.group.epoch, 3);
-    assert!(bench.group.members.values().all(|member| member.target.len() == 2));
+    assert!(bench.group.members.values().all(|member| member.place.target.len() == 2));
 }
 
 #[test]

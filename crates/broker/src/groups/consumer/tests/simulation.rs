@@ -105,10 +105,10 @@ impl World {
         assert_eq!((&after.owners, &after.statics), (&before.owners, &before.statics));
         let facts = |group: &ConsumerGroup| {
             let members = group.members.values().cloned();
-            let timeless = |member: Member| Member {
-                session_ends: self.bench.now,
-                rebalance_ends: member.rebalance_ends.map(|_| self.bench.now),
-                ..member
+            let timeless = |mut member: Member| {
+                member.session_ends = self.bench.now;
+                member.place.rebalance_ends = member.place.rebalance_ends.map(|_| self.bench.now);
+                member
             };
             format!("{:?}", members.map(timeless).collect::<Vec<_>>())
         };
@@ -211,7 +211,7 @@ impl World {
         self.epochs = epochs;
         let mut held = 0;
         for member in group.members.values() {
-            assert!(member.epoch <= group.assignment_epoch, "{member:?}");
+            assert!(member.place.epoch <= group.assignment_epoch, "{member:?}");
             for one in member.held() {
                 assert_eq!(group.owners.get(&one), Some(&member.id), "{one:?}");
                 held += 1;
@@ -229,7 +229,7 @@ impl World {
         let mut seen: BTreeMap<TopicPartition, usize> = BTreeMap::new();
         for (who, client) in self.clients.iter().enumerate().filter(|(_, client)| client.joined) {
             let Some(member) = self.bench.group.members.get(&*self.id(who)) else { continue };
-            assert!(client.epoch <= member.epoch, "no client is ahead of its coordinator");
+            assert!(client.epoch <= member.place.epoch, "no client is ahead of its coordinator");
             for one in &client.owned {
                 assert!(member.held().any(|held| held == *one), "{who} reads {one:?}, which is not its own");
                 assert_eq!(seen.insert(*one, who), None, "{one:?} is read by two");
