@@ -181,10 +181,11 @@ impl Broker {
 }
 
 /// What clients and tools go by, beside the versions of APIs: `group.version` 1 are the consumer groups of
-/// KIP-848, `transaction.version` 2 are transactions of the newer kind (KIP-890). Clients that don't know them go
+/// KIP-848, `streams.version` 1 the groups of Streams applications (KIP-1071), `transaction.version` 2 are transactions of the newer kind (KIP-890). Clients that don't know them go
 /// on as ever.
 fn features() -> Features {
-    const LEVELS: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+    const LEVELS: [(&str, i16); 3] =
+        [("group.version", 1), ("streams.version", 1), ("transaction.version", 2)];
     let supported = |(name, max_version)| {
         build!(SupportedFeatureKey { name: StrBytes::from(name), min_version: 0, max_version })
     };

@@ -14,8 +14,8 @@ use crate::api::{
     describe_producers, describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch,
     find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions,
-    metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce, sync_group,
-    txn_offset_commit, write_txn_markers,
+    metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce,
+    streams_group_describe, streams_group_heartbeat, sync_group, txn_offset_commit, write_txn_markers,
 };
 use crate::broker::Broker;
 use crate::reply::ready;
@@ -63,6 +63,8 @@ pub(crate) const APIS: &[Api] = &[
     Api::ConsumerGroupDescribe,
     Api::ListConfigResources,
     Api::DescribeTopicPartitions,
+    Api::StreamsGroupHeartbeat,
+    Api::StreamsGroupDescribe,
 ];
 
 impl Engine for Broker {
@@ -135,6 +137,8 @@ impl EngineSession for Broker {
             }
             Request::ConsumerGroupHeartbeat(request) => consumer_group_heartbeat::call(self, caller, request),
             Request::ConsumerGroupDescribe(request) => consumer_group_describe::call(self, caller, request),
+            Request::StreamsGroupHeartbeat(request) => streams_group_heartbeat::call(self, caller, request),
+            Request::StreamsGroupDescribe(request) => streams_group_describe::call(self, caller, request),
             // The gate sends none but those of `APIS`.
             other => ready(refuse(&other, caller.api_version, ErrorCode::UnsupportedVersion, None)),
         }

@@ -108,6 +108,10 @@ mod api {
     pub(crate) mod offset_for_leader_epoch;
     #[path = "00_produce.rs"]
     pub(crate) mod produce;
+    #[path = "89_streams_group_describe.rs"]
+    pub(crate) mod streams_group_describe;
+    #[path = "88_streams_group_heartbeat.rs"]
+    pub(crate) mod streams_group_heartbeat;
     #[path = "14_sync_group.rs"]
     pub(crate) mod sync_group;
     #[path = "28_txn_offset_commit.rs"]

@@ -158,6 +158,10 @@ error_codes! {
     VoterNotFound = 127, "VOTER_NOT_FOUND";
     InvalidRegularExpression = 128, "INVALID_REGULAR_EXPRESSION";
     RebootstrapRequired = 129, "REBOOTSTRAP_REQUIRED";
+    StreamsInvalidTopology = 130, "STREAMS_INVALID_TOPOLOGY";
+    StreamsInvalidTopologyEpoch = 131, "STREAMS_INVALID_TOPOLOGY_EPOCH";
+    StreamsTopologyFenced = 132, "STREAMS_TOPOLOGY_FENCED";
+    ShareSessionLimitReached = 133, "SHARE_SESSION_LIMIT_REACHED";
 }
 
 impl ErrorCode {

@@ -31,12 +31,21 @@ pub(crate) fn call(
 ) -> BoxFuture<'static, Outcome> {
     let broker = broker.clone();
     later(async move {
-        let _topology = broker.topology.lock().await;
-        let wishes = plan_all(&broker, request.topics);
-        let topics = create_all(&broker, wishes, request.validate_only).await.into_iter();
+        let topics = create(&broker, request.topics, request.validate_only).await.into_iter();
         let answer = |(name, topic)| answer(&broker.config, name, topic, request.validate_only);
         build!(CreateTopicsResponse { topics: topics.map(answer).collect() })
     })
+}
+
+/// Creates topics: one result for each name, in the order in which they are named first.
+pub(crate) async fn create(
+    broker: &Broker,
+    topics: Vec<CreatableTopic>,
+    validate_only: bool,
+) -> Vec<(StrBytes, Result<Arc<TopicMeta>, Refusal>)> {
+    let _topology = broker.topology.lock().await;
+    let wishes = plan_all(broker, topics);
+    create_all(broker, wishes, validate_only).await
 }
 
 /// Checks every topic asked for, as far as the metadata doesn't do that itself.

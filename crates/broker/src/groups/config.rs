@@ -22,6 +22,15 @@ pub struct GroupsConfig {
     pub consumer_session_timeout: Duration,
     /// How often members of consumer groups are to send heartbeats (`group.consumer.heartbeat.interval.ms`).
     pub consumer_heartbeat_interval: Duration,
+    /// How long a member of a Streams group may be silent (`group.streams.session.timeout.ms`).
+    pub streams_session_timeout: Duration,
+    /// How often members of Streams groups are to send heartbeats (`group.streams.heartbeat.interval.ms`).
+    pub streams_heartbeat_interval: Duration,
+    /// How long a Streams group that was empty waits for more members
+    /// (`group.streams.initial.rebalance.delay.ms`). Zero, for the same reason as `initial_rebalance_delay`.
+    pub streams_initial_rebalance_delay: Duration,
+    /// Copies of the state of each task of a Streams group (`group.streams.num.standby.replicas`).
+    pub streams_standby_replicas: usize,
     /// Most members of one group, those still asked to come back with their id included (`group.max.size`).
     pub max_group_size: usize,
     /// Most groups.
@@ -56,6 +65,10 @@ impl Default for GroupsConfig {
             empty_group_linger: Duration::from_secs(10 * 60),
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
+            streams_session_timeout: Duration::from_secs(45),
+            streams_heartbeat_interval: Duration::from_secs(5),
+            streams_initial_rebalance_delay: Duration::ZERO,
+            streams_standby_replicas: 0,
             max_group_size: 1_000,
             max_groups: 10_000,
             max_protocols: 32,

@@ -20,6 +20,7 @@ use super::membership::Membership;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncReply};
 use super::offsets::CommittedOffsets;
 use super::pending::PendingOffsets;
+use super::streams::StreamsGroup;
 use super::waiting::{Phase, wait_for};
 use crate::storage::Storage;
 
@@ -70,10 +71,12 @@ pub(super) struct State {
 }
 
 pub(super) struct Group {
-    /// The classic protocol; nobody is in it while there is a consumer group.
+    /// The classic protocol; nobody is in it while there is a group of a newer one.
     pub(super) membership: Membership,
     /// The new protocol, if that is what the group's members use or last used.
     pub(super) consumer: Option<ConsumerGroup>,
+    /// That of Streams applications, if that is what the group's members use or last used.
+    pub(super) streams: Option<StreamsGroup>,
     pub(super) offsets: CommittedOffsets,
     /// Offsets that transactions hold.
     pub(super) pending: PendingOffsets,
@@ -88,6 +91,7 @@ impl Group {
         Self {
             membership: Membership::empty(now, protocol_type, generation),
             consumer: None,
+            streams: None,
             offsets: CommittedOffsets::default(),
             pending: PendingOffsets::default(),
             ticket: None,
@@ -103,7 +107,7 @@ impl Group {
 
     /// Whether the journal knows of it.
     pub(super) fn is_in_journal(&self) -> bool {
-        self.has_offsets() || self.consumer.is_some()
+        self.has_offsets() || self.consumer.is_some() || self.streams.is_some()
     }
 
     /// Whether it has any offsets, those that transactions hold included.

@@ -11,9 +11,11 @@ use tracing::debug;
 use super::config::GroupsConfig;
 use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
+use super::kind::Kind;
 use super::membership::Membership;
 use super::record::encode_delete;
 use super::store::failed;
+use super::streams::StreamsGroup;
 
 impl Inner {
     /// Works on a group and arms its next deadline.
@@ -66,12 +68,19 @@ impl Inner {
         let mut state = self.state.lock();
         let ids: Vec<_> = state.groups.keys().cloned().collect();
         for id in ids {
-            if let Some(consumer) = state.groups.get_mut(&id).and_then(|group| group.consumer.as_mut()) {
-                consumer.resume(Instant::now(), self.config.consumer_session_timeout);
-                state.weigh(&id);
-                self.arm(&mut state, &id);
-                self.start_timer();
+            let Some(group) = state.groups.get_mut(&id).filter(|group| group.kind() != Kind::Classic) else {
+                continue;
+            };
+            let now = Instant::now();
+            if let Some(consumer) = &mut group.consumer {
+                consumer.resume(now, self.config.consumer_session_timeout);
             }
+            if let Some(streams) = &mut group.streams {
+                streams.resume(now, self.config.streams_session_timeout);
+            }
+            state.weigh(&id);
+            self.arm(&mut state, &id);
+            self.start_timer();
         }
     }
 
@@ -100,10 +109,10 @@ impl Inner {
 }
 
 impl Inner {
-    /// Writes down what time has changed in a consumer group, and removes a group that is over. If that can't be
+    /// Writes down what time has changed among members, and removes a group that is over. If that can't be
     /// written, a restart brings back members, who are silent and go once more.
     fn note_end(&self, state: &mut State, id: &str, now: Instant) {
-        let _ = self.note_consumers(state, id);
+        let _ = self.note_members(state, id);
         let Some(group) = state.groups.get(id) else { return };
         if !group.is_void() || group.membership.empty_since + self.config.empty_group_linger > now {
             return;
@@ -120,7 +129,8 @@ impl Group {
     fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
         let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
         let consumers = self.consumer.as_ref().and_then(ConsumerGroup::next_deadline);
-        self.membership.next_deadline().into_iter().chain(consumers).chain(end).min()
+        let streams = self.streams.as_ref().and_then(StreamsGroup::next_deadline);
+        self.membership.next_deadline().into_iter().chain(consumers).chain(streams).chain(end).min()
     }
 
     fn report_since(&self, generation: i32, id: &str) {

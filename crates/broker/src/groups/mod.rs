@@ -1,11 +1,13 @@
-//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848) and committed offsets.
+//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848), Streams groups (KIP-1071)
+//! and committed offsets.
 //!
-//! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` the new one, `CommittedOffsets`
-//! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
+//! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` and `StreamsGroup` are
+//! the newer ones, `CommittedOffsets` what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
 //! for microseconds, one task for all timers, and one journal for all offsets. Members of the classic protocol are not
 //! written to disk: after a restart such a group is empty, keeps its offsets and goes on counting generations, and
-//! its members join again. Those of the new one are, and go on where they were.
+//! its members join again. Those of the newer ones are, and go on where they were.
 
+mod admission;
 mod changes;
 mod config;
 mod consumer;
@@ -26,6 +28,7 @@ mod presence;
 mod record;
 mod refused;
 mod store;
+mod streams;
 mod subscriptions;
 mod sync;
 #[cfg(test)]
@@ -57,5 +60,10 @@ pub(crate) use offsets::{Commit, Committed};
 pub(crate) use place::JOINING;
 pub(crate) use refused::Refused;
 pub(crate) use store::{Fetched, Found};
+pub(crate) use streams::{
+    DescribedStreamsMember, Endpoint, EndpointPartitions, InternalTopic, NewInternalTopic, Role, Status,
+    StatusKind, StreamsBeat, StreamsDescription, StreamsReply, StreamsTimes, Task, TaskId, TopicPartitions,
+    Topology,
+};
 pub(crate) use texts::{error_of, shared, shared_if_any, wire, wire_if_any};
 pub(crate) use view::{DescribedMember, Description, Listing};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::consumer::{ConsumerChanges, ConsumerGroup};
 use super::offsets::{Commit, Committed, CommittedOffsets};
 use super::pending::PendingOffsets;
+use super::streams::{StreamsChanges, StreamsGroup, Topology};
 use crate::hex_id;
 
 /// About how many bytes one entry may hold; a larger commit becomes several entries. Far below the journal's
@@ -60,6 +61,19 @@ pub(super) enum Record<'a> {
         group: Cow<'a, str>,
         #[serde(borrow)]
         changes: ConsumerChanges<'a>,
+    },
+    /// The topology of a Streams group.
+    Topology {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        topology: Cow<'a, Topology>,
+    },
+    /// Something else of a Streams group changed.
+    Streams {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        #[serde(borrow)]
+        changes: StreamsChanges<'a>,
     },
     /// The group's members use the classic protocol from now on.
     Classic {
@@ -147,6 +161,19 @@ pub(super) fn encode_changes(
     changes.into_iter().map(entry).collect()
 }
 
+/// The entries for something that changed in a Streams group; its topology first, if that is to be written.
+pub(super) fn encode_streams(
+    group: &str,
+    topology: Option<&Topology>,
+    changes: Vec<StreamsChanges<'_>>,
+) -> serde_json::Result<Vec<Vec<u8>>> {
+    let group = Cow::Borrowed(group);
+    let topology =
+        topology.map(|topology| Record::Topology { group: group.clone(), topology: Cow::Borrowed(topology) });
+    let changes = changes.into_iter().map(|changes| Record::Streams { group: group.clone(), changes });
+    topology.into_iter().chain(changes).map(|record| serde_json::to_vec(&record)).collect()
+}
+
 /// The entry for a group that takes up the classic protocol.
 pub(super) fn encode_classic(group: &str, generation: i32) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Record::Classic { group: Cow::Borrowed(group), generation })
@@ -158,6 +185,7 @@ pub(super) fn encode_all(
     offsets: &CommittedOffsets,
     pending: &PendingOffsets,
     consumer: Option<&ConsumerGroup>,
+    streams: Option<&StreamsGroup>,
 ) -> serde_json::Result<Vec<Vec<u8>>> {
     let mut entries = encode_rows(to_rows(offsets), |offsets| group.commit(offsets))?;
     for (producer_id, epoch, offsets) in pending.open() {
@@ -166,6 +194,9 @@ pub(super) fn encode_all(
     }
     if let Some(consumer) = consumer {
         entries.extend(encode_changes(group.id, consumer.whole())?);
+    }
+    if let Some(streams) = streams {
+        entries.extend(encode_streams(group.id, streams.topology(), streams.whole())?);
     }
     Ok(entries)
 }

@@ -13,6 +13,7 @@ use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
 use super::messages::Claim;
 use super::offsets::{Commit, Committed};
 use super::record::{GroupFacts, Record, encode_all, encode_commits, encode_delete};
+use super::streams::StreamsGroup;
 
 /// The offsets of one group that were asked for.
 pub(crate) type Fetched = Vec<(Uuid, i32, Found)>;
@@ -229,7 +230,8 @@ impl Inner {
         let encode = |id: Arc<str>| {
             let state = self.state.lock();
             let group = state.groups.get(&id)?;
-            Some(encode_all(group.facts(&id), &group.offsets, &group.pending, group.consumer.as_ref()))
+            let Group { offsets, pending, consumer, streams, .. } = group;
+            Some(encode_all(group.facts(&id), offsets, pending, consumer.as_ref(), streams.as_ref()))
         };
         let encoded: Result<Vec<_>, _> = ids.into_iter().filter_map(encode).collect();
         let written = match encoded {
@@ -323,9 +325,17 @@ impl State {
                 let consumer = self.entry(&id).consumer.get_or_insert_with(|| ConsumerGroup::new(0));
                 consumer.replay(Instant::now(), changes);
             }
+            Record::Topology { group: id, topology } => {
+                let streams = self.entry(&id).streams.get_or_insert_with(|| StreamsGroup::new(0));
+                streams.replay_topology(topology.into_owned());
+            }
+            Record::Streams { group: id, changes } => {
+                let streams = self.entry(&id).streams.get_or_insert_with(|| StreamsGroup::new(0));
+                streams.replay(Instant::now(), changes);
+            }
             Record::Classic { group: id, generation } => {
                 let group = self.entry(&id);
-                group.consumer = None;
+                (group.consumer, group.streams) = (None, None);
                 group.membership.generation = generation;
             }
             Record::Hold { group, producer_id, epoch, offsets } => {

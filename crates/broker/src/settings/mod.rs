@@ -10,7 +10,7 @@ mod table;
 mod topic;
 
 pub(crate) use describe::{Described, describe_broker, describe_group, describe_topic};
-pub(crate) use group::{GROUP_SETTINGS, consumer_times, known_group_setting};
+pub(crate) use group::{GROUP_SETTINGS, consumer_times, known_group_setting, streams_times};
 pub(crate) use rule::{Kind, split};
 pub(crate) use table::{Setting, TOPIC_SETTINGS, setting};
 pub(crate) use topic::TopicSettings;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use schloss_log::Ticket;
-use schloss_log::journal::MAX_ENTRY_BYTES;
 use schloss_policy::Subject;
 use schloss_wire::ErrorCode;
 
@@ -12,17 +11,10 @@ use super::group::ConsumerGroup;
 use super::heartbeat::Resolved;
 use super::topics::Topics;
 use super::view::ConsumerDescription;
-use crate::groups::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, MAX_INSTANCE_ID_BYTES, State};
+use crate::groups::admission::{Visitor, not_found};
+use crate::groups::coordinator::{Group, Groups, Inner, MAX_INSTANCE_ID_BYTES, State};
 use crate::groups::place::JOINING;
-use crate::groups::record::encode_changes;
 use crate::groups::refused::{Refused, not_stored};
-use crate::groups::store::failed;
-
-/// Longest id of a member and of a rack, in bytes. Kafka has no bound of its own.
-const MAX_ID_BYTES: usize = 1024;
-/// Most bytes that a member may say of itself. JSON writes one byte as six at worst, and leaves room in an entry of
-/// the journal for the member's partitions.
-const MAX_SUBSCRIPTION_BYTES: usize = MAX_ENTRY_BYTES / 8;
 
 /// A regular expression, and with whose rights it has to be resolved.
 pub(crate) type Unresolved = (Arc<str>, Subject);
@@ -70,7 +62,7 @@ impl Groups {
 
     /// Whether this is a member that has an epoch, which clients before OffsetCommit 9 know nothing of.
     pub(crate) fn has_epoch(&self, group_id: &str, member_id: &str) -> bool {
-        let has = |group: &mut Group| group.consumer.as_ref().is_some_and(|consumer| consumer.has(member_id));
+        let has = |group: &mut Group| group.has_epoch(member_id);
         self.inner.with_group_as_is(group_id, |group, _| has(group)).unwrap_or_default()
     }
 
@@ -81,10 +73,7 @@ impl Groups {
         member_id: Option<&str>,
         epoch: i32,
     ) -> Result<(), ErrorCode> {
-        let check = |group: &mut Group| match &group.consumer {
-            Some(consumer) => consumer.check_fetch(member_id, epoch),
-            None => Ok(()),
-        };
+        let check = |group: &mut Group| group.check_fetch(member_id, epoch);
         self.inner.with_group_as_is(group_id, |group, _| check(group)).unwrap_or(Ok(()))
     }
 }
@@ -117,28 +106,24 @@ impl ConsumerGroup {
     }
 }
 
+impl Beat {
+    fn visitor<'a>(&'a self, group_id: &'a str) -> Visitor<'a> {
+        Visitor {
+            group_id,
+            member_id: &self.member_id,
+            rack_id: self.rack_id.as_deref(),
+            bytes: self.bytes(),
+            joins: self.epoch == JOINING,
+        }
+    }
+}
+
 impl Inner {
     fn check_beat(&self, group_id: &str, beat: &Beat) -> Result<(), Refused> {
-        let invalid = |message: &str| Err(Refused::invalid(message));
-        let instance = beat.instance_id.as_ref().map_or(0, |id| id.len());
-        if group_id.len() > MAX_GROUP_ID_BYTES {
-            return Err(Refused::new(
-                ErrorCode::InvalidGroupId,
-                format_args!("GroupId is longer than {MAX_GROUP_ID_BYTES} bytes"),
-            ));
+        if beat.instance_id.as_ref().map_or(0, |id| id.len()) > MAX_INSTANCE_ID_BYTES {
+            return Err(Refused::invalid("InstanceId is too long"));
         }
-        if instance > MAX_INSTANCE_ID_BYTES {
-            return invalid("InstanceId is too long");
-        }
-        if beat.member_id.len() > MAX_ID_BYTES
-            || beat.rack_id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES)
-        {
-            return invalid("MemberId or RackId is too long");
-        }
-        if beat.bytes() > self.config.max_member_metadata_bytes.min(MAX_SUBSCRIPTION_BYTES) {
-            return invalid("the subscription is too large");
-        }
-        Ok(())
+        self.check_visitor(&beat.visitor(group_id))
     }
 
     /// The caller holds the turn.
@@ -160,26 +145,8 @@ impl Inner {
         } else {
             self.start_beat(&mut state, group_id, beat, resolved, topics)?
         };
-        let ticket = self.note_consumers(&mut state, group_id).map_err(not_stored)?;
+        let ticket = self.note_members(&mut state, group_id).map_err(not_stored)?;
         Ok((reply, ticket))
-    }
-
-    /// Writes what changed in a consumer group to the journal. The ticket is that of the last entry of the group.
-    /// The caller holds the turn.
-    pub(in crate::groups) fn note_consumers(
-        &self,
-        state: &mut State,
-        group_id: &str,
-    ) -> Result<Option<Ticket>, ErrorCode> {
-        let Some(group) = state.groups.get_mut(group_id) else { return Ok(None) };
-        let Some(consumer) = &mut group.consumer else { return Ok(group.ticket) };
-        let changes = consumer.unwritten();
-        if !changes.is_empty() {
-            let entries = encode_changes(group_id, changes).map_err(|error| failed(&error))?;
-            group.ticket = Some(self.append(&entries)?);
-            consumer.mark_written();
-        }
-        Ok(group.ticket)
     }
 
     /// A member joins or stays. Only a join that succeeds makes a group, or makes an empty one a consumer group.
@@ -191,22 +158,12 @@ impl Inner {
         resolved: Resolved,
         topics: &dyn Topics,
     ) -> Result<BeatReply, Refused> {
-        let refused = |code| Refused::new(code, "this node keeps as many groups and members as it may");
         let joins = beat.epoch == JOINING;
-        if joins && state.member_bytes + beat.bytes() > self.config.max_member_bytes {
-            return Err(refused(ErrorCode::PolicyViolation));
-        }
-        let is_new = !state.groups.contains_key(group_id);
-        if is_new {
-            if !joins {
-                return Err(not_found(group_id));
-            }
-            state.insert(group_id, self.config.max_groups).map_err(refused)?;
-        }
-        let beaten = self.operate(state, group_id, |group, now| {
+        self.admit(state, &beat.visitor(group_id), |group, now| {
             let mut fresh = None;
             let consumer = match &mut group.consumer {
                 Some(consumer) => consumer,
+                None if group.streams.is_some() => return Err(not_consumer(group_id)),
                 None if joins && group.membership.is_deserted() => {
                     fresh.insert(ConsumerGroup::new(group.membership.generation))
                 }
@@ -216,12 +173,7 @@ impl Inner {
             let reply = consumer.heartbeat(now, &self.config, beat, resolved, topics)?;
             group.consumer = group.consumer.take().or(fresh);
             Ok(reply)
-        });
-        let beaten = beaten.unwrap_or_else(|| Err(not_found(group_id)));
-        if is_new && beaten.is_err() {
-            state.remove(group_id);
-        }
-        beaten
+        })
     }
 }
 
@@ -229,10 +181,6 @@ impl Group {
     fn consumer(&mut self, group_id: &str) -> Result<&mut ConsumerGroup, Refused> {
         self.consumer.as_mut().ok_or_else(|| not_consumer(group_id))
     }
-}
-
-fn not_found(group_id: &str) -> Refused {
-    Refused::new(ErrorCode::GroupIdNotFound, format_args!("consumer group {group_id} not found"))
 }
 
 fn not_consumer(group_id: &str) -> Refused {

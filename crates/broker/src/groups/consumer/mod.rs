@@ -29,4 +29,5 @@ pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(super) use record::ConsumerChanges;
 pub(crate) use topics::{Resolution, TopicPartition};
+pub(super) use topics::{TopicShape, Topics};
 pub(crate) use view::{ConsumerDescription, DescribedConsumer};
