@@ -10,10 +10,7 @@ import pytest
 from accounts import make_account
 
 share_groups = pytest.mark.gateway_only("our own broker has no share groups")
-streams = pytest.mark.parametrize(
-    "protocol",
-    ["classic", pytest.param("streams", marks=pytest.mark.gateway_only("our own broker has no Streams groups"))],
-)
+streams = pytest.mark.parametrize("protocol", ["classic", "streams"])
 
 
 @pytest.fixture

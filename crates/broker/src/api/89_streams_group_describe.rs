@@ -1,10 +1,10 @@
 //! StreamsGroupDescribe: epochs, topology, members and tasks of groups of KIP-1071.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
+use schloss_metadata::Snapshot;
 use schloss_wire::messages::StreamsGroupDescribeRequest;
 use schloss_wire::messages::streams_group_describe_response::{
     Assignment, DescribedGroup, Endpoint, KeyValue, Member, StreamsGroupDescribeResponse, Subtopology,
@@ -31,8 +31,9 @@ pub(crate) fn call(
     request: StreamsGroupDescribeRequest,
 ) -> BoxFuture<'static, Outcome> {
     let status = if request.include_topology_description { NOT_STORED } else { 0 };
+    let snapshot = broker.metadata.snapshot();
     let describe = |group_id: StrBytes| match broker.groups.describe_streams(group_id.as_str()) {
-        Ok(group) => found(group_id, &group, status),
+        Ok(group) => found(group_id, &group, &snapshot, status),
         Err(refused) => missing(group_id, &refused),
     };
     ready(build!(StreamsGroupDescribeResponse {
@@ -40,14 +41,19 @@ pub(crate) fn call(
     }))
 }
 
-fn found(group_id: StrBytes, group: &StreamsDescription, topology_description_status: i8) -> DescribedGroup {
+fn found(
+    group_id: StrBytes,
+    group: &StreamsDescription,
+    snapshot: &Snapshot,
+    topology_description_status: i8,
+) -> DescribedGroup {
     build!(DescribedGroup {
         error_message: None,
         group_id,
         group_state: wire(group.state),
         group_epoch: group.epoch,
         assignment_epoch: group.assignment_epoch,
-        topology: group.topology.as_ref().map(|topology| to_topology(topology, &group.partitions)),
+        topology: group.topology.as_ref().map(|topology| to_topology(topology, snapshot)),
         members: group.members.iter().map(member).collect(),
         // Those that a caller asked for are filled in behind us, by policy.
         authorized_operations: OPERATIONS_NOT_ASKED,
@@ -56,10 +62,10 @@ fn found(group_id: StrBytes, group: &StreamsDescription, topology_description_st
     })
 }
 
-fn to_topology(topology: &Topology, partitions: &BTreeMap<Arc<str>, i32>) -> ToldTopology {
+fn to_topology(topology: &Topology, snapshot: &Snapshot) -> ToldTopology {
     let subtopologies = topology.subtopologies.iter().map(|(id, subtopology)| {
         let info = |topics: &BTreeMap<String, InternalTopic>| {
-            topics.iter().map(|(name, topic)| to_info(name, topic, partitions)).collect::<Vec<_>>()
+            topics.iter().map(|(name, topic)| to_info(name, topic, snapshot)).collect::<Vec<_>>()
         };
         build!(Subtopology {
             subtopology_id: wire(id),
@@ -73,11 +79,12 @@ fn to_topology(topology: &Topology, partitions: &BTreeMap<Arc<str>, i32>) -> Tol
 }
 
 /// A topic has the partitions that it has, or those that the application asks for, or none yet.
-fn to_info(name: &str, topic: &InternalTopic, partitions: &BTreeMap<Arc<str>, i32>) -> TopicInfo {
+fn to_info(name: &str, topic: &InternalTopic, snapshot: &Snapshot) -> TopicInfo {
     let config = |(key, value): (&String, &String)| build!(KeyValue { key: wire(key), value: wire(value) });
+    let exists = snapshot.topic(name);
     build!(TopicInfo {
         name: wire(name),
-        partitions: partitions.get(name).copied().or(topic.partitions).unwrap_or_default(),
+        partitions: exists.map(|meta| meta.partitions).or(topic.partitions).unwrap_or_default(),
         replication_factor: topic.replication_factor,
         topic_configs: topic.configs.iter().map(config).collect(),
     })

@@ -16,8 +16,6 @@ pub(crate) struct StreamsDescription {
     pub(crate) epoch: i32,
     pub(crate) assignment_epoch: i32,
     pub(crate) topology: Option<Topology>,
-    /// Partitions of the topics that exist.
-    pub(crate) partitions: BTreeMap<Arc<str>, i32>,
     pub(crate) members: Vec<DescribedStreamsMember>,
 }
 
@@ -62,11 +60,6 @@ impl StreamsGroup {
             epoch: self.epoch,
             assignment_epoch: self.assignment_epoch,
             topology: self.topology.clone(),
-            partitions: self
-                .shapes
-                .iter()
-                .map(|(name, shape)| (Arc::clone(name), shape.partitions))
-                .collect(),
             members: self.members.values().map(describe).collect(),
         }
     }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_policy::Subject;
-use schloss_wire::{ErrorCode, Principal, Uuid};
+use schloss_wire::{ErrorCode, Principal};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
 use super::beat::{Beat, BeatReply, ConsumerTimes, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
 use super::pattern::Pattern;
-use super::topics::{Resolution, TopicPartition, TopicShape, Topics};
+use super::topics::{Resolution, TopicPartition, Topics as _};
 use crate::groups::config::GroupsConfig;
 use crate::groups::messages::Claim;
 use crate::groups::offsets::{Commit, Committed};
 use crate::groups::place::JOINING;
+use crate::groups::testing::{Known, id_of};
 
 mod api;
 mod commits;
@@ -31,58 +32,16 @@ const LEAVING: i32 = -1;
 const SESSION: Duration = Duration::from_secs(45);
 const REBALANCE: Duration = Duration::from_secs(30);
 
-/// Topics as a test says, the number of each being its id.
-#[derive(Default)]
-struct Known {
-    version: u64,
-    topics: BTreeMap<Arc<str>, TopicShape>,
-}
-
-impl Known {
-    fn new(topics: &[(&str, i32)]) -> Self {
-        let mut known = Self::default();
-        for (name, partitions) in topics {
-            known.set(name, *partitions);
-        }
-        known
+/// What a regular expression comes to.
+fn resolve(known: &Known, pattern: &str, subject: &Subject) -> Resolution {
+    let compiled = Pattern::new(pattern).unwrap();
+    let names = known.topics.keys().filter(|name| compiled.matches(name)).cloned();
+    Resolution {
+        pattern: pattern.into(),
+        subject: subject.clone(),
+        version: known.version,
+        topics: Arc::new(names.collect()),
     }
-
-    /// Makes the topic or gives it more partitions.
-    fn set(&mut self, name: &str, partitions: i32) {
-        self.version += 1;
-        let fresh = TopicShape { id: id_of(self.version), partitions };
-        self.topics.entry(name.into()).or_insert(fresh).partitions = partitions;
-    }
-
-    fn delete(&mut self, name: &str) {
-        self.version += 1;
-        self.topics.remove(name);
-    }
-
-    fn resolve(&self, pattern: &str, subject: &Subject) -> Resolution {
-        let compiled = Pattern::new(pattern).unwrap();
-        let names = self.topics.keys().filter(|name| compiled.matches(name)).cloned();
-        Resolution {
-            pattern: pattern.into(),
-            subject: subject.clone(),
-            version: self.version,
-            topics: Arc::new(names.collect()),
-        }
-    }
-}
-
-impl Topics for Known {
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn find(&self, name: &str) -> Option<TopicShape> {
-        self.topics.get(name).copied()
-    }
-}
-
-fn id_of(number: u64) -> Uuid {
-    Uuid::from_bytes(u128::from(number).to_be_bytes())
 }
 
 fn subject() -> Subject {

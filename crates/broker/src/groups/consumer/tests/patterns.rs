@@ -6,7 +6,7 @@ use crate::groups::consumer::pattern::PatternError;
 impl Bench {
     /// A heartbeat with what regular expressions come to now, for everybody.
     fn beat_resolved(&mut self, beat: &Beat, patterns: &[&str]) -> (i32, Option<usize>) {
-        let resolved = patterns.iter().map(|pattern| self.known.resolve(pattern, &subject())).collect();
+        let resolved = patterns.iter().map(|pattern| resolve(&self.known, pattern, &subject())).collect();
         let reply = self.group.heartbeat(self.now, &self.config, beat, Ok(resolved), &self.known).unwrap();
         (reply.epoch, reply.assignment.map(|owned| owned.len()))
     }
