@@ -148,14 +148,16 @@ impl Broker {
         let ranges = APIS.iter().copied().chain(QUOTA_APIS).map(Api::range);
         let offer = Offer::new(ranges, features(), snapshot.cluster_id(), Some(config.node_id));
         let config = Arc::new(config);
-        let cleaner = Cleaner::start(Arc::clone(&config), Arc::clone(&metadata), Arc::clone(&partitions))
+        let groups = Arc::new(groups);
+        let (node, topics) = (Arc::clone(&config), Arc::clone(&metadata));
+        let cleaner = Cleaner::start(node, topics, Arc::clone(&partitions), Arc::clone(&groups))
             .map_err(BrokerError::Thread)?;
         Ok(Arc::new(Self {
             offer: Arc::new(offer),
             config,
             metadata,
             partitions,
-            groups: Arc::new(groups),
+            groups,
             transactions,
             cleaner: Arc::new(cleaner),
             topology: Arc::default(),

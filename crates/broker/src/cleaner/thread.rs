@@ -1,4 +1,4 @@
-//! The thread on which logs are kept small.
+//! The thread on which logs are kept small, and committed offsets few.
 
 use std::io;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::chores::{Chores, Estate};
 use super::control::Control;
 use super::round::Stopped;
 use crate::broker::BrokerConfig;
+use crate::groups::Groups;
 use crate::partitions::Partitions;
 use crate::reply::now_ms;
 
@@ -28,6 +29,7 @@ struct Worker {
     node: Arc<BrokerConfig>,
     metadata: Arc<Metadata>,
     partitions: Arc<Partitions>,
+    groups: Arc<Groups>,
     control: Control,
     chores: Mutex<Chores>,
 }
@@ -38,9 +40,10 @@ impl Cleaner {
         node: Arc<BrokerConfig>,
         metadata: Arc<Metadata>,
         partitions: Arc<Partitions>,
+        groups: Arc<Groups>,
     ) -> io::Result<Self> {
         let (control, chores) = (Control::default(), Mutex::default());
-        let worker = Arc::new(Worker { node, metadata, partitions, control, chores });
+        let worker = Arc::new(Worker { node, metadata, partitions, groups, control, chores });
         let worked = Arc::clone(&worker);
         let thread = thread::Builder::new().name("cleaner".to_owned()).spawn(move || {
             while worked.control.next_turn(INTERVAL).is_ok() {
@@ -83,6 +86,9 @@ impl Cleaner {
 
 impl Worker {
     fn turn(&self, now_ms: i64) -> Result<(), Stopped> {
+        let snapshot = self.metadata.snapshot();
+        let name_of = |id| snapshot.topic_by_id(id).map(|topic| Arc::clone(&topic.name));
+        self.groups.expire_offsets(now_ms, &name_of);
         let (node, metadata, partitions) = (&*self.node, &*self.metadata, &*self.partitions);
         self.chores.lock().turn(&Estate { node, metadata, partitions, control: &self.control, now_ms })
     }

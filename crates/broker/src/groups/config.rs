@@ -45,13 +45,19 @@ pub struct GroupsConfig {
     pub max_member_bytes: usize,
     /// Longest metadata string of one committed offset, in bytes (`offset.metadata.max.bytes`).
     pub max_offset_metadata_bytes: usize,
-    /// Most partitions of which one group keeps an offset. Offsets are kept until their topic or group is
-    /// deleted, so this is what bounds a group.
+    /// How long offsets are kept that nobody needs (`offsets.retention.minutes`).
+    pub offsets_retention: Duration,
+    /// Most partitions of which one group keeps an offset.
     pub max_offsets_per_group: usize,
     /// Most bytes that the offsets of all groups together may take in memory, by estimate.
     pub max_offsets_bytes: usize,
     /// The offsets' journal is written anew when it is larger than this and mostly outdated.
     pub compact_above_bytes: u64,
+}
+
+impl GroupsConfig {
+    /// Kafka's own default of `offsets.retention.minutes`: a week.
+    pub const DEFAULT_OFFSETS_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 }
 
 impl Default for GroupsConfig {
@@ -76,6 +82,7 @@ impl Default for GroupsConfig {
             max_assignment_bytes: 64 * MIB,
             max_member_bytes: 256 * MIB,
             max_offset_metadata_bytes: 4096,
+            offsets_retention: Self::DEFAULT_OFFSETS_RETENTION,
             max_offsets_per_group: 50_000,
             max_offsets_bytes: 256 * MIB,
             compact_above_bytes: 16 * 1024 * 1024,

@@ -54,6 +54,8 @@ pub(super) struct Inner {
     /// Size of the journal, in bytes, above which it is written anew.
     pub(super) compact_above: AtomicU64,
     pub(super) compacting: AtomicBool,
+    /// When offsets are looked at for those that are too old, in milliseconds since the epoch.
+    pub(super) next_look_ms: Mutex<Option<i64>>,
     /// Wakes the timer task when an earlier deadline is set, or the coordinator goes away.
     pub(super) alarm: Arc<Notify>,
     pub(super) timer_started: AtomicBool,
@@ -82,6 +84,10 @@ pub(super) struct Group {
     pub(super) pending: PendingOffsets,
     /// The last entry of the journal that changed the offsets.
     pub(super) ticket: Option<Ticket>,
+    /// Since when nobody has been in it, in milliseconds since the epoch, as it was when offsets were looked at.
+    pub(super) empty_since_ms: Option<i64>,
+    /// Whether somebody has been in it since then.
+    pub(super) was_joined: bool,
     pub(super) armed: Option<Instant>,
     weighed: usize,
 }
@@ -95,6 +101,8 @@ impl Group {
             offsets: CommittedOffsets::default(),
             pending: PendingOffsets::default(),
             ticket: None,
+            empty_since_ms: None,
+            was_joined: false,
             armed: None,
             weighed: 0,
         }
@@ -140,6 +148,7 @@ impl Groups {
             offsets_turn: Arc::default(),
             journal,
             compacting: AtomicBool::new(false),
+            next_look_ms: Mutex::default(),
             alarm: Arc::default(),
             timer_started: AtomicBool::new(false),
         };

@@ -31,6 +31,7 @@ impl Inner {
         let generation = group.membership.generation;
         let result = work(group, Instant::now());
         group.report_since(generation, &id);
+        group.was_joined |= !group.is_deserted();
         state.weigh(&id);
         self.arm(state, &id);
         self.start_timer();

@@ -27,6 +27,7 @@ mod place;
 mod presence;
 mod record;
 mod refused;
+mod retention;
 mod store;
 mod streams;
 mod subscriptions;

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use schloss_wire::Uuid;
 use serde::{Deserialize, Serialize};
 
-use super::consumer::{ConsumerChanges, ConsumerGroup};
+use super::consumer::ConsumerChanges;
+use super::coordinator::Group;
 use super::offsets::{Commit, Committed, CommittedOffsets};
-use super::pending::PendingOffsets;
-use super::streams::{StreamsChanges, StreamsGroup, Topology};
+use super::streams::{StreamsChanges, Topology};
 use crate::hex_id;
 
 /// About how many bytes one entry may hold; a larger commit becomes several entries. Far below the journal's
@@ -81,6 +81,12 @@ pub(super) enum Record<'a> {
         group: Cow<'a, str>,
         generation: i32,
     },
+    /// Since when nobody has been in the group, in milliseconds since the epoch; none if somebody is.
+    Deserted {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        since_ms: Option<i64>,
+    },
     /// The group and all its offsets were deleted.
     Delete {
         #[serde(borrow)]
@@ -152,6 +158,11 @@ pub(super) fn encode_forget(group: &str, partitions: &[(Uuid, i32)]) -> serde_js
     serde_json::to_vec(&Record::Forget { group: Cow::Borrowed(group), partitions })
 }
 
+/// The entry for a group that nobody is in any longer, or somebody is in again.
+pub(super) fn encode_deserted(group: &str, since_ms: Option<i64>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Record::Deserted { group: Cow::Borrowed(group), since_ms })
+}
+
 /// The entries for something that changed in a group by the new protocol.
 pub(super) fn encode_changes(
     group: &str,
@@ -180,23 +191,20 @@ pub(super) fn encode_classic(group: &str, generation: i32) -> serde_json::Result
 }
 
 /// The entries that hold all that is kept of a group.
-pub(super) fn encode_all(
-    group: GroupFacts<'_>,
-    offsets: &CommittedOffsets,
-    pending: &PendingOffsets,
-    consumer: Option<&ConsumerGroup>,
-    streams: Option<&StreamsGroup>,
-) -> serde_json::Result<Vec<Vec<u8>>> {
-    let mut entries = encode_rows(to_rows(offsets), |offsets| group.commit(offsets))?;
-    for (producer_id, epoch, offsets) in pending.open() {
-        let held = encode_rows(to_rows(offsets), |offsets| hold(group.id, (producer_id, epoch), offsets))?;
-        entries.extend(held);
+pub(super) fn encode_all(facts: GroupFacts<'_>, group: &Group) -> serde_json::Result<Vec<Vec<u8>>> {
+    let id = facts.id;
+    let mut entries = encode_rows(to_rows(&group.offsets), |offsets| facts.commit(offsets))?;
+    for (producer_id, epoch, offsets) in group.pending.open() {
+        entries.extend(encode_rows(to_rows(offsets), |offsets| hold(id, (producer_id, epoch), offsets))?);
     }
-    if let Some(consumer) = consumer {
-        entries.extend(encode_changes(group.id, consumer.whole())?);
+    if let Some(consumer) = &group.consumer {
+        entries.extend(encode_changes(id, consumer.whole())?);
     }
-    if let Some(streams) = streams {
-        entries.extend(encode_streams(group.id, streams.topology(), streams.whole())?);
+    if let Some(streams) = &group.streams {
+        entries.extend(encode_streams(id, streams.topology(), streams.whole())?);
+    }
+    if group.empty_since_ms.is_some() && group.is_in_journal() {
+        entries.push(encode_deserted(id, group.empty_since_ms)?);
     }
     Ok(entries)
 }

@@ -230,8 +230,7 @@ impl Inner {
         let encode = |id: Arc<str>| {
             let state = self.state.lock();
             let group = state.groups.get(&id)?;
-            let Group { offsets, pending, consumer, streams, .. } = group;
-            Some(encode_all(group.facts(&id), offsets, pending, consumer.as_ref(), streams.as_ref()))
+            Some(encode_all(group.facts(&id), group))
         };
         let encoded: Result<Vec<_>, _> = ids.into_iter().filter_map(encode).collect();
         let written = match encoded {
@@ -325,6 +324,7 @@ impl State {
                 let consumer = self.entry(&id).consumer.get_or_insert_with(|| ConsumerGroup::new(0));
                 consumer.replay(Instant::now(), changes);
             }
+            Record::Deserted { group: id, since_ms } => self.entry(&id).empty_since_ms = since_ms,
             Record::Topology { group: id, topology } => {
                 let streams = self.entry(&id).streams.get_or_insert_with(|| StreamsGroup::new(0));
                 streams.replay_topology(topology.into_owned());

@@ -321,8 +321,8 @@ async fn the_thread_does_it_by_itself_once_it_is_woken_and_ends_when_told_to() {
         assert_eq!(produce(&house, "orders", 0, keyed(&[("a", Some("1"))])).await.error_code, 0);
         settle(&house, "orders");
     }
-    let Broker { config, metadata, partitions, .. } = Broker::clone(&house.broker);
-    let cleaner = Cleaner::start(config, metadata, partitions).unwrap();
+    let Broker { config, metadata, partitions, groups, .. } = Broker::clone(&house.broker);
+    let cleaner = Cleaner::start(config, metadata, partitions, groups).unwrap();
     cleaner.wake();
     while table(&house).await.len() > 1 {
         tokio::task::yield_now().await;

@@ -1,8 +1,9 @@
 //! `schloss.toml`: a broker with its own log.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use schloss_broker::BrokerConfig;
+use schloss_broker::{BrokerConfig, GroupsConfig};
 use schloss_log::Durability;
 use serde::Deserialize;
 use toml::Spanned;
@@ -24,6 +25,8 @@ pub(crate) struct ServeConfig {
     /// At least one.
     pub(crate) listeners: Vec<ServeListener>,
     pub(crate) log: Log,
+    /// How long committed offsets are kept that nobody needs.
+    pub(crate) offsets_retention: Duration,
     pub(crate) encryption: Encryption,
 }
 
@@ -57,6 +60,8 @@ struct RawServe {
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
+    offsets: RawOffsets,
+    #[serde(default)]
     encryption: RawEncryption,
     #[serde(default)]
     audit: RawAudit,
@@ -67,6 +72,12 @@ struct RawServe {
 struct RawLog {
     durability: Option<Spanned<String>>,
     segment_bytes: Option<Spanned<u64>>,
+    retention_ms: Option<Spanned<u64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOffsets {
     retention_ms: Option<Spanned<u64>>,
 }
 
@@ -101,6 +112,7 @@ impl ServeConfig {
             node_id: *raw.node_id.get_ref(),
             listeners,
             log: log(source, &raw.log)?,
+            offsets_retention: offsets_retention(source, &raw.offsets)?,
             encryption: encryption::check(source, &source.resolve(&raw.data_dir), &raw.encryption)?,
             common: common::check(
                 source,
@@ -114,6 +126,14 @@ impl ServeConfig {
             )?,
         })
     }
+}
+
+/// A minute is the least that Kafka takes.
+fn offsets_retention(source: &Source<'_>, raw: &RawOffsets) -> Result<Duration, ConfigError> {
+    const MINUTE_MS: u64 = 60 * 1000;
+    let week = u64::try_from(GroupsConfig::DEFAULT_OFFSETS_RETENTION.as_millis()).unwrap_or(u64::MAX);
+    let range = MINUTE_MS..=i64::MAX.unsigned_abs();
+    source.millis(raw.retention_ms.as_ref(), "offsets.retention_ms", week, range)
 }
 
 fn log(source: &Source<'_>, raw: &RawLog) -> Result<Log, ConfigError> {

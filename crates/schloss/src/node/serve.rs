@@ -7,7 +7,7 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schloss_audit::{Audit, Event};
-use schloss_broker::{Advertised, Broker, BrokerConfig, Storage};
+use schloss_broker::{Advertised, Broker, BrokerConfig, GroupsConfig, Storage};
 use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
@@ -167,5 +167,6 @@ fn broker_config(data_dir: &Path, config: &ServeConfig) -> BrokerConfig {
         ..LogConfig::default()
     };
     let broker = BrokerConfig::new(data_dir.to_owned(), config.node_id, advertised.collect(), log);
-    BrokerConfig { retention_ms: config.log.retention_ms, ..broker }
+    let groups = GroupsConfig { offsets_retention: config.offsets_retention, ..GroupsConfig::default() };
+    BrokerConfig { retention_ms: config.log.retention_ms, groups, ..broker }
 }

@@ -14,7 +14,8 @@ use schloss_wire::{ApiVersion, Response, StrBytes, build};
 use super::*;
 use crate::testing;
 
-async fn house() -> testing::House {
+/// A group that committed for two partitions of two topics.
+pub(super) async fn house() -> testing::House {
     let house = testing::House::new();
     for name in ["orders", "bills"] {
         house.topic(name, 2, &[]).await;
@@ -52,8 +53,20 @@ fn codes(response: &OffsetDeleteResponse) -> Vec<ErrorCode> {
     partitions.map(|one| ErrorCode::from_code(one.error_code).unwrap()).collect()
 }
 
-async fn left(house: &testing::House) -> usize {
+pub(super) async fn left(house: &testing::House) -> usize {
     house.broker.groups.fetch_all(GROUP, false).await.unwrap().len()
+}
+
+/// The join of a consumer of this topic.
+pub(super) fn reader(topic: &str) -> Join {
+    let subscription =
+        build!(ConsumerProtocolSubscription { topics: vec![StrBytes::from(topic)], user_data: None });
+    let mut metadata = bytes::BytesMut::new();
+    encode_consumer_protocol_subscription(&mut metadata, &subscription, ApiVersion::new(1)).unwrap();
+    Join {
+        protocols: vec![Protocol { name: "range".into(), metadata: metadata.freeze() }],
+        ..join("", "reader")
+    }
 }
 
 #[tokio::test]
@@ -73,15 +86,7 @@ async fn what_is_named_goes_and_the_rest_stays_also_after_a_kill() {
 #[tokio::test]
 async fn offsets_of_topics_that_members_read_stay() {
     let house = house().await;
-    let subscription =
-        build!(ConsumerProtocolSubscription { topics: vec![StrBytes::from("orders")], user_data: None });
-    let mut metadata = bytes::BytesMut::new();
-    encode_consumer_protocol_subscription(&mut metadata, &subscription, ApiVersion::new(1)).unwrap();
-    let reader = Join {
-        protocols: vec![Protocol { name: "range".into(), metadata: metadata.freeze() }],
-        ..join("", "reader")
-    };
-    house.broker.groups.join(GROUP, reader).await.unwrap();
+    house.broker.groups.join(GROUP, reader("orders")).await.unwrap();
     let deleted = delete(&house, GROUP, &[("orders", &[0]), ("bills", &[0])]).await;
     assert_eq!(codes(&deleted), [ErrorCode::GroupSubscribedToTopic, ErrorCode::None]);
     assert_eq!(left(&house).await, 3);

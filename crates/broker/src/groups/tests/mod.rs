@@ -4,6 +4,7 @@ mod api;
 mod bounds;
 mod deletion;
 mod rebalance;
+mod retention;
 mod silence;
 mod simulation;
 mod statics;

@@ -22,6 +22,9 @@ max_connections = 500
 
 [log]
 durability = "fsync"
+
+[offsets]
+retention_ms = 86400000
 "#;
 
 fn load(fixture: &Fixture, text: &str) -> Result<ServeConfig, ConfigError> {
@@ -41,6 +44,9 @@ fn a_good_file_is_taken_with_its_defaults() {
     assert_eq!(config.common.audit.directory, fixture.path("data/audit"));
     assert_eq!(config.common.limits.max_connections, 500);
     assert_eq!(config.common.limits.max_request_bytes, 100 << 20);
+    assert_eq!(config.offsets_retention.as_secs(), 24 * 60 * 60);
+    let silent = load(&fixture, &GOOD.replace("retention_ms = 86400000", "")).unwrap();
+    assert_eq!(silent.offsets_retention.as_secs(), 7 * 24 * 60 * 60, "a week");
     let [secure] = &config.listeners[..] else { panic!("one listener") };
     assert_eq!((&*secure.listener.advertised_host, secure.advertised_port), ("localhost", 9092));
     assert_eq!(secure.listener.bind.len(), 2);
@@ -74,6 +80,7 @@ fn impossible_values_are_refused_one_by_one() {
             "max_connections = 0",
             "schloss.toml:13: limits.max_connections: 0 is impossible",
         ),
+        ("86400000", "59999", "schloss.toml:19: offsets.retention_ms: 59999 is impossible: must be 60000 to"),
         ("\"fsync\"", "\"maybe\"", "schloss.toml:16: log.durability: 'maybe' is neither"),
         ("127.0.0.1:9092", "localhost", "schloss.toml:7: listener.bind: 'localhost' is not an address"),
         ("[::1]:9092", "[::1]:0", "schloss.toml:7: listener.bind: [::1]:0 has port 0"),
