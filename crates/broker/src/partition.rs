@@ -12,7 +12,8 @@ use schloss_wire::records::BatchHeader;
 use crate::cleaner::AbortedRecords;
 use crate::control::Marker;
 use crate::producers::{
-    LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+    Aborted, LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck,
+    TransactionVersion,
 };
 use crate::storage::Storage;
 
@@ -146,9 +147,8 @@ impl Partition {
         if committed_only { self.last_stable_offset() } else { self.log.high_watermark() }
     }
 
-    /// Producers and first offsets of the aborted transactions with records from offset `from` up to before
-    /// `to`.
-    pub(crate) fn aborted_within(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// The aborted transactions with records from offset `from` up to before `to`.
+    pub(crate) fn aborted_within(&self, from: i64, to: i64) -> Vec<Aborted> {
         self.producers.lock().aborted_within(self.log.start_offset(), from, to)
     }
 

@@ -158,6 +158,7 @@ error_codes! {
     VoterNotFound = 127, "VOTER_NOT_FOUND";
     InvalidRegularExpression = 128, "INVALID_REGULAR_EXPRESSION";
     RebootstrapRequired = 129, "REBOOTSTRAP_REQUIRED";
+    ShareSessionLimitReached = 133, "SHARE_SESSION_LIMIT_REACHED";
 }
 
 impl ErrorCode {

@@ -18,9 +18,9 @@ use crate::long_poll::{LongPoll, PartitionFetch, long_poll};
 use crate::reply::{later, ready};
 
 /// Most bytes of records in one answer, whatever the client asks for (`fetch.max.bytes` of a Kafka broker).
-const MAX_FETCH_BYTES: usize = 55 * 1024 * 1024;
+pub(super) const MAX_FETCH_BYTES: usize = 55 * 1024 * 1024;
 /// Longest wait for `min_bytes`; a client that asks for longer gets an empty answer and asks again.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Session epochs of requests that name all they want: the first of a session, the last of one or of none.
 const FULL_EPOCHS: [i32; 2] = [0, -1];
 /// First version with topic ids instead of names.

@@ -22,6 +22,10 @@ pub struct GroupsConfig {
     pub consumer_session_timeout: Duration,
     /// How often members of consumer groups are to send heartbeats (`group.consumer.heartbeat.interval.ms`).
     pub consumer_heartbeat_interval: Duration,
+    /// How long a member of a share group may be silent (`group.share.session.timeout.ms`).
+    pub share_session_timeout: Duration,
+    /// How often members of share groups are to send heartbeats (`group.share.heartbeat.interval.ms`).
+    pub share_heartbeat_interval: Duration,
     /// Most members of one group, those still asked to come back with their id included (`group.max.size`).
     pub max_group_size: usize,
     /// Most groups.
@@ -56,6 +60,8 @@ impl Default for GroupsConfig {
             empty_group_linger: Duration::from_secs(10 * 60),
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
+            share_session_timeout: Duration::from_secs(45),
+            share_heartbeat_interval: Duration::from_secs(5),
             max_group_size: 1_000,
             max_groups: 10_000,
             max_protocols: 32,

@@ -20,6 +20,7 @@ use super::membership::Membership;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncReply};
 use super::offsets::CommittedOffsets;
 use super::pending::PendingOffsets;
+use super::share::ShareGroup;
 use super::waiting::{Phase, wait_for};
 use crate::storage::Storage;
 
@@ -74,6 +75,8 @@ pub(super) struct Group {
     pub(super) membership: Membership,
     /// The new protocol, if that is what the group's members use or last used.
     pub(super) consumer: Option<ConsumerGroup>,
+    /// A share group, which it stays for good. Then there is no consumer group and nobody in the classic protocol.
+    pub(super) share: Option<ShareGroup>,
     pub(super) offsets: CommittedOffsets,
     /// Offsets that transactions hold.
     pub(super) pending: PendingOffsets,
@@ -88,6 +91,7 @@ impl Group {
         Self {
             membership: Membership::empty(now, protocol_type, generation),
             consumer: None,
+            share: None,
             offsets: CommittedOffsets::default(),
             pending: PendingOffsets::default(),
             ticket: None,
@@ -103,7 +107,7 @@ impl Group {
 
     /// Whether the journal knows of it.
     pub(super) fn is_in_journal(&self) -> bool {
-        self.has_offsets() || self.consumer.is_some()
+        self.has_offsets() || self.consumer.is_some() || self.share.is_some()
     }
 
     /// Whether it has any offsets, those that transactions hold included.

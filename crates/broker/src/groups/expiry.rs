@@ -13,6 +13,7 @@ use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
 use super::membership::Membership;
 use super::record::encode_delete;
+use super::share::ShareGroup;
 use super::store::failed;
 
 impl Inner {
@@ -103,7 +104,7 @@ impl Inner {
     /// Writes down what time has changed in a consumer group, and removes a group that is over. If that can't be
     /// written, a restart brings back members, who are silent and go once more.
     fn note_end(&self, state: &mut State, id: &str, now: Instant) {
-        let _ = self.note_consumers(state, id);
+        let _ = self.note_members(state, id);
         let Some(group) = state.groups.get(id) else { return };
         if !group.is_void() || group.membership.empty_since + self.config.empty_group_linger > now {
             return;
@@ -120,7 +121,8 @@ impl Group {
     fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
         let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
         let consumers = self.consumer.as_ref().and_then(ConsumerGroup::next_deadline);
-        self.membership.next_deadline().into_iter().chain(consumers).chain(end).min()
+        let sharers = self.share.as_ref().and_then(ShareGroup::next_deadline);
+        self.membership.next_deadline().into_iter().chain(consumers).chain(sharers).chain(end).min()
     }
 
     fn report_since(&self, generation: i32, id: &str) {
@@ -131,9 +133,10 @@ impl Group {
         }
     }
 
-    /// Whether nothing of the group needs keeping.
+    /// Whether nothing of the group needs keeping. A share group is kept until an administrator deletes it: there
+    /// is more to it than this coordinator knows.
     fn is_void(&self) -> bool {
-        self.is_deserted() && !self.has_offsets()
+        self.is_deserted() && !self.has_offsets() && self.share.is_none()
     }
 }
 

@@ -1,4 +1,5 @@
-//! A group of either protocol. It takes up the other one while nobody is in it.
+//! A group of any protocol. Consumer groups of one protocol take up the other one while nobody is in them; share
+//! groups stay what they are.
 
 use std::sync::Arc;
 
@@ -12,12 +13,15 @@ use super::member::Answer;
 use super::membership::GroupState;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving};
 use super::offsets::Commit;
-use super::record::encode_classic;
+use super::record::{encode_changes, encode_classic, encode_share};
+use super::share::ShareGroup;
 use super::store::failed;
 use super::subscriptions::Subscriptions;
 
 /// The protocol type of every consumer group.
 const CONSUMER: &str = "consumer";
+/// The protocol type of every share group.
+const SHARE: &str = "share";
 
 /// Which protocol a group's members use, or last used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +30,8 @@ pub(crate) enum Kind {
     Classic,
     /// The coordinator assigns (KIP-848).
     Consumer,
+    /// Members share the records of a partition (KIP-932).
+    Share,
 }
 
 impl Kind {
@@ -34,6 +40,7 @@ impl Kind {
         match self {
             Self::Classic => "classic",
             Self::Consumer => CONSUMER,
+            Self::Share => SHARE,
         }
     }
 }
@@ -56,20 +63,26 @@ impl Inner {
 
 impl Group {
     pub(super) fn kind(&self) -> Kind {
-        if self.consumer.is_some() { Kind::Consumer } else { Kind::Classic }
+        match (&self.consumer, &self.share) {
+            (_, Some(_)) => Kind::Share,
+            (Some(_), None) => Kind::Consumer,
+            (None, None) => Kind::Classic,
+        }
     }
 
     /// Kafka's name of the state.
     pub(super) fn state(&self) -> &'static str {
-        match &self.consumer {
-            Some(consumer) => consumer.state(),
-            None => self.membership.state.name(),
+        match (&self.consumer, &self.share) {
+            (_, Some(share)) => share.state(),
+            (Some(consumer), None) => consumer.state(),
+            (None, None) => self.membership.state.name(),
         }
     }
 
     pub(super) fn protocol_type(&self) -> Option<&str> {
         match self.kind() {
             Kind::Consumer => Some(CONSUMER),
+            Kind::Share => Some(SHARE),
             Kind::Classic => self.membership.protocol_type.as_deref(),
         }
     }
@@ -77,13 +90,15 @@ impl Group {
     /// The generation, or the epoch. One goes on from the other, so a member of long ago is never taken for one
     /// of now.
     pub(super) fn generation(&self) -> i32 {
-        self.consumer.as_ref().map_or(self.membership.generation, ConsumerGroup::epoch)
+        let epoch = self.consumer.as_ref().map(ConsumerGroup::epoch);
+        epoch.or(self.share.as_ref().map(ShareGroup::epoch)).unwrap_or(self.membership.generation)
     }
 
     /// Whether nobody is in it.
     pub(super) fn is_empty(&self) -> bool {
         let no_consumers = self.consumer.as_ref().is_none_or(ConsumerGroup::is_empty);
-        self.membership.state == GroupState::Empty && no_consumers
+        let no_sharers = self.share.as_ref().is_none_or(ShareGroup::is_empty);
+        self.membership.state == GroupState::Empty && no_consumers && no_sharers
     }
 
     /// Whether neither a member nor one who was promised a place is left.
@@ -93,12 +108,14 @@ impl Group {
 
     /// Bytes that members take.
     pub(super) fn member_bytes(&self) -> usize {
-        self.membership.bytes() + self.consumer.as_ref().map_or(0, ConsumerGroup::bytes)
+        self.membership.bytes()
+            + self.consumer.as_ref().map_or(0, ConsumerGroup::bytes)
+            + self.share.as_ref().map_or(0, ShareGroup::bytes)
     }
 
     /// JoinGroup.
     pub(super) fn join(&mut self, now: Instant, config: &GroupsConfig, join: &Join) -> Answer<JoinReply> {
-        if self.consumer.is_some() {
+        if self.kind() != Kind::Classic {
             let code = ErrorCode::InconsistentGroupProtocol;
             return Answer::Now(Err(JoinRefused { code, member_id: Arc::clone(&join.member_id) }));
         }
@@ -131,6 +148,7 @@ impl Group {
         claim: Claim<'_>,
         commits: &[Commit],
     ) -> Result<(), ErrorCode> {
+        self.check_no_share()?;
         match &self.consumer {
             Some(consumer) => consumer.check_commit(claim, commits),
             None => self.membership.check_commit(now, claim),
@@ -143,6 +161,7 @@ impl Group {
         claim: Claim<'_>,
         commits: &[Commit],
     ) -> Result<(), ErrorCode> {
+        self.check_no_share()?;
         match &self.consumer {
             Some(_) if claim.is_anonymous() => Ok(()),
             Some(consumer) => consumer.check_commit(claim, commits).map_err(|code| match code {
@@ -158,6 +177,7 @@ impl Group {
     /// # Errors
     /// They are no consumers.
     pub(super) fn subscriptions(&self) -> Result<Subscriptions, ErrorCode> {
+        self.check_no_share()?;
         match &self.consumer {
             Some(consumer) => {
                 Ok(Subscriptions::Topics(consumer.subscribed().map(ToString::to_string).collect()))
@@ -169,10 +189,32 @@ impl Group {
     /// Meets every deadline that has come.
     pub(super) fn expire(&mut self, now: Instant, config: &GroupsConfig) {
         self.membership.expire(now, config);
+        if let Some(share) = &mut self.share {
+            share.expire(now);
+        }
         let Some(consumer) = &mut self.consumer else { return };
         if !consumer.is_empty() {
             consumer.expire(now);
             self.note_desertion(now);
+        }
+    }
+
+    /// The entries for what changed among its members, as far as members are written down.
+    pub(super) fn unwritten(&self, group_id: &str) -> serde_json::Result<Vec<Vec<u8>>> {
+        if let Some(epoch) = self.share.as_ref().and_then(ShareGroup::unwritten) {
+            return Ok(vec![encode_share(group_id, epoch)?]);
+        }
+        let changes = self.consumer.as_ref().map(ConsumerGroup::unwritten);
+        encode_changes(group_id, changes.unwrap_or_default())
+    }
+
+    /// Remembers that what [`Self::unwritten`] told is in the journal.
+    pub(super) fn mark_written(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.mark_written();
+        }
+        if let Some(consumer) = &mut self.consumer {
+            consumer.mark_written();
         }
     }
 

@@ -1,4 +1,5 @@
-//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848) and committed offsets.
+//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848), share groups (KIP-932) and
+//! committed offsets.
 //!
 //! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` the new one, `CommittedOffsets`
 //! what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
@@ -22,11 +23,12 @@ mod offsets;
 mod pending;
 mod presence;
 mod record;
+mod share;
 mod store;
 mod subscriptions;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -38,8 +40,8 @@ pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
 pub(crate) use consumer::{
-    Assignor, Beat, BeatReply, ConsumerDescription, ConsumerTimes, DescribedConsumer, JOINING,
-    LEAVING_FOR_NOW, Pattern, PatternError, Refused, Resolution, TopicPartition,
+    Assignor, Beat, BeatReply, ConsumerDescription, DescribedConsumer, JOINING, LEAVING_FOR_NOW,
+    MAX_MEMBER_ID_BYTES, MemberTimes, Pattern, PatternError, Refused, Resolution, TopicPartition,
 };
 pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
 pub(crate) use deletion::ForgottenTopic;
@@ -51,6 +53,7 @@ pub(crate) use messages::{
     Claim, Join, JoinRefused, JoinReply, Joined, JoinedMember, Leaving, Protocol, Sync, SyncReply,
 };
 pub(crate) use offsets::{Commit, Committed};
+pub(crate) use share::{DescribedSharer, ShareBeat, ShareDescription};
 pub(crate) use store::{Fetched, Found};
 pub(crate) use texts::{error_of, shared, shared_if_any, wire, wire_if_any};
 pub(crate) use view::{DescribedMember, Description, Listing};

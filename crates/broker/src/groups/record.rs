@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::consumer::{Changes, ConsumerGroup};
 use super::offsets::{Commit, Committed, CommittedOffsets};
 use super::pending::PendingOffsets;
+use super::share::ShareGroup;
 use crate::hex_id;
 
 /// About how many bytes one entry may hold; a larger commit becomes several entries. Far below the journal's
@@ -60,6 +61,12 @@ pub(super) enum Record<'a> {
         group: Cow<'a, str>,
         #[serde(borrow)]
         changes: Changes<'a>,
+    },
+    /// The group is a share group, in this epoch.
+    Share {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        epoch: i32,
     },
     /// The group's members use the classic protocol from now on.
     Classic {
@@ -144,6 +151,11 @@ pub(super) fn encode_changes(group: &str, changes: Vec<Changes<'_>>) -> serde_js
     changes.into_iter().map(entry).collect()
 }
 
+/// The entry for a share group.
+pub(super) fn encode_share(group: &str, epoch: i32) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Record::Share { group: Cow::Borrowed(group), epoch })
+}
+
 /// The entry for a group that takes up the classic protocol.
 pub(super) fn encode_classic(group: &str, generation: i32) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Record::Classic { group: Cow::Borrowed(group), generation })
@@ -155,6 +167,7 @@ pub(super) fn encode_all(
     offsets: &CommittedOffsets,
     pending: &PendingOffsets,
     consumer: Option<&ConsumerGroup>,
+    share: Option<&ShareGroup>,
 ) -> serde_json::Result<Vec<Vec<u8>>> {
     let mut entries = encode_rows(to_rows(offsets), |offsets| group.commit(offsets))?;
     for (producer_id, epoch, offsets) in pending.open() {
@@ -163,6 +176,9 @@ pub(super) fn encode_all(
     }
     if let Some(consumer) = consumer {
         entries.extend(encode_changes(group.id, consumer.whole())?);
+    }
+    if let Some(share) = share {
+        entries.push(encode_share(group.id, share.epoch())?);
     }
     Ok(entries)
 }

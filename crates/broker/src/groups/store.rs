@@ -13,6 +13,7 @@ use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
 use super::messages::Claim;
 use super::offsets::{Commit, Committed};
 use super::record::{GroupFacts, Record, encode_all, encode_commits, encode_delete};
+use super::share::ShareGroup;
 
 /// The offsets of one group that were asked for.
 pub(crate) type Fetched = Vec<(Uuid, i32, Found)>;
@@ -229,7 +230,8 @@ impl Inner {
         let encode = |id: Arc<str>| {
             let state = self.state.lock();
             let group = state.groups.get(&id)?;
-            Some(encode_all(group.facts(&id), &group.offsets, &group.pending, group.consumer.as_ref()))
+            let Group { offsets, pending, consumer, share, .. } = group;
+            Some(encode_all(group.facts(&id), offsets, pending, consumer.as_ref(), share.as_ref()))
         };
         let encoded: Result<Vec<_>, _> = ids.into_iter().filter_map(encode).collect();
         let written = match encoded {
@@ -322,6 +324,9 @@ impl State {
             Record::Consumers { group: id, changes } => {
                 let consumer = self.entry(&id).consumer.get_or_insert_with(|| ConsumerGroup::new(0));
                 consumer.replay(Instant::now(), changes);
+            }
+            Record::Share { group: id, epoch } => {
+                self.entry(&id).share = Some(ShareGroup::replayed(epoch));
             }
             Record::Classic { group: id, generation } => {
                 let group = self.entry(&id);

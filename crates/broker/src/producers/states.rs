@@ -267,11 +267,10 @@ impl ProducerStates {
         self.aborted.push(transaction);
     }
 
-    /// Producers and first offsets of the aborted transactions with records from offset `from` up to before
-    /// `to`.
-    pub(crate) fn aborted_within(&mut self, log_start: i64, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// The aborted transactions with records from offset `from` up to before `to`.
+    pub(crate) fn aborted_within(&mut self, log_start: i64, from: i64, to: i64) -> Vec<Aborted> {
         self.aborted.forget_before(log_start);
-        self.aborted.within(from, to)
+        self.aborted.overlapping(from, to)
     }
 
     /// The offset before which every transaction has ended, as far as records are on disk.

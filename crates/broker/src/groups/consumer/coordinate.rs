@@ -13,11 +13,10 @@ use super::heartbeat::Resolved;
 use super::topics::Topics;
 use super::view::ConsumerDescription;
 use crate::groups::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, MAX_INSTANCE_ID_BYTES, State};
-use crate::groups::record::encode_changes;
 use crate::groups::store::failed;
 
 /// Longest id of a member and of a rack, in bytes. Kafka has no bound of its own.
-const MAX_ID_BYTES: usize = 1024;
+pub(crate) const MAX_MEMBER_ID_BYTES: usize = 1024;
 /// Most bytes that a member may say of itself. JSON writes one byte as six at worst, and leaves room in an entry of
 /// the journal for the member's partitions.
 const MAX_SUBSCRIPTION_BYTES: usize = MAX_ENTRY_BYTES / 8;
@@ -81,7 +80,7 @@ impl Groups {
     ) -> Result<(), ErrorCode> {
         let check = |group: &mut Group| match &group.consumer {
             Some(consumer) => consumer.check_fetch(member_id, epoch),
-            None => Ok(()),
+            None => group.check_no_share(),
         };
         self.inner.with_group_as_is(group_id, |group, _| check(group)).unwrap_or(Ok(()))
     }
@@ -119,17 +118,12 @@ impl Inner {
     fn check_beat(&self, group_id: &str, beat: &Beat) -> Result<(), Refused> {
         let invalid = |message: &str| Err(Refused::new(ErrorCode::InvalidRequest, message));
         let instance = beat.instance_id.as_ref().map_or(0, |id| id.len());
-        if group_id.len() > MAX_GROUP_ID_BYTES {
-            return Err(Refused::new(
-                ErrorCode::InvalidGroupId,
-                format_args!("GroupId is longer than {MAX_GROUP_ID_BYTES} bytes"),
-            ));
-        }
+        check_group_id(group_id)?;
         if instance > MAX_INSTANCE_ID_BYTES {
             return invalid("InstanceId is too long");
         }
-        if beat.member_id.len() > MAX_ID_BYTES
-            || beat.rack_id.as_ref().is_some_and(|id| id.len() > MAX_ID_BYTES)
+        if beat.member_id.len() > MAX_MEMBER_ID_BYTES
+            || beat.rack_id.as_ref().is_some_and(|id| id.len() > MAX_MEMBER_ID_BYTES)
         {
             return invalid("MemberId or RackId is too long");
         }
@@ -158,24 +152,22 @@ impl Inner {
         } else {
             self.start_beat(&mut state, group_id, beat, resolved, topics)?
         };
-        let ticket = self.note_consumers(&mut state, group_id).map_err(not_stored)?;
+        let ticket = self.note_members(&mut state, group_id).map_err(not_stored)?;
         Ok((reply, ticket))
     }
 
-    /// Writes what changed in a consumer group to the journal. The ticket is that of the last entry of the group.
-    /// The caller holds the turn.
-    pub(in crate::groups) fn note_consumers(
+    /// Writes what changed among the members of a group to the journal, as far as they are written down. The ticket
+    /// is that of the last entry of the group. The caller holds the turn.
+    pub(in crate::groups) fn note_members(
         &self,
         state: &mut State,
         group_id: &str,
     ) -> Result<Option<Ticket>, ErrorCode> {
         let Some(group) = state.groups.get_mut(group_id) else { return Ok(None) };
-        let Some(consumer) = &mut group.consumer else { return Ok(group.ticket) };
-        let changes = consumer.unwritten();
-        if !changes.is_empty() {
-            let entries = encode_changes(group_id, changes).map_err(|error| failed(&error))?;
+        let entries = group.unwritten(group_id).map_err(|error| failed(&error))?;
+        if !entries.is_empty() {
             group.ticket = Some(self.append(&entries)?);
-            consumer.mark_written();
+            group.mark_written();
         }
         Ok(group.ticket)
     }
@@ -189,22 +181,22 @@ impl Inner {
         resolved: Resolved,
         topics: &dyn Topics,
     ) -> Result<BeatReply, Refused> {
-        let refused = |code| Refused::new(code, "this node keeps as many groups and members as it may");
         let joins = beat.epoch == JOINING;
         if joins && state.member_bytes + beat.bytes() > self.config.max_member_bytes {
-            return Err(refused(ErrorCode::PolicyViolation));
+            return Err(no_room(ErrorCode::PolicyViolation));
         }
         let is_new = !state.groups.contains_key(group_id);
         if is_new {
             if !joins {
                 return Err(not_found(group_id));
             }
-            state.insert(group_id, self.config.max_groups).map_err(refused)?;
+            state.insert(group_id, self.config.max_groups).map_err(no_room)?;
         }
         let beaten = self.operate(state, group_id, |group, now| {
             let mut fresh = None;
             let consumer = match &mut group.consumer {
                 Some(consumer) => consumer,
+                None if group.share.is_some() => return Err(not_consumer(group_id)),
                 None if joins && group.membership.is_deserted() => {
                     fresh.insert(ConsumerGroup::new(group.membership.generation))
                 }
@@ -229,7 +221,20 @@ impl Group {
     }
 }
 
-fn not_stored(code: ErrorCode) -> Refused {
+/// Whether a group may have this id.
+pub(in crate::groups) fn check_group_id(group_id: &str) -> Result<(), Refused> {
+    if group_id.len() <= MAX_GROUP_ID_BYTES {
+        return Ok(());
+    }
+    let message = format_args!("GroupId is longer than {MAX_GROUP_ID_BYTES} bytes");
+    Err(Refused::new(ErrorCode::InvalidGroupId, message))
+}
+
+pub(in crate::groups) fn no_room(code: ErrorCode) -> Refused {
+    Refused::new(code, "this node keeps as many groups and members as it may")
+}
+
+pub(in crate::groups) fn not_stored(code: ErrorCode) -> Refused {
     Refused::new(code, "the group can't be stored now: try again")
 }
 

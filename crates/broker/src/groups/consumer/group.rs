@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::assignor::{Assignor, Wish, Wishes};
 use super::beat::Refused;
 use super::member::Member;
-use super::topics::{TopicPartition, TopicShape, Topics};
+use super::topics::{SeenTopics, TopicPartition, Topics};
 
 /// Members, epochs and assignments of one group.
 #[derive(Debug)]
@@ -24,9 +24,7 @@ pub(crate) struct ConsumerGroup {
     /// Who holds a partition, be it to give it up.
     pub(super) owners: HashMap<TopicPartition, Arc<str>>,
     /// What the members' subscriptions come to.
-    pub(super) topics: BTreeMap<Arc<str>, TopicShape>,
-    /// The version of the topics that were last looked at.
-    seen: Option<u64>,
+    pub(super) topics: SeenTopics,
     /// The version of the topics for which regular expressions are being resolved.
     pub(super) resolving: Option<u64>,
     /// Members that are out, which the journal doesn't say yet.
@@ -46,8 +44,7 @@ impl ConsumerGroup {
             members: BTreeMap::new(),
             statics: BTreeMap::new(),
             owners: HashMap::new(),
-            topics: BTreeMap::new(),
-            seen: None,
+            topics: SeenTopics::default(),
             resolving: None,
             gone: BTreeSet::new(),
             written: None,
@@ -96,37 +93,28 @@ impl ConsumerGroup {
 
     /// Looks at the topics if there may be something new about them. Whether there is.
     pub(super) fn look_at_topics(&mut self, topics: &dyn Topics, subscribed_anew: bool) -> bool {
-        if !subscribed_anew && self.seen == Some(topics.version()) {
+        if !subscribed_anew && self.topics.are_of(topics.version()) {
             return false;
         }
-        self.seen = Some(topics.version());
-        let found = self
-            .subscribed()
-            .filter_map(|name| topics.find(name).map(|shape| (Arc::clone(name), shape)))
-            .collect();
-        let before = std::mem::replace(&mut self.topics, found);
-        before != self.topics
+        let names = self.subscribed().cloned().collect();
+        self.topics.look(topics, &names)
     }
 
     /// Forgets the topics that nobody is subscribed to any longer.
     pub(super) fn drop_topics(&mut self) {
-        let names: BTreeSet<_> = self.subscribed().cloned().collect();
-        self.topics.retain(|name, _| names.contains(name));
+        let names = self.subscribed().cloned().collect();
+        self.topics.keep_only(&names);
     }
 
     /// Makes the target assignment of the group's epoch.
     pub(super) fn assign(&mut self) {
         let wish = |member: &Member| Wish {
             instance_id: member.instance_id.clone(),
-            topics: member
-                .subscription()
-                .filter_map(|name| self.topics.get(name))
-                .map(|found| found.id)
-                .collect(),
+            topics: self.topics.ids(member.subscription()),
             before: member.target.clone(),
         };
         let wishes = Wishes {
-            topics: self.topics.values().map(|found| (found.id, found.partitions)).collect(),
+            topics: self.topics.partitions(),
             members: self.members.iter().map(|(id, member)| (Arc::clone(id), wish(member))).collect(),
         };
         let mut target = self.assignor().assign(&wishes);

@@ -24,9 +24,15 @@ mod uniform;
 mod view;
 
 pub(crate) use assignor::Assignor;
-pub(crate) use beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW, Refused};
+#[cfg(test)]
+pub(super) use assignor::testing;
+pub(super) use assignor::{Target, Wish, Wishes};
+pub(crate) use beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, MemberTimes, Refused};
+pub(crate) use coordinate::MAX_MEMBER_ID_BYTES;
+pub(super) use coordinate::{check_group_id, no_room, not_stored};
 pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(super) use record::Changes;
 pub(crate) use topics::{Resolution, TopicPartition};
+pub(super) use topics::{SeenTopics, Topics};
 pub(crate) use view::{ConsumerDescription, DescribedConsumer};

@@ -9,7 +9,7 @@ use schloss_wire::{ErrorCode, Principal, Uuid};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
-use super::beat::{Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW};
+use super::beat::{Beat, BeatReply, JOINING, LEAVING_FOR_NOW, MemberTimes};
 use super::group::ConsumerGroup;
 use super::pattern::Pattern;
 use super::topics::{Resolution, TopicPartition, TopicShape, Topics};
@@ -102,7 +102,7 @@ fn beat(id: &str, epoch: i32) -> Beat {
         owned: None,
         client_id: "client".into(),
         client_host: "/127.0.0.1".into(),
-        times: ConsumerTimes { session_timeout: SESSION, heartbeat_interval: Duration::from_secs(5) },
+        times: MemberTimes { session_timeout: SESSION, heartbeat_interval: Duration::from_secs(5) },
         subject: subject(),
     }
 }

@@ -1,0 +1,3 @@
+//! Share partitions step by step and at random, and through whole requests.
+
+mod partition;
