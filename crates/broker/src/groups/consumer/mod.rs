@@ -18,7 +18,7 @@ mod range;
 mod reconcile;
 mod record;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod topics;
 mod uniform;
 mod view;

@@ -32,13 +32,13 @@ const REBALANCE: Duration = Duration::from_secs(30);
 
 /// Topics as a test says, the number of each being its id.
 #[derive(Default)]
-struct Known {
+pub(in crate::groups) struct Known {
     version: u64,
     topics: BTreeMap<Arc<str>, TopicShape>,
 }
 
 impl Known {
-    fn new(topics: &[(&str, i32)]) -> Self {
+    pub(in crate::groups) fn new(topics: &[(&str, i32)]) -> Self {
         let mut known = Self::default();
         for (name, partitions) in topics {
             known.set(name, *partitions);
@@ -47,13 +47,13 @@ impl Known {
     }
 
     /// Makes the topic or gives it more partitions.
-    fn set(&mut self, name: &str, partitions: i32) {
+    pub(in crate::groups) fn set(&mut self, name: &str, partitions: i32) {
         self.version += 1;
         let fresh = TopicShape { id: id_of(self.version), partitions };
         self.topics.entry(name.into()).or_insert(fresh).partitions = partitions;
     }
 
-    fn delete(&mut self, name: &str) {
+    pub(in crate::groups) fn delete(&mut self, name: &str) {
         self.version += 1;
         self.topics.remove(name);
     }
