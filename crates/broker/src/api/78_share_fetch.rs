@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use schloss_gate::{Caller, Outcome};
 use schloss_wire::messages::ShareFetchRequest;
-use schloss_wire::messages::share_fetch_request::{FetchPartition, FetchTopic};
+use schloss_wire::messages::share_fetch_request::FetchPartition;
 use schloss_wire::messages::share_fetch_response::{
     AcquiredRecords, PartitionData, ShareFetchResponse, ShareFetchableTopicResponse,
 };
@@ -58,7 +58,11 @@ async fn answer(
     if step == SessionStep::Close {
         broker.shares.close(&key);
     } else {
-        let wanted = broker.shares.change(&key, &listed(request), &forgotten(request))?;
+        let (listed, missing) = listed(broker, request);
+        let wanted = broker.shares.change(&key, &listed, &forgotten(request))?;
+        for (at, code) in missing {
+            partition(&mut partitions, at).error_code = code.code();
+        }
         if !request.is_renew_ack {
             fetch(broker, request, key, wanted, settings, &mut partitions).await;
         }
@@ -136,9 +140,8 @@ pub(super) fn lock_timeout_ms(settings: &ShareSettings) -> i32 {
 }
 
 fn each(request: &ShareFetchRequest) -> impl Iterator<Item = (TopicPartition, &FetchPartition)> {
-    let of_topic = |topic: &'_ FetchTopic| topic.topic_id;
-    request.topics.iter().flat_map(move |topic| {
-        let id = of_topic(topic);
+    request.topics.iter().flat_map(|topic| {
+        let id = topic.topic_id;
         topic.partitions.iter().map(move |partition| ((id, partition.partition_index), partition))
     })
 }
@@ -153,8 +156,19 @@ fn acknowledgements(request: &ShareFetchRequest) -> Vec<Acknowledgements> {
     with_any.map(read).collect()
 }
 
-fn listed(request: &ShareFetchRequest) -> Vec<TopicPartition> {
-    each(request).map(|(at, _)| at).collect()
+/// The partitions that the request adds to its session, and those that there are not: only what exists is kept.
+fn listed(
+    broker: &Broker,
+    request: &ShareFetchRequest,
+) -> (Vec<TopicPartition>, Vec<(TopicPartition, ErrorCode)>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for (at, _) in each(request) {
+        match broker.partitions.get(at.0, at.1) {
+            Err(code @ ErrorCode::UnknownTopicOrPartition) => missing.push((at, code)),
+            _ => found.push(at),
+        }
+    }
+    (found, missing)
 }
 
 fn forgotten(request: &ShareFetchRequest) -> Vec<TopicPartition> {

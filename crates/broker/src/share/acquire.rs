@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::fetch::ShareFetch;
 use super::partition::{Acquired, SharePartition, Taker};
-use super::store::{Inner, change};
+use super::store::{Inner, begin};
 use crate::cleaner::AbortedRecords;
 use crate::groups::TopicPartition;
 use crate::log_errors::code_of;
@@ -108,7 +108,7 @@ impl Inner {
             }
             if state.with(group, at, |_| ()).is_none() {
                 // Nobody waits for it: an acknowledgement, which does, comes later in the journal.
-                let _ticket = self.append(&change(group, at, start, Vec::new()))?;
+                let _ticket = self.append(&begin(group, at, start))?;
                 state.put(group, at, SharePartition::new(start));
             }
         }

@@ -7,7 +7,7 @@ use schloss_wire::{ErrorCode, Uuid};
 
 use super::partition::SharePartition;
 use super::record::Record;
-use super::store::Shares;
+use super::store::{Shares, begin};
 use crate::groups::TopicPartition;
 
 /// How far a share group has come in a partition.
@@ -40,19 +40,9 @@ impl Shares {
             if state.partitions + offsets.len() > self.inner.config.max_partitions {
                 return Err(ErrorCode::PolicyViolation);
             }
-            for ((topic, partition), start) in offsets {
-                let group_id = Cow::Borrowed(group);
-                let (topic, partition, start) = (*topic, *partition, *start);
-                let record = Record::Change {
-                    group: group_id,
-                    topic,
-                    partition,
-                    afresh: true,
-                    start,
-                    rows: Vec::new(),
-                };
-                last = Some(self.inner.append(&record)?);
-                state.put(group, (topic, partition), SharePartition::new(start));
+            for (at, start) in offsets {
+                last = Some(self.inner.append(&begin(group, *at, *start))?);
+                state.put(group, *at, SharePartition::new(*start));
             }
             state.wake(group);
         }

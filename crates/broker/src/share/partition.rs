@@ -1,5 +1,6 @@
 //! The records of one partition as one share group sees them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use schloss_wire::ErrorCode;
@@ -216,7 +217,7 @@ impl SharePartition {
 
     /// What is to be written down of these offsets. What is with a member is written as it was before.
     pub(super) fn rows(&self, first: i64, last: i64) -> impl Iterator<Item = Row> {
-        let here = self.runs.iter().filter(move |run| run.first <= last && run.last >= first);
+        let here = self.from(first).iter().take_while(move |run| run.first <= last);
         here.filter_map(move |run| {
             let settled = match run.state {
                 State::Available => false,
@@ -258,7 +259,7 @@ impl SharePartition {
     /// What is to be had of these offsets, in order: first, last, and how often it was delivered.
     fn available(&self, first: i64, last: i64) -> Vec<(i64, i64, i16)> {
         let (mut found, mut next) = (Vec::new(), first);
-        for run in self.runs.iter().skip_while(|run| run.last < first).take_while(|run| run.first <= last) {
+        for run in self.from(first).iter().take_while(|run| run.first <= last) {
             if next < run.first {
                 found.push((next, run.first - 1, 0));
             }
@@ -276,7 +277,7 @@ impl SharePartition {
     /// Whether all these offsets are with this member; so is nothing.
     fn is_with(&self, member: &str, first: i64, last: i64) -> bool {
         let mut next = first;
-        for run in self.runs.iter().skip_while(|run| run.last < first) {
+        for run in self.from(first) {
             if next > last {
                 break;
             }
@@ -293,18 +294,27 @@ impl SharePartition {
         if first > last {
             return;
         }
-        self.split(first);
-        self.split(last + 1);
-        self.runs.iter_mut().filter(|run| run.first >= first && run.last <= last).for_each(change);
+        let range = self.cut_out(first, last);
+        self.runs[range].iter_mut().for_each(change);
     }
 
     /// Puts these offsets into one state, whatever they were in.
     fn set(&mut self, first: i64, last: i64, state: State, deliveries: i16) {
+        let range = self.cut_out(first, last);
+        self.runs.splice(range, [Run { first, last, state, deliveries }]);
+    }
+
+    /// The runs that end at `first` or later.
+    fn from(&self, first: i64) -> &[Run] {
+        &self.runs[self.runs.partition_point(|run| run.last < first)..]
+    }
+
+    /// Where the runs of these offsets are, once runs begin and end with them.
+    fn cut_out(&mut self, first: i64, last: i64) -> Range<usize> {
         self.split(first);
         self.split(last + 1);
         let from = self.runs.partition_point(|run| run.first < first);
-        let to = self.runs.partition_point(|run| run.first <= last);
-        self.runs.splice(from..to, [Run { first, last, state, deliveries }]);
+        from..self.runs.partition_point(|run| run.first <= last)
     }
 
     /// Makes a run begin at `offset` if it is inside of one.

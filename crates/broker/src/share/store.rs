@@ -157,7 +157,12 @@ impl Shares {
     /// Forgets groups that are not kept.
     pub(crate) fn retain_groups(&self, keep: impl Fn(&str) -> bool) {
         let mut state = self.inner.state.lock();
-        state.groups.retain(|id, _| keep(id));
+        let gone: Vec<_> = state.groups.keys().filter(|id| !keep(id)).cloned().collect();
+        for id in gone {
+            // Nobody waits for it: where it is missing, the next start comes here again.
+            let _ = self.inner.append(&Record::Delete { group: Cow::Borrowed(&id) });
+            state.groups.remove(&id);
+        }
         state.count();
     }
 
@@ -342,6 +347,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// The entry for a group that begins a partition, or begins it anew.
+pub(super) fn begin(group: &str, (topic, partition): TopicPartition, start: i64) -> Record<'_> {
+    Record::Change { group: Cow::Borrowed(group), topic, partition, afresh: true, start, rows: Vec::new() }
 }
 
 /// The entry for something that changed.

@@ -90,4 +90,10 @@ async fn groups_that_are_no_more_leave_nothing_behind() {
     assert!(again.broker.shares.progress(GROUP).is_empty());
     let mut b = Member::join(&again, "b").await;
     assert_eq!(b.fetch().await, [(0, 1, 1)], "a new group is a new group");
+    assert_eq!(b.acknowledge(&[(0, 0, ACCEPT)]).await, OK);
+    assert_eq!(
+        again.killed().broker.shares.progress(GROUP)[0].1.start,
+        1,
+        "and nothing of the old one comes back"
+    );
 }
