@@ -5,4 +5,5 @@ mod api;
 mod member;
 mod partition;
 mod restarts;
+mod simulation;
 mod transactions;
