@@ -9,7 +9,6 @@ import re
 import pytest
 from accounts import make_account
 
-share_groups = pytest.mark.gateway_only("our own broker has no share groups")
 streams = pytest.mark.parametrize("protocol", ["classic", "streams"])
 
 
@@ -100,7 +99,6 @@ def share_group(place, kafka, unique):
     return group
 
 
-@share_groups
 def test_a_share_group_settles_every_record(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic), ["--operation", "read", "--group", share_group])
@@ -108,7 +106,6 @@ def test_a_share_group_settles_every_record(program, make, user, share_group):
     assert seen["accepted"] == "9" and seen["rejected"] == "1" and int(seen["released"]) > 0
 
 
-@share_groups
 def test_a_share_group_of_somebody_else_is_refused(program, make, user, share_group):
     topic = make("share")
     account = user(*on_topics(topic))

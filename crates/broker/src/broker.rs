@@ -16,6 +16,7 @@ use crate::directories::DirectoryError;
 use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
+use crate::share::{Shares, SharesConfig, SharesError};
 use crate::storage::Storage;
 use crate::transactions::{Transactions, TransactionsConfig, TransactionsError};
 
@@ -32,7 +33,7 @@ pub struct Advertised {
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
     /// The data directory; partitions live in `topics/`, committed offsets in `groups/`,
-    /// the state of transactions in `transactions/`.
+    /// the state of share groups in `shares/`, that of transactions in `transactions/`.
     pub data_dir: PathBuf,
     /// This node's id; it leads every partition.
     pub node_id: i32,
@@ -46,10 +47,13 @@ pub struct BrokerConfig {
     pub max_partitions: usize,
     /// Largest batch in bytes of a topic that doesn't say (`message.max.bytes`).
     pub max_message_bytes: i32,
-    /// How long records are kept of a topic that doesn't say, in milliseconds (`log.retention.ms`); -1 keeps all.
+    /// How long records are kept of a topic that doesn't say, in milliseconds (`log.retention.ms`); -1 keeps
+    /// all.
     pub retention_ms: i64,
     /// Bounds of consumer groups.
     pub groups: GroupsConfig,
+    /// Bounds of share groups.
+    pub shares: SharesConfig,
     /// Bounds of transactions.
     pub transactions: TransactionsConfig,
 }
@@ -81,6 +85,7 @@ impl BrokerConfig {
             max_message_bytes: Self::DEFAULT_MAX_MESSAGE_BYTES,
             retention_ms: Self::DEFAULT_RETENTION_MS,
             groups: GroupsConfig::default(),
+            shares: SharesConfig::default(),
             transactions: TransactionsConfig::default(),
         }
     }
@@ -95,6 +100,9 @@ pub enum BrokerError {
     /// Committed offsets.
     #[error(transparent)]
     Groups(#[from] GroupsError),
+    /// The state of share groups.
+    #[error(transparent)]
+    Shares(#[from] SharesError),
     /// The state of transactions.
     #[error(transparent)]
     Transactions(#[from] TransactionsError),
@@ -110,6 +118,7 @@ pub struct Broker {
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
+    pub(crate) shares: Shares,
     pub(crate) transactions: Transactions,
     pub(crate) cleaner: Arc<Cleaner>,
     pub(crate) offer: Arc<Offer>,
@@ -136,6 +145,10 @@ impl Broker {
         let groups = Groups::open_with(&config.data_dir.join("groups"), &storage, config.groups.clone())?;
         // Offsets of topics that were deleted just before a crash.
         groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
+        let shares = Shares::open(&config.data_dir.join("shares"), &storage, config.shares.clone())?;
+        // And of share groups.
+        shares.retain_groups(|id| groups.is_share(id));
+        shares.retain_topics(|id| snapshot.topic_by_id(id).is_some());
         let transactions = Transactions::open(
             &config.data_dir.join("transactions"),
             &storage,
@@ -158,6 +171,7 @@ impl Broker {
             metadata,
             partitions,
             groups,
+            shares,
             transactions,
             cleaner: Arc::new(cleaner),
             topology: Arc::default(),
@@ -183,11 +197,12 @@ impl Broker {
 }
 
 /// What clients and tools go by, beside the versions of APIs: `group.version` 1 are the consumer groups of
-/// KIP-848, `streams.version` 1 the groups of Streams applications (KIP-1071), `transaction.version` 2 are transactions of the newer kind (KIP-890). Clients that don't know them go
-/// on as ever.
+/// KIP-848, `share.version` 1 are share groups (KIP-932), `streams.version` 1 the groups of Streams
+/// applications (KIP-1071), `transaction.version` 2 are transactions of the newer kind (KIP-890). Clients
+/// that don't know them go on as ever.
 fn features() -> Features {
-    const LEVELS: [(&str, i16); 3] =
-        [("group.version", 1), ("streams.version", 1), ("transaction.version", 2)];
+    const LEVELS: [(&str, i16); 4] =
+        [("group.version", 1), ("share.version", 1), ("streams.version", 1), ("transaction.version", 2)];
     let supported = |(name, max_version)| {
         build!(SupportedFeatureKey { name: StrBytes::from(name), min_version: 0, max_version })
     };

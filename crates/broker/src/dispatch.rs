@@ -9,15 +9,18 @@ use schloss_wire::{Api, ErrorCode, Principal, Request};
 
 use crate::api::{
     add_offsets_to_txn, add_partitions_to_txn, alter_configs, alter_partition_reassignments,
-    consumer_group_describe, consumer_group_heartbeat, create_partitions, create_topics, delete_groups,
-    delete_records, delete_topics, describe_cluster, describe_configs, describe_groups, describe_log_dirs,
-    describe_producers, describe_topic_partitions, describe_transactions, elect_leaders, end_txn, fetch,
-    find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
+    alter_share_group_offsets, consumer_group_describe, consumer_group_heartbeat, create_partitions,
+    create_topics, delete_groups, delete_records, delete_share_group_offsets, delete_topics,
+    describe_cluster, describe_configs, describe_groups, describe_log_dirs, describe_producers,
+    describe_share_group_offsets, describe_topic_partitions, describe_transactions, elect_leaders, end_txn,
+    fetch, find_coordinator, heartbeat, incremental_alter_configs, init_producer_id, join_group, leave_group,
     list_config_resources, list_groups, list_offsets, list_partition_reassignments, list_transactions,
     metadata, offset_commit, offset_delete, offset_fetch, offset_for_leader_epoch, produce,
-    streams_group_describe, streams_group_heartbeat, sync_group, txn_offset_commit, write_txn_markers,
+    share_acknowledge, share_fetch, share_group_describe, share_group_heartbeat, streams_group_describe,
+    streams_group_heartbeat, sync_group, txn_offset_commit, write_txn_markers,
 };
 use crate::broker::Broker;
+use crate::connection::Connection;
 use crate::reply::ready;
 
 /// What the broker serves.
@@ -63,6 +66,13 @@ pub(crate) const APIS: &[Api] = &[
     Api::ConsumerGroupDescribe,
     Api::ListConfigResources,
     Api::DescribeTopicPartitions,
+    Api::ShareGroupHeartbeat,
+    Api::ShareGroupDescribe,
+    Api::ShareFetch,
+    Api::ShareAcknowledge,
+    Api::DescribeShareGroupOffsets,
+    Api::AlterShareGroupOffsets,
+    Api::DeleteShareGroupOffsets,
     Api::StreamsGroupHeartbeat,
     Api::StreamsGroupDescribe,
 ];
@@ -77,7 +87,7 @@ impl Engine for Broker {
     }
 
     fn open(&self, _: &Entrance, _: &Principal) -> Box<dyn EngineSession> {
-        Box::new(self.clone())
+        Box::new(Connection::new(self.clone()))
     }
 
     fn topics(&self) -> Arc<dyn TopicNames> {
@@ -137,6 +147,19 @@ impl EngineSession for Broker {
             }
             Request::ConsumerGroupHeartbeat(request) => consumer_group_heartbeat::call(self, caller, request),
             Request::ConsumerGroupDescribe(request) => consumer_group_describe::call(self, caller, request),
+            Request::ShareGroupHeartbeat(request) => share_group_heartbeat::call(self, caller, request),
+            Request::ShareGroupDescribe(request) => share_group_describe::call(self, caller, request),
+            Request::ShareFetch(request) => share_fetch::call(self, caller, request),
+            Request::ShareAcknowledge(request) => share_acknowledge::call(self, caller, request),
+            Request::DescribeShareGroupOffsets(request) => {
+                describe_share_group_offsets::call(self, caller, request)
+            }
+            Request::AlterShareGroupOffsets(request) => {
+                alter_share_group_offsets::call(self, caller, request)
+            }
+            Request::DeleteShareGroupOffsets(request) => {
+                delete_share_group_offsets::call(self, caller, request)
+            }
             Request::StreamsGroupHeartbeat(request) => streams_group_heartbeat::call(self, caller, request),
             Request::StreamsGroupDescribe(request) => streams_group_describe::call(self, caller, request),
             // The gate sends none but those of `APIS`.

@@ -5,6 +5,7 @@
 
 mod broker;
 mod cleaner;
+mod connection;
 mod content;
 mod control;
 mod directories;
@@ -20,9 +21,11 @@ mod partition;
 mod partitions;
 mod producers;
 mod random;
+mod reading;
 mod records;
 mod reply;
 mod settings;
+mod share;
 mod storage;
 #[cfg(test)]
 mod testing;
@@ -40,6 +43,8 @@ mod api {
     pub(crate) mod alter_configs;
     #[path = "45_alter_partition_reassignments.rs"]
     pub(crate) mod alter_partition_reassignments;
+    #[path = "91_alter_share_group_offsets.rs"]
+    pub(crate) mod alter_share_group_offsets;
     #[path = "69_consumer_group_describe.rs"]
     pub(crate) mod consumer_group_describe;
     #[path = "68_consumer_group_heartbeat.rs"]
@@ -52,6 +57,8 @@ mod api {
     pub(crate) mod delete_groups;
     #[path = "21_delete_records.rs"]
     pub(crate) mod delete_records;
+    #[path = "92_delete_share_group_offsets.rs"]
+    pub(crate) mod delete_share_group_offsets;
     #[path = "20_delete_topics.rs"]
     pub(crate) mod delete_topics;
     #[path = "60_describe_cluster.rs"]
@@ -64,6 +71,8 @@ mod api {
     pub(crate) mod describe_log_dirs;
     #[path = "61_describe_producers.rs"]
     pub(crate) mod describe_producers;
+    #[path = "90_describe_share_group_offsets.rs"]
+    pub(crate) mod describe_share_group_offsets;
     #[path = "75_describe_topic_partitions.rs"]
     pub(crate) mod describe_topic_partitions;
     #[path = "65_describe_transactions.rs"]
@@ -108,6 +117,14 @@ mod api {
     pub(crate) mod offset_for_leader_epoch;
     #[path = "00_produce.rs"]
     pub(crate) mod produce;
+    #[path = "79_share_acknowledge.rs"]
+    pub(crate) mod share_acknowledge;
+    #[path = "78_share_fetch.rs"]
+    pub(crate) mod share_fetch;
+    #[path = "77_share_group_describe.rs"]
+    pub(crate) mod share_group_describe;
+    #[path = "76_share_group_heartbeat.rs"]
+    pub(crate) mod share_group_heartbeat;
     #[path = "89_streams_group_describe.rs"]
     pub(crate) mod streams_group_describe;
     #[path = "88_streams_group_heartbeat.rs"]
@@ -123,5 +140,6 @@ mod api {
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};
 pub use directories::DirectoryError;
 pub use groups::{GroupsConfig, GroupsError};
+pub use share::{SharesConfig, SharesError};
 pub use storage::Storage;
 pub use transactions::{TransactionsConfig, TransactionsError};

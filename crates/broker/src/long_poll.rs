@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::select_all;
 use schloss_wire::messages::fetch_response::{AbortedTransaction, PartitionData};
-use schloss_wire::records::BatchHeader;
 use schloss_wire::{ErrorCode, build};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::leader_epoch::check_leader_epoch;
-use crate::log_errors::code_of;
 use crate::partition::{LEADER_EPOCH, Partition};
+use crate::producers::Aborted;
+use crate::reading::Budget;
 use crate::reply::on_disk;
 
 /// What a consumer wants of one partition.
@@ -94,7 +94,7 @@ async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
 
 impl LongPoll {
     fn read(&self) -> Vec<PartitionData> {
-        let mut budget = Budget { left: self.max_bytes, nothing_yet: true };
+        let mut budget = Budget::new(self.max_bytes);
         let read = |fetch: &PartitionFetch| match fetch.read(&mut budget, self.read_committed) {
             Ok(answer) => answer,
             Err(code) => error(fetch.index, code),
@@ -103,66 +103,28 @@ impl LongPoll {
     }
 }
 
-/// How much may still be read for one answer.
-struct Budget {
-    left: usize,
-    /// The first batch of an answer comes whole, however large: otherwise a consumer could be stuck.
-    nothing_yet: bool,
-}
-
 impl PartitionFetch {
     fn read(&self, budget: &mut Budget, read_committed: bool) -> Result<PartitionData, ErrorCode> {
         let partition = self.partition.as_ref().map_err(|code| *code)?;
-        let log = &partition.log;
         check_leader_epoch(self.leader_epoch)?;
-        log.check().map_err(|error| code_of(&error))?;
-        // Taken before the read: what comes in between shows as a change to whoever waits.
-        let high_watermark = log.high_watermark();
-        let last_stable_offset = partition.last_stable_offset().min(high_watermark);
-        let start = log.start_offset();
-        if self.offset < start || self.offset > log.end_offset() || self.last_fetched_epoch > LEADER_EPOCH {
+        if self.last_fetched_epoch > LEADER_EPOCH {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        let limit = self.max_bytes.min(budget.left);
-        let readable_to = if read_committed { last_stable_offset } else { high_watermark };
-        let mut records = if self.offset < readable_to && (limit > 0 || budget.nothing_yet) {
-            log.read(self.offset, limit, budget.nothing_yet).map_err(|error| code_of(&error))?
-        } else {
-            Bytes::new()
-        };
-        let aborted_transactions = read_committed.then(|| {
-            let end = cut_before(&mut records, last_stable_offset).unwrap_or(self.offset);
-            partition.aborted_within(self.offset, end).into_iter().map(aborted).collect()
-        });
-        budget.left = budget.left.saturating_sub(records.len());
-        budget.nothing_yet &= records.is_empty();
+        let reading = partition.read(self.offset, self.max_bytes, budget, read_committed)?;
+        budget.spend(reading.records.len());
         Ok(build!(PartitionData {
             partition_index: self.index,
-            high_watermark,
-            last_stable_offset,
-            log_start_offset: start,
-            aborted_transactions,
-            records: Some(records),
+            high_watermark: reading.high_watermark,
+            last_stable_offset: reading.last_stable_offset,
+            log_start_offset: reading.start_offset,
+            aborted_transactions: reading.aborted.map(|all| all.iter().map(aborted).collect()),
+            records: Some(reading.records),
         }))
     }
 }
 
-/// Takes away the batches from offset `limit` on, where one begins. What is left ends before the offset that
-/// is returned; nothing if nothing is left.
-fn cut_before(records: &mut Bytes, limit: i64) -> Option<i64> {
-    let (mut length, mut end) = (0, None);
-    while let Some(header) = records.get(length..).and_then(|rest| BatchHeader::parse(rest).ok())
-        && header.base_offset < limit
-    {
-        length += header.total_bytes;
-        end = Some(header.last_offset() + 1);
-    }
-    records.truncate(length);
-    end
-}
-
-fn aborted((producer_id, first_offset): (i64, i64)) -> AbortedTransaction {
-    build!(AbortedTransaction { producer_id, first_offset })
+fn aborted(one: &Aborted) -> AbortedTransaction {
+    build!(AbortedTransaction { producer_id: one.producer_id, first_offset: one.first_offset })
 }
 
 fn error(partition_index: i32, code: ErrorCode) -> PartitionData {

@@ -12,7 +12,8 @@ use schloss_wire::records::BatchHeader;
 use crate::cleaner::AbortedRecords;
 use crate::control::Marker;
 use crate::producers::{
-    LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck, TransactionVersion,
+    Aborted, LastRecord, NO_TIMESTAMP, ProducerError, ProducerStates, ProducerView, SequenceCheck,
+    TransactionVersion,
 };
 use crate::storage::Storage;
 
@@ -26,8 +27,8 @@ const LOG_APPEND_TIME_BIT: i16 = 0x08;
 /// A partition that is open.
 pub(crate) struct Partition {
     pub(crate) log: PartitionLog,
-    /// Held over check and append, so that two batches of one producer are never judged by the same state, and
-    /// nobody sees a high watermark that is ahead of the open transactions.
+    /// Held over check and append, so that two batches of one producer are never judged by the same state,
+    /// and nobody sees a high watermark that is ahead of the open transactions.
     producers: Arc<Mutex<ProducerStates>>,
 }
 
@@ -114,8 +115,8 @@ impl Partition {
         Ok(written)
     }
 
-    /// Appends the marker that ends a producer's transaction here, if it has one. To wait for the marker to be
-    /// on disk: its `last_offset + 1`.
+    /// Appends the marker that ends a producer's transaction here, if it has one. To wait for the marker to
+    /// be on disk: its `last_offset + 1`.
     pub(crate) fn end_transaction(
         &self,
         marker: &Marker,
@@ -146,9 +147,8 @@ impl Partition {
         if committed_only { self.last_stable_offset() } else { self.log.high_watermark() }
     }
 
-    /// Producers and first offsets of the aborted transactions with records from offset `from` up to before
-    /// `to`.
-    pub(crate) fn aborted_within(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// The aborted transactions with records from offset `from` up to before `to`.
+    pub(crate) fn aborted_within(&self, from: i64, to: i64) -> Vec<Aborted> {
         self.producers.lock().aborted_within(self.log.start_offset(), from, to)
     }
 
@@ -204,7 +204,8 @@ impl Replay for Rebuild<'_> {
         if let Some(marker) = &marker {
             producers.coordinated(marker);
         }
-        // Of two ways to be wrong about a marker that can't be read, hiding records is the one that can be mended.
+        // Of two ways to be wrong about a marker that can't be read, hiding records is the one that can be
+        // mended.
         if let Some(transaction) = ended.filter(|_| marker.is_none_or(|marker| !marker.commit)) {
             producers.aborted(transaction);
         }

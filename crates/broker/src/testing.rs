@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use schloss_gate::{Caller, Engine as _, EngineSession as _, Outcome};
+use schloss_gate::{Caller, Engine as _, EngineSession, Outcome};
 use schloss_keys::{KeyStore, Keyring, SealingKey, Unlock};
 use schloss_log::{Damage, Disk, Flusher, LogConfig, OnDamage, OsDisk, Vault};
 use schloss_metadata::Metadata;
@@ -125,7 +125,8 @@ impl House {
         Self::on(copy)
     }
 
-    /// As [`killed`](Self::killed), after something was done to the files, on a disk that can be made to fail.
+    /// As [`killed`](Self::killed), after something was done to the files, on a disk that can be made to
+    /// fail.
     pub(crate) fn killed_on(&self, disk: &Arc<FaultyDisk>, meanwhile: impl FnOnce(&Path)) -> Self {
         let copy = tempfile::tempdir().unwrap();
         copy_all(self.path(), copy.path());
@@ -136,16 +137,28 @@ impl House {
 
     /// Sends a request of a super user through the policy and the engine.
     pub(crate) async fn send(&self, version: i16, request: impl Into<Request>) -> Outcome {
+        let mut cache = DecisionCache::default();
+        self.send_over(&mut Broker::clone(&self.broker), &mut cache, caller(version), request).await
+    }
+
+    /// As [`send`](Self::send), over a connection of which the policy remembers something.
+    pub(crate) async fn send_over(
+        &self,
+        connection: &mut dyn EngineSession,
+        cache: &mut DecisionCache,
+        caller: Caller,
+        request: impl Into<Request>,
+    ) -> Outcome {
+        let version = caller.api_version;
         let acls = AclSet::new(Vec::new(), vec![root()], 1);
         let subject = Subject { principal: root(), host: [127, 0, 0, 1].into() };
-        let mut cache = DecisionCache::default();
-        let mut judge = Judge::new(&acls, &subject, &mut cache);
+        let mut judge = Judge::new(&acls, &subject, cache);
         let topics = self.broker.topics();
         let (admitted, repair) = match admit(request.into(), version, &mut judge, &*topics) {
             Verdict::Admitted(admitted, repair) => (admitted, repair),
             Verdict::Refused(response) => return Outcome::Reply(response),
         };
-        let outcome = Broker::clone(&self.broker).call(caller(version), admitted).await;
+        let outcome = connection.call(caller, admitted).await;
         match outcome {
             Outcome::Reply(mut response) => {
                 repair.apply(&mut response, &mut judge, &*topics);

@@ -1,7 +1,8 @@
 //! Fetch: reads whole batches as they are stored, waiting for more if the consumer wants to.
 //!
 //! Every answer says session id 0: no fetch session was made (KIP-227), so the client names all its
-//! partitions in each request. That is complete and correct for every client, and keeps no state per consumer.
+//! partitions in each request. That is complete and correct for every client, and keeps no state per
+//! consumer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,9 +19,9 @@ use crate::long_poll::{LongPoll, PartitionFetch, long_poll};
 use crate::reply::{later, ready};
 
 /// Most bytes of records in one answer, whatever the client asks for (`fetch.max.bytes` of a Kafka broker).
-const MAX_FETCH_BYTES: usize = 55 * 1024 * 1024;
+pub(super) const MAX_FETCH_BYTES: usize = 55 * 1024 * 1024;
 /// Longest wait for `min_bytes`; a client that asks for longer gets an empty answer and asks again.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Session epochs of requests that name all they want: the first of a session, the last of one or of none.
 const FULL_EPOCHS: [i32; 2] = [0, -1];
 /// First version with topic ids instead of names.

@@ -44,9 +44,7 @@ fn find<'a>(broker: &'a Broker, caller: &Caller, key_type: i8) -> Result<&'a Adv
         GROUP | TRANSACTION => broker
             .advertised(&caller.listener)
             .ok_or((ErrorCode::CoordinatorNotAvailable, "no address is advertised for this listener")),
-        _ => {
-            Err((ErrorCode::InvalidRequest, "this broker coordinates consumer groups and transactions only"))
-        }
+        _ => Err((ErrorCode::InvalidRequest, "this broker coordinates groups and transactions only")),
     }
 }
 

@@ -85,6 +85,7 @@ async fn delete(broker: &Broker, found: &[Result<Arc<TopicMeta>, Refusal>]) -> R
     let _ = on_disk(remove).await;
     let snapshot = broker.metadata.snapshot();
     broker.groups.retain_topics(|id| snapshot.topic_by_id(id).is_some());
+    broker.shares.retain_topics(|id| snapshot.topic_by_id(id).is_some());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! DeleteGroups: an empty group goes, with all its offsets; answered when that is on disk.
+//! DeleteGroups: an empty group goes, with all its offsets or what it shares; answered when that is on disk.
 
 use futures_util::future::{BoxFuture, join_all};
 use schloss_gate::{Caller, Outcome};
@@ -7,7 +7,7 @@ use schloss_wire::messages::delete_groups_response::{DeletableGroupResult, Delet
 use schloss_wire::{ErrorCode, StrBytes, build};
 
 use crate::broker::Broker;
-use crate::groups::{Groups, error_of};
+use crate::groups::error_of;
 use crate::reply::{later, text};
 
 /// From here on a result says in words what is wrong.
@@ -18,16 +18,20 @@ pub(crate) fn call(
     caller: Caller,
     request: DeleteGroupsRequest,
 ) -> BoxFuture<'static, Outcome> {
-    let groups = broker.groups.clone();
+    let broker = broker.clone();
     later(async move {
         let names = request.groups_names.into_iter();
-        let deletions = names.map(|group_id| delete(&groups, group_id, caller.api_version));
+        let deletions = names.map(|group_id| delete(&broker, group_id, caller.api_version));
         build!(DeleteGroupsResponse { results: join_all(deletions).await })
     })
 }
 
-async fn delete(groups: &Groups, group_id: StrBytes, version: i16) -> DeletableGroupResult {
-    let deleted = groups.delete(group_id.as_str()).await;
+async fn delete(broker: &Broker, group_id: StrBytes, version: i16) -> DeletableGroupResult {
+    let is_share = broker.groups.is_share(group_id.as_str());
+    let mut deleted = broker.groups.delete(group_id.as_str()).await;
+    if deleted.is_ok() && is_share {
+        deleted = broker.shares.delete_group(group_id.as_str()).await;
+    }
     let message = deleted.err().filter(|_| version >= FIRST_WITH_MESSAGE).and_then(explain);
     build!(DeletableGroupResult { group_id, error_code: error_of(deleted), error_message: message })
 }

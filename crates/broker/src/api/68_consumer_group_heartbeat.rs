@@ -14,7 +14,7 @@ use schloss_wire::{ErrorCode, StrBytes, Uuid, build};
 
 use crate::broker::Broker;
 use crate::groups::{
-    Assignor, Beat, BeatReply, ConsumerTimes, JOINING, LEAVING_FOR_NOW, Pattern, PatternError, Refused,
+    Assignor, Beat, BeatReply, JOINING, LEAVING_FOR_NOW, MemberTimes, Pattern, PatternError, Refused,
     Resolution, TopicPartition, fresh_member_id, shared, shared_if_any, wire,
 };
 use crate::reply::{later, on_disk, text};
@@ -56,8 +56,8 @@ async fn beat_of(broker: &Broker, group_id: &str, beat: Beat) -> Result<BeatRepl
     broker.groups.consumer_heartbeat(group_id, &beat, resolved, &*snapshot).await
 }
 
-/// Resolves regular expressions, each with the rights of its member, as Kafka does: the same ACLs decide as in
-/// the gate, and what they leave out is no event. An error is that of the first, the only one that is new.
+/// Resolves regular expressions, each with the rights of its member, as Kafka does: the same ACLs decide as
+/// in the gate, and what they leave out is no event. An error is that of the first, the only one that is new.
 fn resolve_all(
     snapshot: &Snapshot,
     unresolved: Vec<(Arc<str>, Subject)>,
@@ -87,7 +87,7 @@ fn resolve_all(
 fn to_beat(
     caller: &Caller,
     request: &ConsumerGroupHeartbeatRequest,
-    times: ConsumerTimes,
+    times: MemberTimes,
 ) -> Result<Beat, Refused> {
     let gives_id = caller.api_version < FIRST_WITH_OWN_ID && request.member_epoch == JOINING;
     let assignor = check(request, gives_id)?;
@@ -110,10 +110,15 @@ fn to_beat(
         assignor,
         owned: request.topic_partitions.as_ref().map(owned),
         client_id: Arc::clone(&caller.client_id),
-        client_host: format!("/{}", caller.address.ip()).into(),
+        client_host: client_host(caller),
         times,
         subject: Subject { principal: caller.principal.clone(), host: caller.address.ip().to_canonical() },
     })
+}
+
+/// A member's address, as Kafka writes it.
+pub(super) fn client_host(caller: &Caller) -> Arc<str> {
+    format!("/{}", caller.address.ip()).into()
 }
 
 type Owned = schloss_wire::messages::consumer_group_heartbeat_request::TopicPartitions;

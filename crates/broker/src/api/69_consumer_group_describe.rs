@@ -25,7 +25,7 @@ const UNKNOWN_MEMBER: i8 = -1;
 /// KIP-1099: from here on the answer says which protocol a member uses.
 const FIRST_WITH_MEMBER_TYPE: i16 = 1;
 /// Kafka's value for "not asked for" in a bit field of authorized operations.
-const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+pub(super) const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 
 pub(crate) fn call(
     broker: &Broker,

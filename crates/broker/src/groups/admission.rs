@@ -1,20 +1,21 @@
-//! How a member of a group by a newer protocol comes to its group: what it may say at all, and the group that is
-//! made for it.
+//! How a member of a group by a newer protocol comes to its group: what it may say at all, and the group that
+//! is made for it.
 
 use std::sync::Arc;
 
 use schloss_log::Ticket;
+use schloss_log::journal::MAX_ENTRY_BYTES;
 use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
-use super::coordinator::{Group, Inner, MAX_GROUP_ID_BYTES, State};
-use super::refused::Refused;
-use schloss_log::journal::MAX_ENTRY_BYTES;
+use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
+use super::refused::{Refused, not_stored};
+use super::store::failed;
 
 /// Longest id of a member and of a rack, in bytes. Kafka has no bound of its own.
-const MAX_ID_BYTES: usize = 1024;
-/// Most bytes that a member may say of itself. JSON writes one byte as six at worst, and leaves room in an entry of
-/// the journal for what the member holds.
+pub(crate) const MAX_MEMBER_ID_BYTES: usize = 1024;
+/// Most bytes that a member may say of itself. JSON writes one byte as six at worst, and leaves room in an
+/// entry of the journal for what the member holds.
 const MAX_SUBSCRIPTION_BYTES: usize = MAX_ENTRY_BYTES / 8;
 
 /// A member at the door.
@@ -28,9 +29,30 @@ pub(super) struct Visitor<'a> {
     pub(super) joins: bool,
 }
 
+impl Groups {
+    /// A heartbeat: works on the group of a member that joins, stays or leaves, and answers when what that
+    /// changed is on disk. A group that was made for one that is refused goes again.
+    pub(super) async fn receive<R>(
+        &self,
+        visitor: &Visitor<'_>,
+        work: impl FnOnce(&mut Group, Instant) -> Result<R, Refused>,
+    ) -> Result<R, Refused> {
+        self.inner.check_visitor(visitor)?;
+        let (reply, ticket) = {
+            let _turn = self.inner.offsets_turn.lock().await;
+            self.inner.admit(visitor, work)?
+        };
+        self.compact_if_worthwhile();
+        if let Some(ticket) = ticket {
+            self.inner.durable(ticket).await.map_err(not_stored)?;
+        }
+        Ok(reply)
+    }
+}
+
 impl Inner {
     /// Whether what it says fits.
-    pub(super) fn check_visitor(&self, visitor: &Visitor<'_>) -> Result<(), Refused> {
+    fn check_visitor(&self, visitor: &Visitor<'_>) -> Result<(), Refused> {
         if visitor.group_id.len() > MAX_GROUP_ID_BYTES {
             return Err(Refused::new(
                 ErrorCode::InvalidGroupId,
@@ -38,7 +60,7 @@ impl Inner {
             ));
         }
         let rack = visitor.rack_id.map_or(0, str::len);
-        if visitor.member_id.len() > MAX_ID_BYTES || rack > MAX_ID_BYTES {
+        if visitor.member_id.len() > MAX_MEMBER_ID_BYTES || rack > MAX_MEMBER_ID_BYTES {
             return Err(Refused::invalid("MemberId or RackId is too long"));
         }
         if visitor.bytes > self.config.max_member_metadata_bytes.min(MAX_SUBSCRIPTION_BYTES) {
@@ -47,13 +69,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Works on the group of a member that joins or stays. A group that was made for one that is refused goes again.
-    pub(super) fn admit<R>(
+    /// The caller holds the turn.
+    fn admit<R>(
         self: &Arc<Self>,
-        state: &mut State,
         visitor: &Visitor<'_>,
         work: impl FnOnce(&mut Group, Instant) -> Result<R, Refused>,
-    ) -> Result<R, Refused> {
+    ) -> Result<(R, Option<Ticket>), Refused> {
+        let mut state = self.state.lock();
         let refused = |code| Refused::new(code, "this node keeps as many groups and members as it may");
         let group_id = visitor.group_id;
         if visitor.joins && state.member_bytes + visitor.bytes > self.config.max_member_bytes {
@@ -66,25 +88,29 @@ impl Inner {
             }
             state.insert(group_id, self.config.max_groups).map_err(refused)?;
         }
-        let worked = self.operate(state, group_id, work).unwrap_or_else(|| Err(not_found(group_id)));
+        let worked = self.operate(&mut state, group_id, work).unwrap_or_else(|| Err(not_found(group_id)));
         if is_new && worked.is_err() {
             state.remove(group_id);
         }
-        worked
+        let reply = worked?;
+        let ticket = self.note_members(&mut state, group_id).map_err(not_stored)?;
+        Ok((reply, ticket))
     }
 
-    /// Writes what changed among a group's members to the journal. The ticket is that of the last entry of the
-    /// group. The caller holds the turn.
+    /// Writes what changed among a group's members to the journal. The ticket is that of the last entry of
+    /// the group. The caller holds the turn.
     pub(super) fn note_members(
         &self,
         state: &mut State,
         group_id: &str,
     ) -> Result<Option<Ticket>, ErrorCode> {
         let Some(group) = state.groups.get_mut(group_id) else { return Ok(None) };
-        let entries = group.unwritten(group_id)?;
+        let Some(newer) = group.newer_mut() else { return Ok(group.ticket) };
+        let entries = newer.news(group_id).map_err(|error| failed(&error))?;
         if !entries.is_empty() {
-            group.ticket = Some(self.append(&entries)?);
-            group.mark_written();
+            let ticket = self.append(&entries)?;
+            newer.mark_written();
+            group.ticket = Some(ticket);
         }
         Ok(group.ticket)
     }

@@ -10,8 +10,8 @@ pub struct GroupsConfig {
     /// Longest session a member may ask for (`group.max.session.timeout.ms`).
     pub max_session_timeout: Duration,
     /// How long the first rebalance of an empty group waits for more members
-    /// (`group.initial.rebalance.delay.ms`). Kafka waits 3 s to save rebalances when a fleet starts; one node is
-    /// mostly used by one consumer, which should not wait, so this is zero: a fleet that starts at once
+    /// (`group.initial.rebalance.delay.ms`). Kafka waits 3 s to save rebalances when a fleet starts; one node
+    /// is mostly used by one consumer, which should not wait, so this is zero: a fleet that starts at once
     /// rebalances once per arrival until it is complete.
     pub initial_rebalance_delay: Duration,
     /// How long the first join of a member may stay unanswered (Kafka's fixed five minutes).
@@ -22,6 +22,10 @@ pub struct GroupsConfig {
     pub consumer_session_timeout: Duration,
     /// How often members of consumer groups are to send heartbeats (`group.consumer.heartbeat.interval.ms`).
     pub consumer_heartbeat_interval: Duration,
+    /// How long a member of a share group may be silent (`group.share.session.timeout.ms`).
+    pub share_session_timeout: Duration,
+    /// How often members of share groups are to send heartbeats (`group.share.heartbeat.interval.ms`).
+    pub share_heartbeat_interval: Duration,
     /// How long a member of a Streams group may be silent (`group.streams.session.timeout.ms`).
     pub streams_session_timeout: Duration,
     /// How often members of Streams groups are to send heartbeats (`group.streams.heartbeat.interval.ms`).
@@ -71,6 +75,8 @@ impl Default for GroupsConfig {
             empty_group_linger: Duration::from_secs(10 * 60),
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
+            share_session_timeout: Duration::from_secs(45),
+            share_heartbeat_interval: Duration::from_secs(5),
             streams_session_timeout: Duration::from_secs(45),
             streams_heartbeat_interval: Duration::from_secs(5),
             streams_initial_rebalance_delay: Duration::ZERO,

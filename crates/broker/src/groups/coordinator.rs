@@ -20,6 +20,7 @@ use super::membership::Membership;
 use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving, Sync, SyncReply};
 use super::offsets::CommittedOffsets;
 use super::pending::PendingOffsets;
+use super::share::ShareGroup;
 use super::streams::StreamsGroup;
 use super::waiting::{Phase, wait_for};
 use crate::storage::Storage;
@@ -79,12 +80,15 @@ pub(super) struct Group {
     pub(super) consumer: Option<ConsumerGroup>,
     /// That of Streams applications, if that is what the group's members use or last used.
     pub(super) streams: Option<StreamsGroup>,
+    /// A share group, which it stays for good.
+    pub(super) share: Option<ShareGroup>,
     pub(super) offsets: CommittedOffsets,
     /// Offsets that transactions hold.
     pub(super) pending: PendingOffsets,
     /// The last entry of the journal that changed the offsets.
     pub(super) ticket: Option<Ticket>,
-    /// Since when nobody has been in it, in milliseconds since the epoch, as it was when offsets were looked at.
+    /// Since when nobody has been in it, in milliseconds since the epoch, as it was when offsets were looked
+    /// at.
     pub(super) empty_since_ms: Option<i64>,
     /// Whether somebody has been in it since then.
     pub(super) was_joined: bool,
@@ -98,6 +102,7 @@ impl Group {
             membership: Membership::empty(now, protocol_type, generation),
             consumer: None,
             streams: None,
+            share: None,
             offsets: CommittedOffsets::default(),
             pending: PendingOffsets::default(),
             ticket: None,
@@ -115,7 +120,7 @@ impl Group {
 
     /// Whether the journal knows of it.
     pub(super) fn is_in_journal(&self) -> bool {
-        self.has_offsets() || self.consumer.is_some() || self.streams.is_some()
+        self.has_offsets() || self.newer().is_some()
     }
 
     /// Whether it has any offsets, those that transactions hold included.

@@ -9,13 +9,11 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::config::GroupsConfig;
-use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
-use super::kind::Kind;
 use super::membership::Membership;
+use super::newer::Newer;
 use super::record::encode_delete;
 use super::store::failed;
-use super::streams::StreamsGroup;
 
 impl Inner {
     /// Works on a group and arms its next deadline.
@@ -69,16 +67,8 @@ impl Inner {
         let mut state = self.state.lock();
         let ids: Vec<_> = state.groups.keys().cloned().collect();
         for id in ids {
-            let Some(group) = state.groups.get_mut(&id).filter(|group| group.kind() != Kind::Classic) else {
-                continue;
-            };
-            let now = Instant::now();
-            if let Some(consumer) = &mut group.consumer {
-                consumer.resume(now, self.config.consumer_session_timeout);
-            }
-            if let Some(streams) = &mut group.streams {
-                streams.resume(now, self.config.streams_session_timeout);
-            }
+            let Some(newer) = state.groups.get_mut(&id).and_then(Group::newer_mut) else { continue };
+            newer.restart(Instant::now(), &self.config);
             state.weigh(&id);
             self.arm(&mut state, &id);
             self.start_timer();
@@ -129,9 +119,8 @@ impl Inner {
 impl Group {
     fn next_deadline(&self, config: &GroupsConfig) -> Option<Instant> {
         let end = self.is_void().then(|| self.membership.empty_since + config.empty_group_linger);
-        let consumers = self.consumer.as_ref().and_then(ConsumerGroup::next_deadline);
-        let streams = self.streams.as_ref().and_then(StreamsGroup::next_deadline);
-        self.membership.next_deadline().into_iter().chain(consumers).chain(streams).chain(end).min()
+        let newer = self.newer().and_then(Newer::next_deadline);
+        self.membership.next_deadline().into_iter().chain(newer).chain(end).min()
     }
 
     fn report_since(&self, generation: i32, id: &str) {
@@ -140,11 +129,6 @@ impl Group {
             let (state, members) = (state.name(), members.len());
             debug!(group = id, generation = now, state, members, ?leader, "a new generation");
         }
-    }
-
-    /// Whether nothing of the group needs keeping.
-    fn is_void(&self) -> bool {
-        self.is_deserted() && !self.has_offsets()
     }
 }
 

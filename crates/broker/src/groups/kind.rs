@@ -1,4 +1,5 @@
-//! A group of either protocol. It takes up the other one while nobody is in it.
+//! A group of any protocol. Groups of consumers and of Streams applications take up the classic protocol
+//! while nobody is in them; share groups stay what they are.
 
 use std::sync::Arc;
 
@@ -6,21 +7,14 @@ use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::config::GroupsConfig;
-use super::consumer::ConsumerGroup;
 use super::coordinator::{Group, Inner, State};
 use super::member::Answer;
 use super::membership::GroupState;
-use super::messages::{Claim, Join, JoinRefused, JoinReply, Leaving};
-use super::offsets::Commit;
-use super::record::{encode_changes, encode_classic, encode_streams};
+use super::messages::{Join, JoinRefused, JoinReply, Leaving};
+use super::newer::Newer;
+use super::record::encode_classic;
 use super::store::failed;
-use super::streams::StreamsGroup;
 use super::subscriptions::Subscriptions;
-
-/// The protocol type of every consumer group.
-const CONSUMER: &str = "consumer";
-/// The protocol type of every Streams group.
-const STREAMS: &str = "streams";
 
 /// Which protocol a group's members use, or last used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,15 +25,18 @@ pub(crate) enum Kind {
     Consumer,
     /// The coordinator shares out the tasks of an application (KIP-1071).
     Streams,
+    /// Members share the records of a partition (KIP-932).
+    Share,
 }
 
 impl Kind {
-    /// Kafka's name.
+    /// Kafka's name, which is the protocol type of all groups of a newer kind as well.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
-            Self::Consumer => CONSUMER,
-            Self::Streams => STREAMS,
+            Self::Consumer => "consumer",
+            Self::Streams => "streams",
+            Self::Share => "share",
         }
     }
 }
@@ -48,7 +45,7 @@ impl Inner {
     /// A group of a newer protocol that is empty takes up the classic one. The caller holds the turn.
     pub(super) fn take_up_classic(&self, state: &mut State, group_id: &str) -> Result<(), ErrorCode> {
         let Some(group) = state.groups.get_mut(group_id) else { return Ok(()) };
-        if group.kind() == Kind::Classic || !group.is_empty() {
+        if matches!(group.kind(), Kind::Classic | Kind::Share) || !group.is_empty() {
             return Ok(());
         }
         let generation = group.generation();
@@ -62,42 +59,30 @@ impl Inner {
 
 impl Group {
     pub(super) fn kind(&self) -> Kind {
-        match (&self.consumer, &self.streams) {
-            (Some(_), _) => Kind::Consumer,
-            (None, Some(_)) => Kind::Streams,
-            (None, None) => Kind::Classic,
-        }
+        self.newer().map_or(Kind::Classic, Newer::kind)
     }
 
     /// Kafka's name of the state.
     pub(super) fn state(&self) -> &'static str {
-        match (&self.consumer, &self.streams) {
-            (Some(consumer), _) => consumer.state(),
-            (None, Some(streams)) => streams.state(),
-            (None, None) => self.membership.state.name(),
-        }
+        self.newer().map_or_else(|| self.membership.state.name(), Newer::state)
     }
 
     pub(super) fn protocol_type(&self) -> Option<&str> {
         match self.kind() {
-            Kind::Consumer => Some(CONSUMER),
-            Kind::Streams => Some(STREAMS),
             Kind::Classic => self.membership.protocol_type.as_deref(),
+            newer => Some(newer.name()),
         }
     }
 
-    /// The generation, or the epoch. One goes on from the other, so a member of long ago is never taken for one
-    /// of now.
+    /// The generation, or the epoch. One goes on from the other, so a member of long ago is never taken for
+    /// one of now.
     pub(super) fn generation(&self) -> i32 {
-        let streams = self.streams.as_ref().map(StreamsGroup::epoch);
-        self.consumer.as_ref().map(ConsumerGroup::epoch).or(streams).unwrap_or(self.membership.generation)
+        self.newer().map_or(self.membership.generation, Newer::epoch)
     }
 
     /// Whether nobody is in it.
     pub(super) fn is_empty(&self) -> bool {
-        let no_consumers = self.consumer.as_ref().is_none_or(ConsumerGroup::is_empty);
-        let no_streams = self.streams.as_ref().is_none_or(StreamsGroup::is_empty);
-        self.membership.state == GroupState::Empty && no_consumers && no_streams
+        self.membership.state == GroupState::Empty && self.newer().is_none_or(Newer::is_empty)
     }
 
     /// Whether neither a member nor one who was promised a place is left.
@@ -105,11 +90,20 @@ impl Group {
         self.is_empty() && self.membership.is_deserted()
     }
 
+    /// Whether nothing of the group needs keeping. A share group is kept until an administrator deletes it:
+    /// there is more to it than this coordinator knows.
+    pub(super) fn is_void(&self) -> bool {
+        self.is_deserted() && !self.has_offsets() && self.kind() != Kind::Share
+    }
+
+    /// Whether it is as good as one that was made just now.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.is_void() && self.generation() == 0
+    }
+
     /// Bytes that members take.
     pub(super) fn member_bytes(&self) -> usize {
-        let newer = self.consumer.as_ref().map_or(0, ConsumerGroup::bytes)
-            + self.streams.as_ref().map_or(0, StreamsGroup::bytes);
-        self.membership.bytes() + newer
+        self.membership.bytes() + self.newer().map_or(0, Newer::bytes)
     }
 
     /// JoinGroup.
@@ -122,16 +116,13 @@ impl Group {
     }
 
     /// LeaveGroup. Of a consumer group, administrators take out static members by their instance ids; members
-    /// themselves leave by a heartbeat.
+    /// of the newer protocols leave by a heartbeat.
     pub(super) fn leave(
         &mut self,
         now: Instant,
         config: &GroupsConfig,
         leaving: &[Leaving],
     ) -> Vec<Result<(), ErrorCode>> {
-        if self.streams.is_some() {
-            return vec![Err(ErrorCode::UnknownMemberId); leaving.len()];
-        }
         let Some(consumer) = &mut self.consumer else {
             return self.membership.leave(now, config, leaving);
         };
@@ -144,90 +135,23 @@ impl Group {
         results
     }
 
-    pub(super) fn check_commit(
-        &mut self,
-        now: Instant,
-        claim: Claim<'_>,
-        commits: &[Commit],
-    ) -> Result<(), ErrorCode> {
-        self.check_newer_commit(claim, commits).unwrap_or_else(|| self.membership.check_commit(now, claim))
-    }
-
-    /// None for a group of the classic protocol.
-    fn check_newer_commit(&self, claim: Claim<'_>, commits: &[Commit]) -> Option<Result<(), ErrorCode>> {
-        let consumer = self.consumer.as_ref().map(|consumer| consumer.check_commit(claim, commits));
-        consumer.or_else(|| Some(self.streams.as_ref()?.check_commit(claim, commits)))
-    }
-
-    /// Whether this member may fetch offsets now.
-    pub(super) fn check_fetch(&self, member_id: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
-        match (&self.consumer, &self.streams) {
-            (Some(consumer), _) => consumer.check_fetch(member_id, epoch),
-            (None, Some(streams)) => streams.check_fetch(member_id, epoch),
-            (None, None) => Ok(()),
-        }
-    }
-
-    /// Whether this is a member that has an epoch.
-    pub(super) fn has_epoch(&self, member_id: &str) -> bool {
-        self.consumer.as_ref().is_some_and(|consumer| consumer.has(member_id))
-            || self.streams.as_ref().is_some_and(|streams| streams.has(member_id))
-    }
-
-    /// The entries for what changed among members and is not yet in the journal.
-    pub(super) fn unwritten(&self, id: &str) -> Result<Vec<Vec<u8>>, ErrorCode> {
-        let consumer = self.consumer.as_ref().map(|consumer| encode_changes(id, consumer.unwritten()));
-        let streams = self
-            .streams
-            .as_ref()
-            .map(|streams| encode_streams(id, streams.unwritten_topology(), streams.unwritten()));
-        consumer.or(streams).unwrap_or(Ok(Vec::new())).map_err(|error| failed(&error))
-    }
-
-    /// Remembers that what [`Self::unwritten`] told is in the journal.
-    pub(super) fn mark_written(&mut self) {
-        self.consumer.iter_mut().for_each(ConsumerGroup::mark_written);
-        self.streams.iter_mut().for_each(StreamsGroup::mark_written);
-    }
-
-    /// A commit in a transaction. Producers know no epochs of members, so a stale one is a generation of old.
-    pub(super) fn check_transactional_commit(
-        &self,
-        claim: Claim<'_>,
-        commits: &[Commit],
-    ) -> Result<(), ErrorCode> {
-        if self.kind() != Kind::Classic && claim.is_anonymous() {
-            return Ok(());
-        }
-        match self.check_newer_commit(claim, commits) {
-            Some(checked) => checked.map_err(|code| match code {
-                ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
-                code => code,
-            }),
-            None => self.membership.check_transactional_commit(claim),
-        }
-    }
-
     /// What members are subscribed to.
     ///
     /// # Errors
-    /// They are no consumers.
+    /// They commit no offsets.
     pub(super) fn subscriptions(&self) -> Result<Subscriptions, ErrorCode> {
-        match (&self.consumer, &self.streams) {
-            (Some(consumer), _) => {
-                Ok(Subscriptions::Topics(consumer.subscribed().map(ToString::to_string).collect()))
-            }
-            (None, Some(streams)) => Ok(Subscriptions::Topics(streams.subscribed().cloned().collect())),
-            (None, None) => self.membership.subscriptions(),
+        self.check_commits_offsets()?;
+        match self.newer() {
+            Some(newer) => Ok(Subscriptions::Topics(newer.subscribed())),
+            None => self.membership.subscriptions(),
         }
     }
 
     /// Meets every deadline that has come.
     pub(super) fn expire(&mut self, now: Instant, config: &GroupsConfig) {
         self.membership.expire(now, config);
-        if self.kind() != Kind::Classic && !self.is_empty() {
-            self.consumer.iter_mut().for_each(|consumer| consumer.expire(now));
-            self.streams.iter_mut().for_each(|streams| streams.expire(now));
+        if let Some(newer) = self.newer_mut().filter(|newer| !newer.is_empty()) {
+            newer.expire(now);
             self.note_desertion(now);
         }
     }

@@ -1,14 +1,17 @@
-//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848), Streams groups (KIP-1071)
-//! and committed offsets.
+//! The group coordinator: consumer groups (Kafka's classic protocol and that of KIP-848), share groups
+//! (KIP-932), Streams groups (KIP-1071) and committed offsets.
 //!
-//! `Membership` is the classic protocol as a plain state machine, `ConsumerGroup` and `StreamsGroup` are
-//! the newer ones, `CommittedOffsets` what a group committed, and [`Groups`] brings them together with time, waiting and the disk: one lock held
-//! for microseconds, one task for all timers, and one journal for all offsets. Members of the classic protocol are not
-//! written to disk: after a restart such a group is empty, keeps its offsets and goes on counting generations, and
-//! its members join again. Those of the newer ones are, and go on where they were.
+//! `Membership` is the classic protocol as a plain state machine; `ConsumerGroup`, `StreamsGroup` and
+//! `ShareGroup` are the newer ones, which are asked alike (`Newer`). `CommittedOffsets` is what a group
+//! committed. [`Groups`] brings them together with time, waiting and the disk: one lock held for
+//! microseconds, one task for all timers, and one journal for all offsets. Members of the classic protocol
+//! and of share groups are not written to disk: after a restart such a group is empty, keeps its offsets and
+//! goes on counting generations or epochs, and its members join again. Those of consumer and Streams groups
+//! are, and go on where they were.
 
 mod admission;
 mod changes;
+mod commit;
 mod config;
 mod consumer;
 mod coordinator;
@@ -21,6 +24,7 @@ mod member;
 mod member_id;
 mod membership;
 mod messages;
+mod newer;
 mod offsets;
 mod pending;
 mod place;
@@ -28,12 +32,13 @@ mod presence;
 mod record;
 mod refused;
 mod retention;
+mod share;
 mod store;
 mod streams;
 mod subscriptions;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -44,9 +49,10 @@ mod waiting;
 pub use config::GroupsConfig;
 pub use coordinator::GroupsError;
 
+pub(crate) use admission::MAX_MEMBER_ID_BYTES;
 pub(crate) use consumer::{
-    Assignor, Beat, BeatReply, ConsumerDescription, ConsumerTimes, DescribedConsumer, LEAVING_FOR_NOW,
-    Pattern, PatternError, Resolution, TopicPartition,
+    Assignor, Beat, BeatReply, ConsumerDescription, DescribedConsumer, LEAVING_FOR_NOW, MemberTimes, Pattern,
+    PatternError, Resolution, TopicPartition,
 };
 pub(crate) use coordinator::{Groups, MAX_GROUP_ID_BYTES};
 pub(crate) use deletion::ForgottenTopic;
@@ -60,6 +66,7 @@ pub(crate) use messages::{
 pub(crate) use offsets::{Commit, Committed};
 pub(crate) use place::JOINING;
 pub(crate) use refused::Refused;
+pub(crate) use share::{DescribedSharer, ShareBeat, ShareDescription};
 pub(crate) use store::{Fetched, Found};
 pub(crate) use streams::{
     DescribedStreamsMember, Endpoint, EndpointPartitions, InternalTopic, NewInternalTopic, Role, Status,

@@ -84,8 +84,8 @@ impl<K: Clone + Ord> Place<K> {
         self.assigned.get(one).or_else(|| self.revoking.get(one)).copied()
     }
 
-    /// A member comes with its epoch, or with the one before if it missed the answer that told it of the new one
-    /// and owns nothing but what it was told of.
+    /// A member comes with its epoch, or with the one before if it missed the answer that told it of the new
+    /// one and owns nothing but what it was told of.
     pub(super) fn check_epoch(&self, epoch: i32, owned: Option<&BTreeSet<K>>) -> Result<(), Refused> {
         if epoch == JOINING || epoch == self.epoch {
             return Ok(());
@@ -107,8 +107,8 @@ impl<K: Clone + Ord> Place<K> {
         if epoch == self.previous_epoch && owns_its_own { Ok(()) } else { fenced("smaller") }
     }
 
-    /// Takes the next step to the target of this epoch; false if there is none to take. What it has to give up it
-    /// has to by `rebalance_ends`; `is_free` says what others leave to it.
+    /// Takes the next step to the target of this epoch; false if there is none to take. What it has to give
+    /// up it has to by `rebalance_ends`; `is_free` says what others leave to it.
     pub(super) fn advance(
         &mut self,
         epoch: i32,

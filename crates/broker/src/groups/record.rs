@@ -75,6 +75,12 @@ pub(super) enum Record<'a> {
         #[serde(borrow)]
         changes: StreamsChanges<'a>,
     },
+    /// The group is a share group, in this epoch.
+    Share {
+        #[serde(borrow)]
+        group: Cow<'a, str>,
+        epoch: i32,
+    },
     /// The group's members use the classic protocol from now on.
     Classic {
         #[serde(borrow)]
@@ -172,6 +178,11 @@ pub(super) fn encode_changes(
     changes.into_iter().map(entry).collect()
 }
 
+/// The entry for a share group.
+pub(super) fn encode_share(group: &str, epoch: i32) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Record::Share { group: Cow::Borrowed(group), epoch })
+}
+
 /// The entries for something that changed in a Streams group; its topology first, if that is to be written.
 pub(super) fn encode_streams(
     group: &str,
@@ -197,11 +208,8 @@ pub(super) fn encode_all(facts: GroupFacts<'_>, group: &Group) -> serde_json::Re
     for (producer_id, epoch, offsets) in group.pending.open() {
         entries.extend(encode_rows(to_rows(offsets), |offsets| hold(id, (producer_id, epoch), offsets))?);
     }
-    if let Some(consumer) = &group.consumer {
-        entries.extend(encode_changes(id, consumer.whole())?);
-    }
-    if let Some(streams) = &group.streams {
-        entries.extend(encode_streams(id, streams.topology(), streams.whole())?);
+    if let Some(newer) = group.newer() {
+        entries.extend(newer.all(id)?);
     }
     if group.empty_since_ms.is_some() && group.is_in_journal() {
         entries.push(encode_deserted(id, group.empty_since_ms)?);

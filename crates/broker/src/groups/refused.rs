@@ -22,6 +22,17 @@ impl Refused {
     }
 }
 
+/// There is no such member.
+pub(super) fn unknown_member(member_id: &str) -> Refused {
+    Refused::new(ErrorCode::UnknownMemberId, format_args!("member {member_id} is not in this group"))
+}
+
+/// The group has as many members as it may.
+pub(super) fn full(members: usize) -> Refused {
+    let message = format_args!("the group has {members} members, the most that one may have");
+    Refused::new(ErrorCode::GroupMaxSizeReached, message)
+}
+
 /// What changed could not be written down.
 pub(super) fn not_stored(code: ErrorCode) -> Refused {
     Refused::new(code, "the group can't be stored now: try again")

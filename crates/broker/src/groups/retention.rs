@@ -1,9 +1,9 @@
 //! Offsets that nobody has needed for long are forgotten (`offsets.retention.minutes`).
 //!
-//! In a group that nobody is in, an offset is kept for a while after the last member left and after its commit. In
-//! one with members, only those of topics that no member is subscribed to go, a while after their commit. Since
-//! when a group has been empty is noted when it is looked at and not when it happens, which costs members nothing;
-//! a crash takes back one look at most.
+//! In a group that nobody is in, an offset is kept for a while after the last member left and after its
+//! commit. In one with members, only those of topics that no member is subscribed to go, a while after their
+//! commit. Since when a group has been empty is noted when it is looked at and not when it happens, which
+//! costs members nothing; a crash takes back one look at most.
 
 use std::sync::Arc;
 
@@ -25,9 +25,10 @@ const CHECK_INTERVAL_MS: i64 = 10 * 60 * 1000;
 pub(crate) type NameOf<'a> = &'a dyn Fn(Uuid) -> Option<Arc<str>>;
 
 impl Groups {
-    /// Looks at all groups if it is time to, and forgets what is too old at `now_ms`, in milliseconds since the
-    /// epoch. The first look is an interval after the first call, so that members have come back after a start. Does
-    /// nothing while somebody commits; nothing waits for the disk, since what a crash takes back goes again.
+    /// Looks at all groups if it is time to, and forgets what is too old at `now_ms`, in milliseconds since
+    /// the epoch. The first look is an interval after the first call, so that members have come back after a
+    /// start. Does nothing while somebody commits; nothing waits for the disk, since what a crash takes back
+    /// goes again.
     pub(crate) fn expire_offsets(&self, now_ms: i64, name_of: NameOf<'_>) {
         let inner = &self.inner;
         let mut next_look = inner.next_look_ms.lock();
@@ -114,7 +115,8 @@ impl Group {
             .collect()
     }
 
-    /// What members are subscribed to, if that is known: between two generations of a classic group it is not.
+    /// What members are subscribed to, if that is known: between two generations of a classic group it is
+    /// not.
     fn settled_subscriptions(&self) -> Option<Subscriptions> {
         let is_settled = self.kind() != Kind::Classic || self.membership.state == GroupState::Stable;
         self.subscriptions().ok().filter(|_| is_settled)

@@ -13,6 +13,7 @@ use super::coordinator::{Group, Groups, Inner, MAX_GROUP_ID_BYTES, State};
 use super::messages::Claim;
 use super::offsets::{Commit, Committed};
 use super::record::{GroupFacts, Record, encode_all, encode_commits, encode_delete};
+use super::share::ShareGroup;
 use super::streams::StreamsGroup;
 
 /// The offsets of one group that were asked for.
@@ -46,9 +47,9 @@ impl Groups {
         }
     }
 
-    /// The offsets of these partitions; those without one are in the answer all the same. If `stable`, an offset
-    /// that an open transaction may change is not told. Waits until what it answers is on disk, so nobody goes
-    /// on from an offset that a crash takes back.
+    /// The offsets of these partitions; those without one are in the answer all the same. If `stable`, an
+    /// offset that an open transaction may change is not told. Waits until what it answers is on disk, so
+    /// nobody goes on from an offset that a crash takes back.
     pub(crate) async fn fetch(
         &self,
         group_id: &str,
@@ -332,6 +333,9 @@ impl State {
             Record::Streams { group: id, changes } => {
                 let streams = self.entry(&id).streams.get_or_insert_with(|| StreamsGroup::new(0));
                 streams.replay(Instant::now(), changes);
+            }
+            Record::Share { group: id, epoch } => {
+                self.entry(&id).share = Some(ShareGroup::replayed(epoch));
             }
             Record::Classic { group: id, generation } => {
                 let group = self.entry(&id);

@@ -8,19 +8,19 @@ use schloss_wire::Uuid;
 use super::consumer::{TopicShape, Topics};
 
 /// A small generator (xorshift64*), so that a failure names its seed and can be run again.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     /// Rolls the highest number always.
-    pub(super) fn deaf_to_chance() -> Self {
+    pub(crate) fn deaf_to_chance() -> Self {
         Self(0)
     }
 
-    pub(super) fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         if self.0 == 0 {
             return sides - 1;
         }

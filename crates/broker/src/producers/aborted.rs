@@ -28,12 +28,12 @@ impl AbortedTransactions {
         &self.0
     }
 
-    /// Producers and first offsets of those with records from offset `from` up to before `to`.
-    pub(super) fn within(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// Those with records from offset `from` up to before `to`.
+    pub(super) fn overlapping(&self, from: i64, to: i64) -> Vec<Aborted> {
         let mut found = Vec::new();
         for one in &self.0[self.0.partition_point(|one| one.last_offset < from)..] {
             if one.first_offset < to {
-                found.push((one.producer_id, one.first_offset));
+                found.push(*one);
             }
             if one.stable >= to {
                 break;
@@ -75,22 +75,27 @@ mod tests {
         AbortedTransactions(vec![aborted(2, 3, 5, 0), aborted(1, 0, 9, 10), aborted(2, 10, 20, 21)])
     }
 
+    /// Producers and first offsets.
+    fn within(some: &AbortedTransactions, from: i64, to: i64) -> Vec<(i64, i64)> {
+        some.overlapping(from, to).iter().map(|one| (one.producer_id, one.first_offset)).collect()
+    }
+
     #[test]
     fn those_that_overlap_the_range_are_found() {
-        assert_eq!(some().within(0, 3), [(1, 0)]);
-        assert_eq!(some().within(0, 4), [(2, 3), (1, 0)]);
-        assert_eq!(some().within(6, 10), [(1, 0)]);
-        assert_eq!(some().within(6, 11), [(1, 0), (2, 10)]);
-        assert_eq!(some().within(10, 100), [(2, 10)]);
-        assert_eq!(some().within(21, 100), []);
-        assert_eq!(some().within(7, 7), [(1, 0)], "a long one goes on at an empty range");
+        assert_eq!(within(&some(), 0, 3), [(1, 0)]);
+        assert_eq!(within(&some(), 0, 4), [(2, 3), (1, 0)]);
+        assert_eq!(within(&some(), 6, 10), [(1, 0)]);
+        assert_eq!(within(&some(), 6, 11), [(1, 0), (2, 10)]);
+        assert_eq!(within(&some(), 10, 100), [(2, 10)]);
+        assert_eq!(within(&some(), 21, 100), []);
+        assert_eq!(within(&some(), 7, 7), [(1, 0)], "a long one goes on at an empty range");
     }
 
     #[test]
     fn what_the_log_has_lost_is_forgotten() {
         let mut some = some();
         some.forget_before(9);
-        assert_eq!(some.within(0, 100), [(1, 0), (2, 10)]);
+        assert_eq!(within(&some, 0, 100), [(1, 0), (2, 10)]);
         some.forget_before(10);
         assert_eq!(some.0.len(), 1);
     }
@@ -101,6 +106,6 @@ mod tests {
         assert_eq!(some.before(3), [aborted(1, 0, 9, 10)]);
         assert_eq!(some.before(10).len(), 2);
         some.forget(&[1, 9, 20]);
-        assert_eq!(some.within(0, 100), [(2, 3)]);
+        assert_eq!(within(&some, 0, 100), [(2, 3)]);
     }
 }

@@ -150,8 +150,8 @@ impl ProducerStates {
         }
         let (producer, epoch, first) = (header.producer_id, header.producer_epoch, header.base_sequence);
         let Some(known) = self.producers.get(&header.producer_id) else {
-            // As in Kafka, a producer we know nothing of may start anywhere: its state may have expired. Not so
-            // one that begins every transaction with an epoch of its own.
+            // As in Kafka, a producer we know nothing of may start anywhere: its state may have expired. Not
+            // so one that begins every transaction with an epoch of its own.
             let anywhere = !header.is_transactional() || version == TransactionVersion::V1 || first == 0;
             let refused = ProducerError::OutOfOrder { producer, first, last: NONE };
             return if anywhere { Ok(SequenceCheck::Append) } else { Err(refused) };
@@ -191,7 +191,8 @@ impl ProducerStates {
         known.is_some_and(|producer| producer.epoch == epoch && producer.open_since.is_some())
     }
 
-    /// Notes a batch of records that is in the log with this header, offset included; `now_ms` is when it came.
+    /// Notes a batch of records that is in the log with this header, offset included; `now_ms` is when it
+    /// came.
     pub(crate) fn appended(&mut self, header: &BatchHeader, now_ms: i64) {
         if !header.is_idempotent() || header.is_control() {
             return;
@@ -215,8 +216,8 @@ impl ProducerStates {
 
     /// Decides about a marker that is not yet in the log.
     ///
-    /// Of a coordinator that gives every transaction an epoch of its own, a marker is newer than all records of
-    /// the transaction; one that is as new as the producer is accepted if it was written before.
+    /// Of a coordinator that gives every transaction an epoch of its own, a marker is newer than all records
+    /// of the transaction; one that is as new as the producer is accepted if it was written before.
     pub(crate) fn check_marker(
         &self,
         marker: &Marker,
@@ -240,8 +241,8 @@ impl ProducerStates {
         Ok(())
     }
 
-    /// Notes a marker that is in the log with this header, offset included. If it ended a transaction, that is
-    /// returned: it belongs to [`aborted`](Self::aborted) if the marker says so.
+    /// Notes a marker that is in the log with this header, offset included. If it ended a transaction, that
+    /// is returned: it belongs to [`aborted`](Self::aborted) if the marker says so.
     pub(crate) fn ended(&mut self, header: &BatchHeader, now_ms: i64) -> Option<Aborted> {
         let first_offset = self.producer(header, now_ms).open_since.take()?;
         self.open.remove(&first_offset);
@@ -267,11 +268,10 @@ impl ProducerStates {
         self.aborted.push(transaction);
     }
 
-    /// Producers and first offsets of the aborted transactions with records from offset `from` up to before
-    /// `to`.
-    pub(crate) fn aborted_within(&mut self, log_start: i64, from: i64, to: i64) -> Vec<(i64, i64)> {
+    /// The aborted transactions with records from offset `from` up to before `to`.
+    pub(crate) fn aborted_within(&mut self, log_start: i64, from: i64, to: i64) -> Vec<Aborted> {
         self.aborted.forget_before(log_start);
-        self.aborted.within(from, to)
+        self.aborted.overlapping(from, to)
     }
 
     /// The offset before which every transaction has ended, as far as records are on disk.

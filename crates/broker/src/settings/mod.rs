@@ -5,12 +5,17 @@
 
 mod describe;
 mod group;
+mod offset_reset;
 mod rule;
 mod table;
 mod topic;
 
 pub(crate) use describe::{Described, describe_broker, describe_group, describe_topic};
-pub(crate) use group::{GROUP_SETTINGS, consumer_times, known_group_setting, streams_times};
+pub(crate) use group::{
+    GROUP_SETTINGS, ShareSettings, consumer_times, known_group_setting, share_settings, share_times,
+    streams_times,
+};
+pub(crate) use offset_reset::OffsetReset;
 pub(crate) use rule::{Kind, split};
 pub(crate) use table::{Setting, TOPIC_SETTINGS, setting};
 pub(crate) use topic::TopicSettings;

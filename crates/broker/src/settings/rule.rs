@@ -1,5 +1,7 @@
 //! What a setting may hold.
 
+use super::offset_reset::OffsetReset;
+
 /// The type of a setting, as Kafka's tools show it (`DescribeConfigsResponse.ConfigType`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(i8)]
@@ -29,6 +31,8 @@ pub(crate) enum Rule {
     Boolean,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// Where a share group begins.
+    OffsetReset,
     /// Any of these words, separated by commas, each once at most.
     AnyOf(&'static [&'static str]),
     /// Known to Kafka and not acted upon: only these values, which say what happens anyway.
@@ -58,6 +62,10 @@ impl Rule {
             },
             Self::OneOf(words) if words.contains(&value) => Ok(()),
             Self::OneOf(words) => invalid(&format_args!("it must be one of {}", words.join(", "))),
+            Self::OffsetReset if OffsetReset::parse(value).is_some() => Ok(()),
+            Self::OffsetReset => invalid(
+                &"it must be earliest, latest, or by_duration: with a duration as in by_duration:PT1H",
+            ),
             Self::AnyOf(words) => {
                 let items = split(value);
                 let once = |item: &&str| items.iter().filter(|other| *other == item).count() == 1;

@@ -14,8 +14,8 @@ use crate::testing::{House, batch};
 
 pub(super) const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-const GROUP: i8 = 32;
-pub(super) const SET: i8 = 0;
+pub(crate) const GROUP: i8 = 32;
+pub(crate) const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
@@ -46,9 +46,9 @@ async fn value(house: &House, topic: &str, name: &str) -> (String, i8) {
     (result.configs[0].value.as_ref().unwrap().as_str().to_owned(), result.configs[0].config_source)
 }
 
-pub(super) type Change<'a> = (&'a str, i8, Option<&'a str>);
+pub(crate) type Change<'a> = (&'a str, i8, Option<&'a str>);
 
-pub(super) async fn alter(
+pub(crate) async fn alter(
     house: &House,
     resource_type: i8,
     name: &str,
@@ -213,7 +213,7 @@ async fn a_group_has_times_of_its_own_whether_it_exists_or_not() {
     assert_eq!(alter(&house, GROUP, "app", &set("7000"), false).await.0, ErrorCode::None);
     for (name, changes, code) in [
         ("app", set("4999"), ErrorCode::InvalidConfig),
-        ("app", [("share.session.timeout.ms", SET, Some("45000"))], ErrorCode::InvalidConfig),
+        ("app", [("share.assignment.interval.ms", SET, Some("1000"))], ErrorCode::InvalidConfig),
         ("app", [("cleanup.policy", SET, Some("delete"))], ErrorCode::InvalidConfig),
         ("", set("7000"), ErrorCode::InvalidRequest),
         (&"x".repeat(1025), set("7000"), ErrorCode::InvalidRequest),

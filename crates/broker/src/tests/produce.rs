@@ -15,7 +15,7 @@ pub(super) fn request(topic: &str, partition: i32, records: Bytes, acks: i16) ->
 }
 
 /// Writes to one partition with `acks=all` and returns its part of the answer.
-pub(super) async fn produce(
+pub(crate) async fn produce(
     house: &House,
     topic: &str,
     partition: i32,

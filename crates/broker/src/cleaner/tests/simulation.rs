@@ -188,7 +188,8 @@ impl Simulation {
     /// What a consumer of committed records makes of the log (`CompletedFetch` of the Java client).
     fn table(&self) -> Table {
         let stable = self.stable();
-        let mut aborted = self.states.borrow_mut().aborted_within(0, 0, stable);
+        let aborted = self.states.borrow_mut().aborted_within(0, 0, stable);
+        let mut aborted: Vec<_> = aborted.iter().map(|one| (one.producer_id, one.first_offset)).collect();
         aborted.sort_unstable_by_key(|(_, first)| *first);
         let mut aborted: VecDeque<_> = aborted.into();
         let mut ongoing = HashSet::new();

@@ -46,40 +46,40 @@ impl Assignor {
 }
 
 /// What each member should own.
-pub(super) type Target = BTreeMap<Arc<str>, BTreeSet<TopicPartition>>;
+pub(in crate::groups) type Target = BTreeMap<Arc<str>, BTreeSet<TopicPartition>>;
 
 /// What an assignor goes by.
 #[derive(Debug, Default)]
-pub(super) struct Wishes {
+pub(in crate::groups) struct Wishes {
     /// The number of partitions of each topic that somebody is subscribed to.
-    pub(super) topics: BTreeMap<Uuid, i32>,
-    pub(super) members: BTreeMap<Arc<str>, Wish>,
+    pub(in crate::groups) topics: BTreeMap<Uuid, i32>,
+    pub(in crate::groups) members: BTreeMap<Arc<str>, Wish>,
 }
 
 /// One member, as an assignor sees it.
 #[derive(Debug, Default)]
-pub(super) struct Wish {
-    pub(super) instance_id: Option<Arc<str>>,
+pub(in crate::groups) struct Wish {
+    pub(in crate::groups) instance_id: Option<Arc<str>>,
     /// Each is in [`Wishes::topics`].
-    pub(super) topics: BTreeSet<Uuid>,
-    /// What it should have owned until now. No partition is with two members.
-    pub(super) before: BTreeSet<TopicPartition>,
+    pub(in crate::groups) topics: BTreeSet<Uuid>,
+    /// What it should have owned until now.
+    pub(in crate::groups) before: BTreeSet<TopicPartition>,
 }
 
 impl Wishes {
     /// Every partition of every topic.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
+    pub(in crate::groups) fn partitions(&self) -> impl Iterator<Item = TopicPartition> {
         self.topics.iter().flat_map(|(id, count)| (0..*count).map(move |partition| (*id, partition)))
     }
 
     /// Whether this member still wants this partition, and it exists.
-    pub(super) fn wants(&self, wish: &Wish, (topic, partition): TopicPartition) -> bool {
+    pub(in crate::groups) fn wants(&self, wish: &Wish, (topic, partition): TopicPartition) -> bool {
         wish.topics.contains(&topic) && self.topics.get(&topic).is_some_and(|count| partition < *count)
     }
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(in crate::groups) mod testing {
     use super::*;
 
     pub(crate) fn topic(number: u8) -> Uuid {

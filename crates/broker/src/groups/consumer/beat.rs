@@ -11,7 +11,7 @@ use super::topics::TopicPartition;
 
 /// The times of one group's members.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ConsumerTimes {
+pub(crate) struct MemberTimes {
     /// How long a member may be silent.
     pub(crate) session_timeout: Duration,
     /// How often members are to send heartbeats.
@@ -39,7 +39,7 @@ pub(crate) struct Beat {
     pub(crate) client_id: Arc<str>,
     pub(crate) client_host: Arc<str>,
     /// Those of its group now.
-    pub(crate) times: ConsumerTimes,
+    pub(crate) times: MemberTimes,
     /// With whose rights a regular expression is resolved.
     pub(crate) subject: Subject,
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use schloss_log::Ticket;
 use schloss_policy::Subject;
 use schloss_wire::ErrorCode;
 
@@ -12,17 +11,18 @@ use super::heartbeat::Resolved;
 use super::topics::Topics;
 use super::view::ConsumerDescription;
 use crate::groups::admission::{Visitor, not_found};
-use crate::groups::coordinator::{Group, Groups, Inner, MAX_INSTANCE_ID_BYTES, State};
+use crate::groups::coordinator::{Group, Groups, MAX_INSTANCE_ID_BYTES};
+use crate::groups::kind::Kind;
 use crate::groups::place::JOINING;
-use crate::groups::refused::{Refused, not_stored};
+use crate::groups::refused::Refused;
 
 /// A regular expression, and with whose rights it has to be resolved.
 pub(crate) type Unresolved = (Arc<str>, Subject);
 
 impl Groups {
     /// The regular expressions that have to be resolved for this heartbeat, that of the member itself first.
-    /// Those of other members come with it when the topics changed, so that one assignment follows and not one
-    /// for each of them.
+    /// Those of other members come with it when the topics changed, so that one assignment follows and not
+    /// one for each of them.
     pub(crate) fn unresolved(&self, group_id: &str, beat: &Beat, topics: &dyn Topics) -> Vec<Unresolved> {
         let own = |pattern: &Arc<str>| (Arc::clone(pattern), beat.subject.clone());
         let found = self.inner.with_group_as_is(group_id, |group, _| {
@@ -32,8 +32,9 @@ impl Groups {
         found.flatten().unwrap_or_else(new)
     }
 
-    /// A heartbeat, answered when what it changed is on disk: nobody owns what a crash takes back. `resolved` is
-    /// what [`Self::unresolved`] asked for.
+    /// A heartbeat, answered when what it changed is on disk: nobody owns what a crash takes back. Only a
+    /// join that succeeds makes a group, or makes an empty classic one a consumer group. `resolved` is what
+    /// [`Self::unresolved`] asked for.
     pub(crate) async fn consumer_heartbeat(
         &self,
         group_id: &str,
@@ -41,16 +42,31 @@ impl Groups {
         resolved: Resolved,
         topics: &(dyn Topics + Sync),
     ) -> Result<BeatReply, Refused> {
-        self.inner.check_beat(group_id, beat)?;
-        let (reply, ticket) = {
-            let _turn = self.inner.offsets_turn.lock().await;
-            self.inner.beat(group_id, beat, resolved, topics)?
-        };
-        self.compact_if_worthwhile();
-        if let Some(ticket) = ticket {
-            self.inner.durable(ticket).await.map_err(not_stored)?;
+        if beat.instance_id.as_ref().map_or(0, |id| id.len()) > MAX_INSTANCE_ID_BYTES {
+            return Err(Refused::invalid("InstanceId is too long"));
         }
-        Ok(reply)
+        let config = &self.inner.config;
+        self.receive(&beat.visitor(group_id), |group, now| {
+            let kind = group.kind();
+            let mut fresh = None;
+            let consumer = match &mut group.consumer {
+                Some(consumer) => consumer,
+                None if beat.epoch != JOINING || kind != Kind::Classic => return Err(not_consumer(group_id)),
+                None if group.membership.is_deserted() => {
+                    fresh.insert(ConsumerGroup::new(group.membership.generation))
+                }
+                None => return Err(can_not_upgrade(group_id)),
+            };
+            let reply = if beat.epoch < JOINING {
+                consumer.leave(beat)?
+            } else {
+                consumer.heartbeat(now, config, beat, resolved, topics)?
+            };
+            group.consumer = group.consumer.take().or(fresh);
+            group.note_desertion(now);
+            Ok(reply)
+        })
+        .await
     }
 
     /// A group of this kind, if it exists.
@@ -58,23 +74,6 @@ impl Groups {
         let described =
             self.inner.with_group_as_is(group_id, |group, _| Ok(group.consumer(group_id)?.describe()));
         described.unwrap_or_else(|| Err(not_found(group_id)))
-    }
-
-    /// Whether this is a member that has an epoch, which clients before OffsetCommit 9 know nothing of.
-    pub(crate) fn has_epoch(&self, group_id: &str, member_id: &str) -> bool {
-        let has = |group: &mut Group| group.has_epoch(member_id);
-        self.inner.with_group_as_is(group_id, |group, _| has(group)).unwrap_or_default()
-    }
-
-    /// Whether this member may fetch the group's offsets now.
-    pub(crate) fn check_fetch(
-        &self,
-        group_id: &str,
-        member_id: Option<&str>,
-        epoch: i32,
-    ) -> Result<(), ErrorCode> {
-        let check = |group: &mut Group| group.check_fetch(member_id, epoch);
-        self.inner.with_group_as_is(group_id, |group, _| check(group)).unwrap_or(Ok(()))
     }
 }
 
@@ -115,65 +114,6 @@ impl Beat {
             bytes: self.bytes(),
             joins: self.epoch == JOINING,
         }
-    }
-}
-
-impl Inner {
-    fn check_beat(&self, group_id: &str, beat: &Beat) -> Result<(), Refused> {
-        if beat.instance_id.as_ref().map_or(0, |id| id.len()) > MAX_INSTANCE_ID_BYTES {
-            return Err(Refused::invalid("InstanceId is too long"));
-        }
-        self.check_visitor(&beat.visitor(group_id))
-    }
-
-    /// The caller holds the turn.
-    fn beat(
-        self: &Arc<Self>,
-        group_id: &str,
-        beat: &Beat,
-        resolved: Resolved,
-        topics: &dyn Topics,
-    ) -> Result<(BeatReply, Option<Ticket>), Refused> {
-        let mut state = self.state.lock();
-        let reply = if beat.epoch < JOINING {
-            let left = self.operate(&mut state, group_id, |group, now| {
-                let left = group.consumer(group_id)?.leave(beat)?;
-                group.note_desertion(now);
-                Ok(left)
-            });
-            left.unwrap_or_else(|| Err(not_found(group_id)))?
-        } else {
-            self.start_beat(&mut state, group_id, beat, resolved, topics)?
-        };
-        let ticket = self.note_members(&mut state, group_id).map_err(not_stored)?;
-        Ok((reply, ticket))
-    }
-
-    /// A member joins or stays. Only a join that succeeds makes a group, or makes an empty one a consumer group.
-    fn start_beat(
-        self: &Arc<Self>,
-        state: &mut State,
-        group_id: &str,
-        beat: &Beat,
-        resolved: Resolved,
-        topics: &dyn Topics,
-    ) -> Result<BeatReply, Refused> {
-        let joins = beat.epoch == JOINING;
-        self.admit(state, &beat.visitor(group_id), |group, now| {
-            let mut fresh = None;
-            let consumer = match &mut group.consumer {
-                Some(consumer) => consumer,
-                None if group.streams.is_some() => return Err(not_consumer(group_id)),
-                None if joins && group.membership.is_deserted() => {
-                    fresh.insert(ConsumerGroup::new(group.membership.generation))
-                }
-                None if joins => return Err(can_not_upgrade(group_id)),
-                None => return Err(not_consumer(group_id)),
-            };
-            let reply = consumer.heartbeat(now, &self.config, beat, resolved, topics)?;
-            group.consumer = group.consumer.take().or(fresh);
-            Ok(reply)
-        })
     }
 }
 

@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use schloss_wire::ErrorCode;
-use tokio::time::Instant;
-
 use super::assignor::{Assignor, Wish, Wishes};
 use super::member::Member;
-use super::topics::{TopicPartition, TopicShape, Topics};
-use crate::groups::refused::Refused;
+use super::topics::{SeenTopics, TopicPartition, Topics};
+use crate::groups::refused::{Refused, unknown_member};
 
 /// Members, epochs and assignments of one group.
 #[derive(Debug)]
@@ -24,9 +21,7 @@ pub(crate) struct ConsumerGroup {
     /// Who holds a partition, be it to give it up.
     pub(super) owners: HashMap<TopicPartition, Arc<str>>,
     /// What the members' subscriptions come to.
-    pub(super) topics: BTreeMap<Arc<str>, TopicShape>,
-    /// The version of the topics that were last looked at.
-    seen: Option<u64>,
+    pub(super) topics: SeenTopics,
     /// The version of the topics for which regular expressions are being resolved.
     pub(super) resolving: Option<u64>,
     /// Members that are out, which the journal doesn't say yet.
@@ -46,8 +41,7 @@ impl ConsumerGroup {
             members: BTreeMap::new(),
             statics: BTreeMap::new(),
             owners: HashMap::new(),
-            topics: BTreeMap::new(),
-            seen: None,
+            topics: SeenTopics::default(),
             resolving: None,
             gone: BTreeSet::new(),
             written: None,
@@ -55,31 +49,14 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether nobody is in the group, not even a static member that is away for now.
-    pub(in crate::groups) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// The group's epoch.
-    pub(in crate::groups) fn epoch(&self) -> i32 {
-        self.epoch
-    }
-
     /// The names of all topics that any member is subscribed to, some of them more than once.
-    pub(in crate::groups) fn subscribed(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(in crate::groups) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.members.values().flat_map(Member::subscription)
-    }
-
-    /// Bytes of memory, by estimate.
-    pub(in crate::groups) fn bytes(&self) -> usize {
-        self.members.values().map(Member::bytes).sum()
     }
 
     /// The member of this id.
     pub(super) fn member(&self, id: &str) -> Result<&Member, Refused> {
-        self.members.get(id).ok_or_else(|| {
-            Refused::new(ErrorCode::UnknownMemberId, format_args!("member {id} is not in this group"))
-        })
+        self.members.get(id).ok_or_else(|| unknown_member(id))
     }
 
     /// The assignor that most members ask for; `uniform` if they ask for none or can't agree.
@@ -96,37 +73,28 @@ impl ConsumerGroup {
 
     /// Looks at the topics if there may be something new about them. Whether there is.
     pub(super) fn look_at_topics(&mut self, topics: &dyn Topics, subscribed_anew: bool) -> bool {
-        if !subscribed_anew && self.seen == Some(topics.version()) {
+        if !subscribed_anew && self.topics.are_of(topics.version()) {
             return false;
         }
-        self.seen = Some(topics.version());
-        let found = self
-            .subscribed()
-            .filter_map(|name| topics.find(name).map(|shape| (Arc::clone(name), shape)))
-            .collect();
-        let before = std::mem::replace(&mut self.topics, found);
-        before != self.topics
+        let names = self.names().cloned().collect();
+        self.topics.look(topics, &names)
     }
 
     /// Forgets the topics that nobody is subscribed to any longer.
     pub(super) fn drop_topics(&mut self) {
-        let names: BTreeSet<_> = self.subscribed().cloned().collect();
-        self.topics.retain(|name, _| names.contains(name));
+        let names = self.names().cloned().collect();
+        self.topics.keep_only(&names);
     }
 
     /// Makes the target assignment of the group's epoch.
     pub(super) fn assign(&mut self) {
         let wish = |member: &Member| Wish {
             instance_id: member.instance_id.clone(),
-            topics: member
-                .subscription()
-                .filter_map(|name| self.topics.get(name))
-                .map(|found| found.id)
-                .collect(),
+            topics: self.topics.ids(member.subscription()),
             before: member.place.target.clone(),
         };
         let wishes = Wishes {
-            topics: self.topics.values().map(|found| (found.id, found.partitions)).collect(),
+            topics: self.topics.partitions(),
             members: self.members.iter().map(|(id, member)| (Arc::clone(id), wish(member))).collect(),
         };
         let mut target = self.assignor().assign(&wishes);
@@ -136,11 +104,5 @@ impl ConsumerGroup {
             member.place.target = target;
         }
         self.assignment_epoch = self.epoch;
-    }
-
-    /// The next time at which [`Self::expire`] has something to do.
-    pub(in crate::groups) fn next_deadline(&self) -> Option<Instant> {
-        let members = self.members.values();
-        members.flat_map(|member| member.place.rebalance_ends.into_iter().chain([member.session_ends])).min()
     }
 }

@@ -13,7 +13,7 @@ use super::topics::{Resolution, TopicPartition, Topics};
 use crate::groups::changes::Unwritten;
 use crate::groups::config::GroupsConfig;
 use crate::groups::place::{Held, JOINING};
-use crate::groups::refused::Refused;
+use crate::groups::refused::{Refused, full};
 
 /// What the regular expressions came to that had to be resolved for a heartbeat: that of the member itself
 /// among them, or what is wrong with it.
@@ -53,10 +53,7 @@ impl ConsumerGroup {
         let joins = beat.epoch == JOINING;
         let known = self.members.contains_key(&beat.member_id);
         if joins && !known && self.members.len() >= config.max_group_size {
-            return Err(Refused::new(
-                ErrorCode::GroupMaxSizeReached,
-                format_args!("the group has {} members, the most that one may have", self.members.len()),
-            ));
+            return Err(full(self.members.len()));
         }
         if let Some(instance_id) = &beat.instance_id {
             return self.static_standing(beat, instance_id);

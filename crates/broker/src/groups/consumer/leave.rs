@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schloss_wire::ErrorCode;
-use tokio::time::Instant;
 
 use super::beat::{Beat, BeatReply, LEAVING_FOR_NOW};
 use super::group::ConsumerGroup;
-use super::member::Member;
 use crate::groups::refused::Refused;
 
 impl ConsumerGroup {
@@ -49,17 +47,8 @@ impl ConsumerGroup {
         Ok(())
     }
 
-    /// Takes out the members whose time is over.
-    pub(in crate::groups) fn expire(&mut self, now: Instant) {
-        let over = |member: &&Member| {
-            member.session_ends <= now || member.place.rebalance_ends.is_some_and(|ends| ends <= now)
-        };
-        let gone: Vec<_> = self.members.values().filter(over).map(|member| Arc::clone(&member.id)).collect();
-        self.remove(&gone);
-    }
-
     /// Takes members out. What they should have owned is given to others with the next heartbeat.
-    fn remove(&mut self, ids: &[Arc<str>]) {
+    pub(super) fn remove(&mut self, ids: &[Arc<str>]) {
         let mut removed = false;
         for id in ids {
             let Some(member) = self.members.remove(id) else { continue };

@@ -7,12 +7,12 @@
 
 mod assignor;
 mod beat;
-mod commit;
 mod coordinate;
 mod group;
 mod heartbeat;
 mod leave;
 mod member;
+mod newer;
 mod pattern;
 mod range;
 mod reconcile;
@@ -24,10 +24,13 @@ mod uniform;
 mod view;
 
 pub(crate) use assignor::Assignor;
-pub(crate) use beat::{Beat, BeatReply, ConsumerTimes, LEAVING_FOR_NOW};
+#[cfg(test)]
+pub(super) use assignor::testing;
+pub(super) use assignor::{Target, Wish, Wishes};
+pub(crate) use beat::{Beat, BeatReply, LEAVING_FOR_NOW, MemberTimes};
 pub(super) use group::ConsumerGroup;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(super) use record::ConsumerChanges;
 pub(crate) use topics::{Resolution, TopicPartition};
-pub(super) use topics::{TopicShape, Topics};
+pub(super) use topics::{SeenTopics, TopicShape, Topics};
 pub(crate) use view::{ConsumerDescription, DescribedConsumer};

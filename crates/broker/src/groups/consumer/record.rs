@@ -16,6 +16,7 @@ use super::group::ConsumerGroup;
 use super::member::Member;
 use super::topics::TopicPartition;
 use crate::groups::changes::{Changes, Unwritten, Weighed};
+use crate::groups::newer::Newer as _;
 use crate::groups::place::{Held, Place, Progress};
 use crate::hex_id;
 
@@ -73,7 +74,7 @@ struct TargetRow(#[serde(with = "hex_id")] Uuid, Vec<i32>);
 
 impl ConsumerGroup {
     /// What is not yet in the journal.
-    pub(in crate::groups) fn unwritten(&self) -> Vec<ConsumerChanges<'_>> {
+    pub(super) fn unwritten(&self) -> Vec<ConsumerChanges<'_>> {
         let changed: Vec<_> =
             self.members.values().filter(|member| member.unwritten != Unwritten::NONE).collect();
         let epochs = (self.epoch, self.assignment_epoch);
@@ -86,18 +87,9 @@ impl ConsumerGroup {
     }
 
     /// All of the group.
-    pub(in crate::groups) fn whole(&self) -> Vec<ConsumerChanges<'_>> {
+    pub(super) fn whole(&self) -> Vec<ConsumerChanges<'_>> {
         let rows = self.members.values().map(|member| row(member, true));
         Changes::split((self.epoch, self.assignment_epoch), true, Vec::new(), rows)
-    }
-
-    /// Remembers that what [`Self::unwritten`] told is in the journal.
-    pub(in crate::groups) fn mark_written(&mut self) {
-        self.gone.clear();
-        self.written = Some((self.epoch, self.assignment_epoch));
-        for member in self.members.values_mut() {
-            member.unwritten = Unwritten::NONE;
-        }
     }
 
     /// Takes over what the journal says.
@@ -130,7 +122,7 @@ impl ConsumerGroup {
     }
 
     /// Makes a group that was replayed one that works: its members have a whole session to come back.
-    pub(in crate::groups) fn resume(&mut self, now: Instant, session_timeout: Duration) {
+    pub(super) fn resume(&mut self, now: Instant, session_timeout: Duration) {
         let mut given = BTreeSet::new();
         for member in self.members.values_mut() {
             member.session_ends = now + session_timeout;

@@ -7,6 +7,7 @@ use super::assignor::Assignor;
 use super::group::ConsumerGroup;
 use super::member::Member;
 use super::topics::TopicPartition;
+use crate::groups::newer::Newer;
 
 /// A consumer group in full.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,19 +37,6 @@ pub(crate) struct DescribedConsumer {
 }
 
 impl ConsumerGroup {
-    /// Kafka's name of the state that the group is in.
-    pub(in crate::groups) fn state(&self) -> &'static str {
-        if self.is_empty() {
-            "Empty"
-        } else if self.epoch > self.assignment_epoch {
-            "Assigning"
-        } else if self.members.values().all(|member| member.place.is_reconciled_to(self.assignment_epoch)) {
-            "Stable"
-        } else {
-            "Reconciling"
-        }
-    }
-
     /// All of the group.
     pub(in crate::groups) fn describe(&self) -> ConsumerDescription {
         ConsumerDescription {

@@ -1,5 +1,5 @@
-//! Who should have which task (Kafka's `sticky`): tasks stay where their state is, loads differ by one at most, and
-//! no process has a task twice.
+//! Who should have which task (Kafka's `sticky`): tasks stay where their state is, loads differ by one at
+//! most, and no process has a task twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub(super) struct Candidate {
 /// What each member should have.
 pub(super) type Target = BTreeMap<Arc<str>, BTreeSet<Task>>;
 
-/// Shares out the tasks of these subtopologies, and `standbys` copies of those that have state, as far as there are
-/// processes for them.
+/// Shares out the tasks of these subtopologies, and `standbys` copies of those that have state, as far as
+/// there are processes for them.
 pub(super) fn assign(
     subtopologies: &BTreeMap<Arc<str>, Shape>,
     candidates: &BTreeMap<Arc<str>, Candidate>,
@@ -129,8 +129,8 @@ impl<'a> Shares<'a> {
         self.processes[self.members[member].process].on_disk.contains(task)
     }
 
-    /// A task stays with the member that has it, or goes to one that has a copy of its state, as long as that has
-    /// no more than its share; others go where there is least to do.
+    /// A task stays with the member that has it, or goes to one that has a copy of its state, as long as that
+    /// has no more than its share; others go where there is least to do.
     fn give_active(&mut self, tasks: Vec<TaskId>) {
         let mut quota = Quota::new(tasks.len(), self.members.len());
         let tasks = self.keep(tasks, &mut quota, |shares, task| shares.had_active.get(task).copied());
@@ -164,8 +164,8 @@ impl<'a> Shares<'a> {
         left
     }
 
-    /// One more copy of each task, on a process that has none: where one is already, or where the task was active,
-    /// as long as that has no more than its share.
+    /// One more copy of each task, on a process that has none: where one is already, or where the task was
+    /// active, as long as that has no more than its share.
     fn give_standbys(&mut self, tasks: &[TaskId]) {
         let given = self.members.iter().map(|share| share.tasks.len()).sum::<usize>();
         let mut quota = Quota::new(given + tasks.len(), self.members.len());

@@ -9,8 +9,8 @@ use super::task::TaskId;
 use super::topology::{InternalTopic, Subtopology, Topology};
 use crate::groups::consumer::TopicShape;
 
-/// Most tasks of one topology. Each active task is a consumer's partition, of which a node has a few thousand;
-/// a topology that somebody made up must not cost more than that.
+/// Most tasks of one topology. Each active task is a consumer's partition, of which a node has a few
+/// thousand; a topology that somebody made up must not cost more than that.
 const MAX_TASKS: i64 = 20_000;
 
 /// The topics of a topology that exist.
@@ -129,8 +129,9 @@ impl<'a> Attempt<'a> {
         exists.or_else(|| self.decided.get(name).copied())
     }
 
-    /// A repartition topic has as many partitions as the largest topic that is read by who writes to it, which may
-    /// be a repartition topic itself. That one exists says nothing: it may have been made for another topology.
+    /// A repartition topic has as many partitions as the largest topic that is read by who writes to it,
+    /// which may be a repartition topic itself. That one exists says nothing: it may have been made for
+    /// another topology.
     fn decide_repartitions(&mut self) -> Result<(), Status> {
         let (given, mut open): (Vec<_>, Vec<_>) =
             self.repartitions.iter().partition(|(_, topic)| topic.partitions.is_some());
@@ -165,8 +166,8 @@ impl<'a> Attempt<'a> {
         read.map(partitions).collect::<Option<Vec<i32>>>()?.into_iter().max()
     }
 
-    /// Topics that are read together have the same number of partitions. Users' topics have it already, and what
-    /// repartition topics were given by name can't be changed.
+    /// Topics that are read together have the same number of partitions. Users' topics have it already, and
+    /// what repartition topics were given by name can't be changed.
     fn copartition(&mut self, group: &'a BTreeSet<String>) -> Result<(), Status> {
         // What a repartition topic is to have goes before what one has that is there.
         let count = |name: &String| {

@@ -1,8 +1,5 @@
 //! Streams groups among all groups of the node.
 
-use std::sync::Arc;
-
-use schloss_log::Ticket;
 use schloss_wire::ErrorCode;
 
 use super::beat::{StreamsBeat, StreamsReply};
@@ -10,29 +7,39 @@ use super::group::StreamsGroup;
 use super::view::StreamsDescription;
 use crate::groups::admission::{Visitor, not_found};
 use crate::groups::consumer::Topics;
-use crate::groups::coordinator::{Group, Groups, Inner};
+use crate::groups::coordinator::Groups;
 use crate::groups::kind::Kind;
 use crate::groups::place::JOINING;
-use crate::groups::refused::{Refused, not_stored};
+use crate::groups::refused::Refused;
 
 impl Groups {
-    /// A heartbeat, answered when what it changed is on disk: nobody has a task that a crash takes back.
+    /// A heartbeat, answered when what it changed is on disk: nobody has a task that a crash takes back. Only
+    /// a join that succeeds makes a group, or makes an empty classic one a Streams group.
     pub(crate) async fn streams_heartbeat(
         &self,
         group_id: &str,
         beat: &StreamsBeat,
         topics: &(dyn Topics + Sync),
     ) -> Result<StreamsReply, Refused> {
-        self.inner.check_visitor(&beat.visitor(group_id))?;
-        let (reply, ticket) = {
-            let _turn = self.inner.offsets_turn.lock().await;
-            self.inner.streams_beat(group_id, beat, topics)?
-        };
-        self.compact_if_worthwhile();
-        if let Some(ticket) = ticket {
-            self.inner.durable(ticket).await.map_err(not_stored)?;
-        }
-        Ok(reply)
+        let config = &self.inner.config;
+        self.receive(&beat.visitor(group_id), |group, now| {
+            let may_begin = beat.epoch == JOINING && group.kind() == Kind::Classic && group.is_deserted();
+            let mut fresh = None;
+            let streams = match &mut group.streams {
+                Some(streams) => streams,
+                None if may_begin => fresh.insert(StreamsGroup::new(group.membership.generation)),
+                None => return Err(not_streams(group_id)),
+            };
+            let reply = if beat.epoch < JOINING {
+                streams.leave(beat)?
+            } else {
+                streams.heartbeat(now, config, beat, topics)?
+            };
+            group.streams = group.streams.take().or(fresh);
+            group.note_desertion(now);
+            Ok(reply)
+        })
+        .await
     }
 
     /// A group of this kind, if it exists.
@@ -54,39 +61,6 @@ impl StreamsBeat {
             bytes: self.bytes(),
             joins: self.epoch == JOINING,
         }
-    }
-}
-
-impl Inner {
-    /// The caller holds the turn. Only a join that succeeds makes a group, or makes an empty classic one a Streams
-    /// group.
-    fn streams_beat(
-        self: &Arc<Self>,
-        group_id: &str,
-        beat: &StreamsBeat,
-        topics: &dyn Topics,
-    ) -> Result<(StreamsReply, Option<Ticket>), Refused> {
-        let mut state = self.state.lock();
-        let work = |group: &mut Group, now| {
-            let mut fresh = None;
-            let may_begin = beat.epoch == JOINING && group.kind() == Kind::Classic && group.is_deserted();
-            let streams = match &mut group.streams {
-                Some(streams) => streams,
-                None if may_begin => fresh.insert(StreamsGroup::new(group.membership.generation)),
-                None => return Err(not_streams(group_id)),
-            };
-            let reply = if beat.epoch < JOINING {
-                streams.leave(beat)?
-            } else {
-                streams.heartbeat(now, &self.config, beat, topics)?
-            };
-            group.streams = group.streams.take().or(fresh);
-            group.note_desertion(now);
-            Ok(reply)
-        };
-        let reply = self.admit(&mut state, &beat.visitor(group_id), work)?;
-        let ticket = self.note_members(&mut state, group_id).map_err(not_stored)?;
-        Ok((reply, ticket))
     }
 }
 

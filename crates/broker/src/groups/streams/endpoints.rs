@@ -44,7 +44,8 @@ impl StreamsGroup {
         self.members.values().filter_map(of).collect()
     }
 
-    /// What a member reads with its tasks in this role. A task reads its partition of each topic that has so many.
+    /// What a member reads with its tasks in this role. A task reads its partition of each topic that has so
+    /// many.
     fn partitions(&self, member: &Member, role: Role) -> Vec<TopicPartitions> {
         let Some(topology) = &self.topology else { return Vec::new() };
         let mut found = Vec::new();

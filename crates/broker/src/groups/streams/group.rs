@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use schloss_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::assignor::{Candidate, assign};
@@ -12,10 +11,10 @@ use super::member::Member;
 use super::task::{Role, Task, TaskId};
 use super::topology::Topology;
 use crate::groups::consumer::Topics;
-use crate::groups::refused::Refused;
+use crate::groups::refused::{Refused, unknown_member};
 
-/// The first epoch in which tasks are given out. Members that wait for that are in the one before, and none is in
-/// that of a member that joins.
+/// The first epoch in which tasks are given out. Members that wait for that are in the one before, and none
+/// is in that of a member that joins.
 const FIRST_EPOCH: i32 = 2;
 
 /// Members, topology, epochs and assignments of one group.
@@ -39,7 +38,8 @@ pub(crate) struct StreamsGroup {
     pub(super) assign_after: Option<Instant>,
     /// The member that asked for the end of the application.
     pub(super) shut_down_by: Option<Arc<str>>,
-    /// Moves with what is behind endpoints. It starts again with the coordinator, and members hear all anew then.
+    /// Moves with what is behind endpoints. It starts again with the coordinator, and members hear all anew
+    /// then.
     pub(super) endpoint_epoch: i32,
     /// Members that are out, which the journal doesn't say yet.
     pub(super) gone: BTreeSet<Arc<str>>,
@@ -72,32 +72,9 @@ impl StreamsGroup {
         }
     }
 
-    /// Whether nobody is in the group.
-    pub(in crate::groups) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// The group's epoch.
-    pub(in crate::groups) fn epoch(&self) -> i32 {
-        self.epoch
-    }
-
-    /// The names of all topics that a member may read or write, some of them more than once.
-    pub(in crate::groups) fn subscribed(&self) -> impl Iterator<Item = &String> {
-        self.topology.iter().filter(|_| !self.is_empty()).flat_map(Topology::topics)
-    }
-
-    /// Bytes of memory, by estimate.
-    pub(in crate::groups) fn bytes(&self) -> usize {
-        let members = self.members.values().map(Member::bytes).sum::<usize>();
-        members + self.topology.as_ref().map_or(0, Topology::bytes)
-    }
-
     /// The member of this id.
     pub(super) fn member(&self, id: &str) -> Result<&Member, Refused> {
-        self.members.get(id).ok_or_else(|| {
-            Refused::new(ErrorCode::UnknownMemberId, format_args!("member {id} is not in this group"))
-        })
+        self.members.get(id).ok_or_else(|| unknown_member(id))
     }
 
     pub(super) fn bump(&mut self) {
@@ -171,11 +148,5 @@ impl StreamsGroup {
             member.place = place;
             member.unwritten.place = true;
         }
-    }
-
-    /// The next time at which [`Self::expire`] has something to do.
-    pub(in crate::groups) fn next_deadline(&self) -> Option<Instant> {
-        let members = self.members.values();
-        members.flat_map(|member| member.place.rebalance_ends.into_iter().chain([member.session_ends])).min()
     }
 }

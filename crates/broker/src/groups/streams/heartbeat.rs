@@ -13,8 +13,9 @@ use super::task::Task;
 use super::topology::Topology;
 use crate::groups::config::GroupsConfig;
 use crate::groups::consumer::Topics;
+use crate::groups::newer::Newer as _;
 use crate::groups::place::{Held, JOINING};
-use crate::groups::refused::Refused;
+use crate::groups::refused::{Refused, full};
 
 impl StreamsGroup {
     /// A heartbeat of a member that joins or stays. A refusal leaves the group as it was.
@@ -44,10 +45,7 @@ impl StreamsGroup {
             Ok(member) => member.place.check_epoch(beat.epoch, beat.owned.as_ref())?,
             Err(unknown) if !joins => return Err(unknown),
             Err(_) if self.members.len() >= config.max_group_size => {
-                return Err(Refused::new(
-                    ErrorCode::GroupMaxSizeReached,
-                    format_args!("the group has {} members, the most that one may have", self.members.len()),
-                ));
+                return Err(full(self.members.len()));
             }
             Err(_) => {}
         }

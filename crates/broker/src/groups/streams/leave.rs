@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::beat::{StreamsBeat, StreamsReply};
 use super::group::StreamsGroup;
-use super::member::Member;
+use crate::groups::newer::Newer as _;
 use crate::groups::refused::Refused;
 
 impl StreamsGroup {
@@ -27,17 +25,8 @@ impl StreamsGroup {
         })
     }
 
-    /// Takes out the members whose time is over.
-    pub(in crate::groups) fn expire(&mut self, now: Instant) {
-        let over = |member: &&Member| {
-            member.session_ends <= now || member.place.rebalance_ends.is_some_and(|ends| ends <= now)
-        };
-        let gone: Vec<_> = self.members.values().filter(over).map(|member| Arc::clone(&member.id)).collect();
-        self.remove(&gone);
-    }
-
     /// Takes members out. What they should have had is given to others with the next heartbeat.
-    fn remove(&mut self, ids: &[Arc<str>]) {
+    pub(super) fn remove(&mut self, ids: &[Arc<str>]) {
         let mut removed = false;
         for id in ids {
             if self.members.remove(id).is_some() {

@@ -14,6 +14,7 @@ use super::member::Member;
 use super::task::{Role, Task, TaskId};
 use super::topology::Topology;
 use crate::groups::changes::{Changes, Unwritten, Weighed};
+use crate::groups::newer::Newer as _;
 use crate::groups::place::{Held, Place, Progress};
 
 /// Bytes of one task, by estimate.
@@ -69,17 +70,12 @@ struct TargetRow<'a>(Role, #[serde(borrow)] Cow<'a, str>, Vec<i32>);
 
 impl StreamsGroup {
     /// The topology, if the journal doesn't have it yet.
-    pub(in crate::groups) fn unwritten_topology(&self) -> Option<&Topology> {
+    pub(super) fn unwritten_topology(&self) -> Option<&Topology> {
         self.topology.as_ref().filter(|_| !self.is_topology_written)
     }
 
-    /// The topology.
-    pub(in crate::groups) fn topology(&self) -> Option<&Topology> {
-        self.topology.as_ref()
-    }
-
     /// What else is not yet in the journal.
-    pub(in crate::groups) fn unwritten(&self) -> Vec<StreamsChanges<'_>> {
+    pub(super) fn unwritten(&self) -> Vec<StreamsChanges<'_>> {
         let changed: Vec<_> =
             self.members.values().filter(|member| member.unwritten != Unwritten::NONE).collect();
         let epochs = (self.epoch, self.assignment_epoch);
@@ -92,19 +88,9 @@ impl StreamsGroup {
     }
 
     /// All of the group but its topology.
-    pub(in crate::groups) fn whole(&self) -> Vec<StreamsChanges<'_>> {
+    pub(super) fn whole(&self) -> Vec<StreamsChanges<'_>> {
         let rows = self.members.values().map(|member| row(member, true));
         Changes::split((self.epoch, self.assignment_epoch), true, Vec::new(), rows)
-    }
-
-    /// Remembers that what was told to be unwritten is in the journal.
-    pub(in crate::groups) fn mark_written(&mut self) {
-        self.gone.clear();
-        self.written = Some((self.epoch, self.assignment_epoch));
-        self.is_topology_written = true;
-        for member in self.members.values_mut() {
-            member.unwritten = Unwritten::NONE;
-        }
     }
 
     /// Takes over the topology that the journal has.
@@ -149,7 +135,7 @@ impl StreamsGroup {
     }
 
     /// Makes a group that was replayed one that works: its members have a whole session to come back.
-    pub(in crate::groups) fn resume(&mut self, now: Instant, session_timeout: Duration) {
+    pub(super) fn resume(&mut self, now: Instant, session_timeout: Duration) {
         let mut given = BTreeSet::new();
         for member in self.members.values_mut() {
             member.session_ends = now + session_timeout;

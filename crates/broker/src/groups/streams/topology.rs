@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::groups::refused::Refused;
 
-/// Most names that a topology may hold. An application has some hundred; a topology that somebody made up must not
-/// keep the coordinator busy.
+/// Most names that a topology may hold. An application has some hundred; a topology that somebody made up
+/// must not keep the coordinator busy.
 const MAX_NAMES: usize = 4_000;
 
 /// All of it. Names are kept as they were said, and each is that of a topic.

@@ -8,6 +8,7 @@ use super::group::StreamsGroup;
 use super::member::Member;
 use super::task::Task;
 use super::topology::Topology;
+use crate::groups::newer::Newer as _;
 
 /// A Streams group in full.
 #[derive(Clone, Debug)]
@@ -38,21 +39,6 @@ pub(crate) struct DescribedStreamsMember {
 }
 
 impl StreamsGroup {
-    /// Kafka's name of the state that the group is in.
-    pub(in crate::groups) fn state(&self) -> &'static str {
-        if self.is_empty() {
-            "Empty"
-        } else if !self.configured.is_ready() {
-            "NotReady"
-        } else if self.epoch > self.assignment_epoch {
-            "Assigning"
-        } else if self.members.values().all(|member| member.place.is_reconciled_to(self.assignment_epoch)) {
-            "Stable"
-        } else {
-            "Reconciling"
-        }
-    }
-
     /// All of the group.
     pub(in crate::groups) fn describe(&self) -> StreamsDescription {
         StreamsDescription {

@@ -9,12 +9,13 @@ use schloss_wire::{ErrorCode, Principal};
 use tokio::time::Instant;
 
 use super::assignor::Assignor;
-use super::beat::{Beat, BeatReply, ConsumerTimes, LEAVING_FOR_NOW};
+use super::beat::{Beat, BeatReply, LEAVING_FOR_NOW, MemberTimes};
 use super::group::ConsumerGroup;
 use super::pattern::Pattern;
 use super::topics::{Resolution, TopicPartition, Topics as _};
 use crate::groups::config::GroupsConfig;
 use crate::groups::messages::Claim;
+use crate::groups::newer::Newer as _;
 use crate::groups::offsets::{Commit, Committed};
 use crate::groups::place::JOINING;
 use crate::groups::testing::{Known, id_of};
@@ -62,7 +63,7 @@ fn beat(id: &str, epoch: i32) -> Beat {
         owned: None,
         client_id: "client".into(),
         client_host: "/127.0.0.1".into(),
-        times: ConsumerTimes { session_timeout: SESSION, heartbeat_interval: Duration::from_secs(5) },
+        times: MemberTimes { session_timeout: SESSION, heartbeat_interval: Duration::from_secs(5) },
         subject: subject(),
     }
 }

@@ -1,10 +1,10 @@
 //! What the journal knows of a group.
 
 use super::*;
-use crate::groups::record::{Record, encode_streams};
+use crate::groups::record::Record;
 
 fn entries(group: &StreamsGroup) -> Vec<Vec<u8>> {
-    encode_streams("g", group.unwritten_topology(), group.unwritten()).unwrap()
+    group.news("g").unwrap()
 }
 
 fn replayed(entries: &[Vec<u8>]) -> StreamsGroup {
@@ -57,7 +57,7 @@ fn a_group_comes_back_as_it_was() {
     assert_eq!(facts(&again), facts(&bench.group));
     assert!(entries(&again).is_empty(), "what was read is written");
     // And written as a whole.
-    let whole = encode_streams("g", again.topology(), again.whole()).unwrap();
+    let whole = again.all("g").unwrap();
     assert_eq!(facts(&replayed(&whole)), facts(&bench.group));
 
     // Its members go on: tasks that have to be given up, then those of the other.
@@ -76,5 +76,5 @@ fn who_left_stays_away() {
     journal.extend(entries(&bench.group));
     let again = replayed(&journal);
     assert!(again.is_empty());
-    assert_eq!((again.epoch(), again.topology()), (3, Some(&plain())));
+    assert_eq!((again.epoch(), again.topology.as_ref()), (3, Some(&plain())));
 }

@@ -13,6 +13,7 @@ use super::status::StatusKind;
 use super::task::{Role, Task, TaskId};
 use super::topology::{InternalTopic, Subtopology, Topology};
 use crate::groups::config::GroupsConfig;
+use crate::groups::newer::Newer as _;
 use crate::groups::place::JOINING;
 use crate::groups::testing::Known;
 

@@ -83,7 +83,7 @@ impl Fleet {
         let mut active = BTreeMap::new();
         let mut on_disk = BTreeMap::new();
         for (who, client) in self.clients.iter().enumerate() {
-            if !self.bench.group.has(&self.id(who)) {
+            if !self.bench.group.members.contains_key(&*self.id(who)) {
                 continue;
             }
             for task in &client.tasks {
