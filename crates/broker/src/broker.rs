@@ -149,6 +149,10 @@ impl Broker {
         // And of share groups.
         shares.retain_groups(|id| groups.is_share(id));
         shares.retain_topics(|id| snapshot.topic_by_id(id).is_some());
+        shares.follow(|(topic, index)| {
+            let partition = partitions.get(topic, index).ok()?;
+            Some((partition.log.start_offset(), partition.log.end_offset()))
+        });
         let transactions = Transactions::open(
             &config.data_dir.join("transactions"),
             &storage,

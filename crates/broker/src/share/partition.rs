@@ -200,6 +200,11 @@ impl SharePartition {
         self.tidy();
     }
 
+    /// Whether all that was delivered or is done with is before the end of the log.
+    pub(super) fn is_within(&self, log_end: i64) -> bool {
+        self.start <= log_end && self.runs.last().is_none_or(|run| run.last < log_end)
+    }
+
     /// Follows a log that has lost records: at its front, or at its end in a crash.
     pub(super) fn follow(&mut self, log_start: i64, log_end: i64) {
         if self.start < log_start {
@@ -208,7 +213,7 @@ impl SharePartition {
             self.start = log_start;
             self.tidy();
         }
-        if self.runs.last().is_some_and(|run| run.last >= log_end) || self.start > log_end {
+        if !self.is_within(log_end) {
             self.split(log_end);
             self.runs.retain(|run| run.first < log_end);
             self.start = self.start.min(log_end);

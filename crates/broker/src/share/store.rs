@@ -168,6 +168,25 @@ impl Shares {
         state.count();
     }
 
+    /// Follows logs that a crash took records from: those that come in their place are other ones. `ends` tells where
+    /// a log begins and ends.
+    pub(crate) fn follow(&self, ends: impl Fn(TopicPartition) -> Option<(i64, i64)>) {
+        let mut state = self.inner.state.lock();
+        for (id, group) in &mut state.groups {
+            for (at, share) in &mut group.partitions {
+                let Some((log_start, log_end)) = ends(*at) else { continue };
+                if share.is_within(log_end) {
+                    continue;
+                }
+                warn!(group = %id, start = share.start(), log_end, "a share group goes back to where a log ends now");
+                share.follow(log_start, log_end);
+                let rows = share.all_rows().collect();
+                let _ = self.inner.append(&whole(id, *at, share.start(), rows));
+            }
+        }
+        state.count();
+    }
+
     pub(super) async fn durable(&self, ticket: Ticket) -> Result<(), ErrorCode> {
         self.inner.journal.wait(ticket).await.map_err(|error| failed(&error))
     }
@@ -253,7 +272,7 @@ impl Inner {
             state.groups.iter().flat_map(|(id, group)| group.partitions.iter().map(move |one| (id, one)));
         let encode = |(id, (at, share)): (&Arc<str>, (&TopicPartition, &SharePartition))| {
             let rows = share.all_rows().collect();
-            serde_json::to_vec(&change(id, *at, share.start(), rows))
+            serde_json::to_vec(&whole(id, *at, share.start(), rows))
         };
         let entries: Result<Vec<_>, _> = all.map(encode).collect();
         let written = match entries {
@@ -352,8 +371,13 @@ impl State {
 }
 
 /// The entry for a group that begins a partition, or begins it anew.
-pub(super) fn begin(group: &str, (topic, partition): TopicPartition, start: i64) -> Record<'_> {
-    Record::Change { group: Cow::Borrowed(group), topic, partition, afresh: true, start, rows: Vec::new() }
+pub(super) fn begin(group: &str, at: TopicPartition, start: i64) -> Record<'_> {
+    whole(group, at, start, Vec::new())
+}
+
+/// The entry for all of a partition.
+fn whole(group: &str, (topic, partition): TopicPartition, start: i64, rows: Vec<Row>) -> Record<'_> {
+    Record::Change { group: Cow::Borrowed(group), topic, partition, afresh: true, start, rows }
 }
 
 /// The entry for something that changed.

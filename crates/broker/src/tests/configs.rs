@@ -214,6 +214,8 @@ async fn a_group_has_times_of_its_own_whether_it_exists_or_not() {
     for (name, changes, code) in [
         ("app", set("4999"), ErrorCode::InvalidConfig),
         ("app", [("share.assignment.interval.ms", SET, Some("1000"))], ErrorCode::InvalidConfig),
+        ("app", [("share.auto.offset.reset", SET, Some("newest"))], ErrorCode::InvalidConfig),
+        ("app", [("share.record.lock.duration.ms", SET, Some("14999"))], ErrorCode::InvalidConfig),
         ("app", [("cleanup.policy", SET, Some("delete"))], ErrorCode::InvalidConfig),
         ("", set("7000"), ErrorCode::InvalidRequest),
         (&"x".repeat(1025), set("7000"), ErrorCode::InvalidRequest),

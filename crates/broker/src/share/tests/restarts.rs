@@ -97,3 +97,24 @@ async fn groups_that_are_no_more_leave_nothing_behind() {
         "and nothing of the old one comes back"
     );
 }
+
+#[tokio::test]
+async fn records_in_the_place_of_lost_ones_are_delivered() {
+    let house = house().await;
+    produce(&house, TOPIC, 0, batch(10)).await;
+    let mut a = Member::join(&house, "a").await;
+    assert_eq!(a.fetch().await, [(0, 9, 1)]);
+    assert_eq!(a.acknowledge(&[(0, 7, ACCEPT), (9, 9, ACCEPT)]).await, OK);
+    drop(a);
+    let mut house = house.restart_after(|directory| {
+        std::fs::remove_dir_all(directory.join("topics").join(format!("{TOPIC}-0"))).unwrap();
+    });
+    for offset in 0..2 {
+        produce(&house, TOPIC, 0, batch(1)).await;
+        let mut b = Member::join(&house, "b").await;
+        assert_eq!(b.fetch().await, [(offset, offset, 1)]);
+        assert_eq!(b.acknowledge(&[(offset, offset, ACCEPT)]).await, OK);
+        drop(b);
+        house = house.restart();
+    }
+}

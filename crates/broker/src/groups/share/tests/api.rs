@@ -15,6 +15,7 @@ use super::LEAVING;
 use crate::groups::messages::Claim;
 use crate::groups::offsets::{Commit, Committed};
 use crate::testing::House;
+use crate::tests::configs::{GROUP as GROUP_RESOURCE, SET, alter};
 
 const GROUP: &str = "workers";
 const TOPIC: &str = "orders";
@@ -83,8 +84,10 @@ async fn delete(house: &House) -> ErrorCode {
 async fn a_member_joins_is_described_and_leaves() {
     let house = house().await;
     let id = house.broker.metadata.snapshot().topic(TOPIC).unwrap().id;
+    let interval = [("share.heartbeat.interval.ms", SET, Some("7000"))];
+    assert_eq!(alter(&house, GROUP_RESOURCE, GROUP, &interval, false).await.0, OK);
     let joined = send(&house, join("a")).await;
-    assert_eq!((joined.member_epoch, joined.heartbeat_interval_ms), (1, 5_000));
+    assert_eq!((joined.member_epoch, joined.heartbeat_interval_ms), (1, 7_000));
     let assigned = &joined.assignment.unwrap().topic_partitions[0];
     assert_eq!((assigned.topic_id, &assigned.partitions[..]), (id, &[0, 1, 2, 3][..]));
     assert_eq!(send(&house, beat("a", 1)).await.assignment, None);
