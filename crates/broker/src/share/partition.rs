@@ -42,7 +42,7 @@ enum State {
 /// What is written down of offsets: first, last, whether they are settled, and how often they were delivered.
 pub(super) type Row = (i64, i64, bool, i16);
 
-/// Records that a member was given: first and last offset, and the how manyth delivery it is.
+/// Records that a member was given: first and last offset, and which delivery of them it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Acquired {
     pub(crate) first: i64,

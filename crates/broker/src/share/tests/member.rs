@@ -28,7 +28,7 @@ pub(super) const RELEASE: i8 = 2;
 pub(super) const REJECT: i8 = 3;
 pub(super) const RENEW: i8 = 4;
 
-/// First and last offset, and the how manyth delivery.
+/// First and last offset, and which delivery of them it is.
 pub(super) type Given = (i64, i64, i16);
 
 /// A member with a connection of its own, and one session on partition 0 of the topic.

@@ -15,7 +15,7 @@ struct Known {
     produced: i64,
     /// Accepted, rejected or released for the last time, and answered so.
     settled: BTreeSet<i64>,
-    /// Who has what, and the how manyth delivery it is.
+    /// Who has what, and which delivery of them it is.
     with: BTreeMap<i64, (usize, i16)>,
 }
 
