@@ -83,6 +83,8 @@ async fn fetch(
     partitions: &mut BTreeMap<TopicPartition, PartitionData>,
 ) {
     let snapshot = broker.metadata.snapshot();
+    let waits = request.min_bytes > 0;
+    let max_wait = u64::try_from(request.max_wait_ms).ok().filter(|_| waits).unwrap_or(0);
     let find = |at: &TopicPartition| Wanted {
         at: *at,
         partition: match snapshot.topic_by_id(at.0) {
@@ -97,7 +99,7 @@ async fn fetch(
         max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(MAX_FETCH_BYTES),
         max_records: i64::from(request.max_records),
         exact: request.share_acquire_mode == BY_RECORD,
-        max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(MAX_WAIT),
+        max_wait: Duration::from_millis(max_wait).min(MAX_WAIT),
     };
     let answers = broker.shares.fetch(fetch).await;
     for (at, answer) in wanted.into_iter().zip(answers) {

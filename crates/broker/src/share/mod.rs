@@ -3,8 +3,9 @@
 //!
 //! [`SharePartition`] is the state of one group in one partition as a plain state machine: an offset before
 //! which all is done, and runs of records after it. [`Shares`] brings all of them together with sessions,
-//! time and the disk: one lock held for microseconds and one journal. Locks of records end by themselves:
-//! whoever looks at a partition first gives back what is overdue, so no timer is needed.
+//! time and the disk: one lock, held for microseconds unless the journal is written anew, and one journal.
+//! Locks of records end by themselves: whoever looks at a partition first gives back what is overdue, so no
+//! timer is needed.
 //!
 //! What a client is told to be acknowledged is on disk. What is with a member is not: after a restart it is
 //! to be had again.

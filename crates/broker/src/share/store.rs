@@ -168,8 +168,8 @@ impl Shares {
         state.count();
     }
 
-    /// Follows logs that a crash took records from: those that come in their place are other ones. `ends` tells where
-    /// a log begins and ends.
+    /// Follows logs that a crash took records from: those that come in their place are other ones. `ends`
+    /// tells where a log begins and ends.
     pub(crate) fn follow(&self, ends: impl Fn(TopicPartition) -> Option<(i64, i64)>) {
         let mut state = self.inner.state.lock();
         for (id, group) in &mut state.groups {

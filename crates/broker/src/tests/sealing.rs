@@ -29,8 +29,9 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn no_file_shows_records_offsets_transactions_or_settings() {
     let house = House::new();
-    house.topic("orders", 1, &[("segment.bytes", "1048576")]).await;
+    let id = house.topic("orders", 1, &[("segment.bytes", "1048576")]).await;
     produce(&house, "orders", 0, idempotent(3, 7, 0, 0)).await;
+    house.broker.shares.reset("sealed-share-group", &[((id, 0), 2)]).await.unwrap();
     let row = build!(OffsetCommitRequestPartition {
         partition_index: 0,
         committed_offset: 2,

@@ -74,10 +74,13 @@ async fn a_fetch_waits_for_records_and_for_those_that_are_given_back() {
     patient.max_wait_ms = 60_000;
     let (response, code) = tokio::join!(b.fetch_as(NEWEST, patient), a.acknowledge(&[(0, 1, RELEASE)]));
     assert_eq!((given(&response), code), (vec![(0, 1, 2)], OK));
-    assert!(begun.elapsed() < Duration::from_secs(30));
     let mut patient = a.request();
     patient.max_wait_ms = 20;
     assert_eq!(given(&a.fetch_as(NEWEST, patient).await), []);
+    let mut hasty = a.request();
+    (hasty.max_wait_ms, hasty.min_bytes) = (60_000, 0);
+    assert_eq!(given(&a.fetch_as(NEWEST, hasty).await), []);
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 /// Lets time pass for the broker.

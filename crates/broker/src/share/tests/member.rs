@@ -103,6 +103,7 @@ impl<'a> Member<'a> {
             group_id: Some(StrBytes::from(GROUP)),
             member_id: Some(StrBytes::from(self.id.as_str())),
             share_session_epoch: self.epoch,
+            min_bytes: 1,
             max_bytes: 1 << 20,
             max_records: 500,
             batch_size: 500,
