@@ -232,6 +232,27 @@ def test_broker_api_versions_lists_what_is_served(schloss, kafka):
         assert api in result.stdout, result.stdout
 
 
+def test_a_client_that_would_push_its_metrics_does_without(schloss, kafka, topic, account):
+    """KIP-714: without a telemetry plugin there is nobody to push to, and clients take that as said."""
+    name = topic()
+    user = account(["--operation", "write", "--operation", "read", "--topic", name])
+    common = ["--bootstrap-server", schloss.bootstrap, "--topic", name, "--command-property", "enable.metrics.push=true"]
+    made = kafka("console-producer", *common, "--command-config", user.properties, stdin="told\n")
+    assert made.returncode == 0 and not re.search("WARN|ERROR", made.stderr), made.stderr
+    read = kafka(
+        "console-consumer", *common, "--command-config", user.properties,
+        "--partition", "0", "--offset", "earliest", "--max-messages", "1", "--timeout-ms", "20000",
+    )
+    assert lines(read) == ["told"] and not re.search("WARN|ERROR", read.stderr), read.stdout + read.stderr
+    listed = kafka(
+        "broker-api-versions",
+        "--bootstrap-server", schloss.bootstrap, "--command-config", schloss.client("admin", "properties"),
+    )
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    for api in ("GetTelemetrySubscriptions(71)", "PushTelemetry(72)"):
+        assert f"{api}: UNSUPPORTED" in listed.stdout, listed.stdout
+
+
 def test_a_java_consumer_survives_a_restart_of_the_broker(fresh, kafka):
     server = fresh()
     consumer = subprocess.Popen(
