@@ -225,7 +225,7 @@ mod tests {
     fn an_api_without_a_row_is_refused_even_to_a_super_user() {
         let principal = Principal::user("root");
         let acls = AclSet::new(Vec::new(), vec![principal.clone()], 1);
-        let subject = Subject { principal, host: Ipv4Addr::LOCALHOST.into() };
+        let subject = Subject::new(principal, Ipv4Addr::LOCALHOST.into());
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&acls, &subject, &mut cache);
         let without: Vec<table::Row> =

@@ -14,8 +14,19 @@ use crate::kind::{Operation, ResourceType};
 pub struct Subject {
     /// The authenticated principal.
     pub principal: Principal,
+    /// The groups that its proof or a directory says it is in, each `Group:name`. Local groups are not among
+    /// them: the policy knows who is in those.
+    pub groups: Arc<[Principal]>,
     /// The address of the connection's other end. A v4-mapped v6 address counts as the v4 address.
     pub host: IpAddr,
+}
+
+impl Subject {
+    /// Somebody who is in no group but local ones.
+    #[must_use]
+    pub fn new(principal: Principal, host: IpAddr) -> Self {
+        Self { principal, groups: Arc::default(), host }
+    }
 }
 
 /// What was decided about one operation on one resource, and why.

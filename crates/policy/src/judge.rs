@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_cache_keeps_a_bounded_number_of_names_and_no_long_ones() {
         let acls = AclSet::new(Vec::new(), Vec::new(), 1);
-        let subject = Subject { principal: Principal::user("a"), host: Ipv4Addr::LOCALHOST.into() };
+        let subject = Subject::new(Principal::user("a"), Ipv4Addr::LOCALHOST.into());
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&acls, &subject, &mut cache);
         for index in 0..10 * MAX_CACHED_NAMES {

@@ -85,7 +85,7 @@ fn id_of(number: u64) -> Uuid {
 }
 
 fn subject() -> Subject {
-    Subject { principal: Principal::user("consumer"), host: [127, 0, 0, 1].into() }
+    Subject::new(Principal::user("consumer"), [127, 0, 0, 1].into())
 }
 
 /// The heartbeat of a member that has nothing to say.
