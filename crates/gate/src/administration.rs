@@ -34,7 +34,7 @@ impl Action {
         let unrecorded = refuse(admitted.request(), version, ErrorCode::KafkaStorageError, Some(UNRECORDED));
         if house.serves(self.origin.api) {
             return Box::pin(async move {
-                let (response, changes) = security_apis::change(&house, admitted).await;
+                let (response, changes) = security_apis::change(&house, &self.origin.caller, admitted).await;
                 self.conclude(&house, response, changes, unrecorded).await
             });
         }

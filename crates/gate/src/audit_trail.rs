@@ -108,7 +108,8 @@ pub(crate) fn decided(event: Event, decision: &Decision) -> Event {
 
 /// How the audit trail names an API.
 pub(crate) fn method_name(api: Api) -> String {
-    format!("kafka.{}", api.name())
+    let whose = if api.is_ours() { "schloss" } else { "kafka" };
+    format!("{whose}.{}", api.name())
 }
 
 fn at(peer: &Peer, event: Event) -> Event {

@@ -201,6 +201,7 @@ pub const fn is_administrative(api: Api) -> bool {
             | Api::RemoveRaftVoter
             | Api::AlterShareGroupOffsets
             | Api::DeleteShareGroupOffsets
+            | Api::AlterSecurity
     )
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schloss_wire::Principal;
 
 use crate::acl::Acl;
+use crate::binding::Binding;
 use crate::kind::{Operation, ResourceType};
 
 /// Who asks, and from where.
@@ -53,6 +54,8 @@ pub enum Reason {
     SuperUser,
     /// This ACL allows or denies it.
     Acl(Arc<Acl>),
+    /// This binding of a role allows it.
+    Role(Arc<Binding>),
     /// No ACL matches, and what is not allowed is denied.
     NoMatchingAcl,
     /// The resource is Schloss's own; see [`is_reserved`](crate::is_reserved).
@@ -66,6 +69,7 @@ impl fmt::Display for Reason {
         match self {
             Self::SuperUser => formatter.write_str("super user"),
             Self::Acl(acl) => acl.fmt(formatter),
+            Self::Role(binding) => binding.fmt(formatter),
             Self::Reserved => formatter.write_str("reserved for Schloss itself"),
             Self::NoMatchingAcl => formatter.write_str("no ACL matches, denied by default"),
             Self::NoneOfType => {

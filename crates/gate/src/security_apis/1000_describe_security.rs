@@ -1,0 +1,26 @@
+//! `1000 DescribeSecurity`, Schloss's own: groups, roles, policies and explanations.
+
+use schloss_metadata::Snapshot;
+use schloss_metadata::security::SecurityQuestion;
+use schloss_wire::{DescribeSecurityRequest, DescribeSecurityResponse, ErrorCode};
+
+pub(super) fn serve(snapshot: &Snapshot, request: &DescribeSecurityRequest) -> DescribeSecurityResponse {
+    let question: SecurityQuestion = match serde_json::from_slice(&request.document) {
+        Ok(question) => question,
+        Err(error) => {
+            return failed(ErrorCode::InvalidRequest, &format!("the question can't be read: {error}"));
+        }
+    };
+    match serde_json::to_vec(&question.answer(snapshot)) {
+        Ok(document) => DescribeSecurityResponse { document: document.into(), ..Default::default() },
+        Err(error) => failed(ErrorCode::UnknownServerError, &format!("the answer can't be written: {error}")),
+    }
+}
+
+fn failed(code: ErrorCode, words: &str) -> DescribeSecurityResponse {
+    DescribeSecurityResponse {
+        error_code: code.code(),
+        error_message: Some(words.into()),
+        ..Default::default()
+    }
+}
