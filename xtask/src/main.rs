@@ -25,6 +25,7 @@ use clap::{Parser, Subcommand};
   cargo xtask bench --quick           the same in small: tries the harness
   cargo xtask bench --durability disk --rounds 5
   cargo xtask bench --peer-only       Apache Kafka against itself
+  cargo xtask bench policy            decisions of the policy beside Apache Kafka's authorizer
   cargo xtask bench gateway           Apache Kafka with and without the gateway; writes its chapter of the same page"
 )]
 struct Cli {

@@ -82,6 +82,17 @@ impl Rule {
         self.allows.has(operation) && self.is_in_force(host, now_ms)
     }
 
+    /// Whether it says so of the operation itself, not of one that implies it: what Kafka goes by where no
+    /// resource is named.
+    pub(crate) fn allows_by_name(&self, operation: Operation, host: IpAddr, now_ms: u64) -> bool {
+        let is_named = match &self.origin {
+            Origin::Acl(acl) => matches!(acl.operation, Operation::All) || acl.operation == operation,
+            // Roles name all that they allow.
+            Origin::Binding(_) => true,
+        };
+        is_named && self.allows(operation, host, now_ms)
+    }
+
     pub(crate) fn denies(&self, operation: Operation, host: IpAddr, now_ms: u64) -> bool {
         self.denies.has(operation) && self.is_in_force(host, now_ms)
     }

@@ -19,6 +19,9 @@ use crate::rule::Rule;
 /// The principal of ACLs that concern everybody, of whatever type.
 pub(crate) const EVERYBODY: &str = "User:*";
 
+/// The name that Kafka asks for first where any will do (`Authorizer.authorizeByResourceType`).
+const SOME_NAME: &str = "hardcode";
+
 /// Everything that decisions rest on, before it is compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
@@ -230,13 +233,18 @@ impl AclSet {
     pub(crate) fn judge_any(
         &self,
         who: &Who,
-        Moment { now_ms, .. }: Moment,
+        moment: Moment,
         operation: Operation,
         resource_type: ResourceType,
     ) -> (bool, Reason) {
         if who.is_super {
             return (true, Reason::SuperUser);
         }
+        let (allowed, reason) = self.judge(who, moment, operation, resource_type, SOME_NAME);
+        if allowed {
+            return (true, reason);
+        }
+        let now_ms = moment.now_ms;
         let Some(patterns) = self.index.of(resource_type) else { return (false, Reason::NoneOfType) };
         let denial = |pattern: PatternType, name: &str| {
             let holders = patterns.exactly(pattern, name)?;
@@ -253,16 +261,18 @@ impl AclSet {
             }
             let mine = patterns.exactly(pattern, name).into_iter();
             let mut mine = mine.flat_map(|holders| holders.of(std::slice::from_ref(id)));
-            let Some(rule) = mine.find(|rule| rule.allows(operation, who.host, now_ms)) else { continue };
+            let Some(rule) = mine.find(|rule| rule.allows_by_name(operation, who.host, now_ms)) else {
+                continue;
+            };
             let is_exact = pattern == PatternType::Literal;
             let is_all = is_exact && name == WILDCARD;
             // What an exact DENY leaves of a wildcard or of a prefix is still some resource.
             let mut dominating = patterns.prefixes_of(name).flat_map(|holders| holders.of(&who.ids));
-            let is_dominated = || {
+            let mut is_dominated = || {
                 dominating.any(|rule| rule.denies(operation, who.host, now_ms))
                     || (is_exact && denial(PatternType::Literal, name).is_some())
             };
-            if is_all || !{ is_dominated }() {
+            if is_all || !is_dominated() {
                 return (true, rule.reason());
             }
         }
