@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use schloss_audit::{CloudEvent, DecisionFilter, EventKind, Query, query};
-use schloss_policy::{Access, Asker, Operation, ResourceType};
+use schloss_policy::table::TABLE;
+use schloss_policy::{Access, Asker, CLUSTER_NAME, Operation, ResourceType};
 use schloss_wire::Principal;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -99,12 +100,22 @@ fn key(event: &CloudEvent) -> Option<(Principal, Option<IpAddr>, ResourceType, S
     let is_access = matches!(event.kind(), Some(EventKind::Traffic | EventKind::Administration));
     let info = event.data.authorization_info.as_ref().filter(|_| is_access)?;
     let host = event.data.client_address.as_deref().and_then(|text| text.parse::<SocketAddr>().ok());
+    let operation: Operation = info.operation.as_deref()?.parse().ok()?;
+    let (resource_type, name) = decided_on(event, operation)?;
+    let host = host.map(|address| address.ip().to_canonical());
+    Some((event.principal()?.parse().ok()?, host, resource_type, name, operation))
+}
+
+/// What the decision was about. A record of administration names what was changed; the right may be one on the
+/// cluster, as the table of APIs says.
+fn decided_on(event: &CloudEvent, operation: Operation) -> Option<(ResourceType, String)> {
     let (kind, name) = event.data.resource_name.as_deref()?.split_once('=')?;
-    Some((
-        event.principal()?.parse().ok()?,
-        host.map(|address| address.ip().to_canonical()),
-        info.resource_type.as_deref().unwrap_or(kind).parse().ok()?,
-        name.to_owned(),
-        info.operation.as_deref()?.parse().ok()?,
-    ))
+    let (_, api) = event.data.method_name.split_once('.')?;
+    let needs = TABLE.iter().find(|row| row.name == api).map_or(&[][..], |row| row.needs);
+    let needed = |kind| needs.iter().any(|need| need.operation == operation && need.resource_type == kind);
+    let named = kind.parse::<ResourceType>().ok();
+    match named.filter(|kind| needed(*kind) && *kind != ResourceType::Cluster) {
+        Some(kind) => Some((kind, name.to_owned())),
+        None => needed(ResourceType::Cluster).then(|| (ResourceType::Cluster, CLUSTER_NAME.to_owned())),
+    }
 }
