@@ -16,6 +16,9 @@ use time::OffsetDateTime;
 /// Most different accesses that are kept apart.
 const MAX_KEPT: usize = 1_000_000;
 
+/// Who did what from where: what tells accesses apart.
+type Key = (Principal, Option<IpAddr>, ResourceType, String, Operation);
+
 /// One access, however often it was made.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Used {
@@ -70,10 +73,7 @@ pub(super) fn used(
         since: Some(since),
         ..Query::default()
     };
-    let mut all: BTreeMap<
-        (Principal, Option<IpAddr>, ResourceType, String, Operation),
-        (u64, OffsetDateTime),
-    > = BTreeMap::new();
+    let mut all: BTreeMap<Key, (u64, OffsetDateTime)> = BTreeMap::new();
     let matches = query(directory, &wanted).with_context(|| format!("can't read {}", directory.display()))?;
     for record in matches {
         let event = record?.event;
@@ -96,7 +96,7 @@ pub(super) fn used(
 }
 
 /// Who did what from where, if the event tells of that.
-fn key(event: &CloudEvent) -> Option<(Principal, Option<IpAddr>, ResourceType, String, Operation)> {
+fn key(event: &CloudEvent) -> Option<Key> {
     let is_access = matches!(event.kind(), Some(EventKind::Traffic | EventKind::Administration));
     let info = event.data.authorization_info.as_ref().filter(|_| is_access)?;
     let host = event.data.client_address.as_deref().and_then(|text| text.parse::<SocketAddr>().ok());
@@ -117,5 +117,43 @@ fn decided_on(event: &CloudEvent, operation: Operation) -> Option<(ResourceType,
     match named.filter(|kind| needed(*kind) && *kind != ResourceType::Cluster) {
         Some(kind) => Some((kind, name.to_owned())),
         None => needed(ResourceType::Cluster).then(|| (ResourceType::Cluster, CLUSTER_NAME.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(method: &str, operation: &str, resource: &str) -> CloudEvent {
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": "1", "source": "/test", "type": "io.schloss.audit/administration",
+            "time": "2026-11-24T08:00:00Z", "datacontenttype": "application/json",
+            "data": {
+                "serviceName": "schloss", "methodName": method, "resourceName": resource,
+                "authorizationInfo": { "granted": true, "operation": operation },
+                "result": { "status": "SUCCESS" },
+            },
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn administration_is_by_a_right_on_what_it_names_or_on_the_cluster() {
+        for (method, operation, resource, expected) in [
+            ("kafka.CreateTopics", "Create", "topic=orders", Some((ResourceType::Topic, "orders"))),
+            ("kafka.CreateAcls", "Alter", "topic=orders", Some((ResourceType::Cluster, CLUSTER_NAME))),
+            (
+                "kafka.AlterUserScramCredentials",
+                "Alter",
+                "User=bob",
+                Some((ResourceType::Cluster, CLUSTER_NAME)),
+            ),
+            ("schloss.AlterSecurity", "Alter", "localgroup=ops", Some((ResourceType::Cluster, CLUSTER_NAME))),
+            ("kafka.Nonsense", "Alter", "topic=orders", None),
+        ] {
+            let found = decided_on(&event(method, operation, resource), operation.parse().unwrap());
+            let expected = expected.map(|(kind, name)| (kind, name.to_owned()));
+            assert_eq!(found, expected, "{method}");
+        }
     }
 }
