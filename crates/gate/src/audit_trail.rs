@@ -102,6 +102,10 @@ pub(crate) fn decided(event: Event, decision: &Decision) -> Event {
         .decision(decision.allowed, decision.reason.to_string());
     match &decision.reason {
         Reason::Acl(acl) => event.pattern_type(acl.pattern_type.kafka_name()),
+        Reason::Role(binding) => match &binding.resource {
+            Some(pattern) => event.pattern_type(pattern.pattern_type.kafka_name()),
+            None => event,
+        },
         _ => event,
     }
 }

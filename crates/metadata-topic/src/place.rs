@@ -117,6 +117,31 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_a_thing_away_is_about_the_same_thing() {
+        let binding = Binding {
+            role: "Operator".to_owned(),
+            principal: Principal::user("a"),
+            resource: Some(Pattern {
+                resource_type: ResourceType::Topic,
+                pattern_type: PatternType::Prefixed,
+                resource_name: "t".to_owned(),
+            }),
+            expires: None,
+        };
+        for record in [
+            Record::Group { name: "ops".to_owned(), members: [Principal::user("a")].into() },
+            Record::Role { name: "r".to_owned(), grants: Default::default() },
+            Record::RoleBinding(binding),
+        ] {
+            let place = Place::of(&record).unwrap();
+            assert!(!place.is_secret() && !is_deletion(&record));
+            let gone = Place::parse(&place.key().unwrap()).unwrap().gone().unwrap();
+            assert!(is_deletion(&gone));
+            assert_eq!(Place::of(&gone), Some(place));
+        }
+    }
+
+    #[test]
     fn keys_are_what_older_versions_wrote() {
         let acl = Acl {
             resource_type: ResourceType::Topic,

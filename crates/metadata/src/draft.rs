@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schloss_identity::FakeSaltKey;
-use schloss_policy::{Acl, AclSet, Bindings, Groups, Roles, Rules, check_group, check_role};
+use schloss_policy::{Acl, AclSet, Bindings, Groups, ResourceType, Roles, Rules, check_group, check_role};
 use schloss_wire::Principal;
 
 use crate::error::{MetadataError, Refusal};
@@ -202,6 +202,28 @@ impl Draft {
             Record::ProducerIds { next } => self.next_producer_id = next,
         }
         Ok(())
+    }
+
+    /// The rules over the cluster itself and nothing else, compiled: enough to know who may change rules.
+    pub(crate) fn over_cluster(&self) -> AclSet {
+        let is_meant = |acl: &&Acl| acl.resource_type == ResourceType::Cluster;
+        let acls = match &self.acls {
+            Some(acls) => acls.iter().filter(is_meant).cloned().collect(),
+            None => self.compiled.iter().filter(is_meant).cloned().collect(),
+        };
+        let rules = Rules {
+            acls,
+            groups: Arc::clone(&self.groups),
+            roles: Arc::clone(&self.roles),
+            bindings: Arc::clone(&self.bindings),
+            super_users: self.super_users.to_vec(),
+        };
+        AclSet::compile(rules, 0)
+    }
+
+    /// Whether there is a user of this name.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.users.get(name).is_some()
     }
 
     /// Whether a topic of this name may be made.

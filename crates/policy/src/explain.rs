@@ -1,6 +1,6 @@
 //! Why something is allowed or denied, who may do it, and what somebody may do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use schloss_wire::Principal;
@@ -155,10 +155,14 @@ impl AclSet {
         let Access { operation, resource_type, resource_name } = access;
         let moment = self.now();
         let Some(patterns) = self.patterns(*resource_type) else { return Vec::new() };
-        let rules: Vec<(Id, &Rule)> =
-            patterns.on(resource_name).flat_map(|holders| holders.iter()).filter(about(*operation)).collect();
+        let mut rules: HashMap<Id, Vec<&Rule>> = HashMap::new();
+        let on_name = patterns.on(resource_name).flat_map(|holders| holders.iter());
+        for (id, rule) in on_name.filter(about(*operation)) {
+            rules.entry(id).or_default().push(rule);
+        }
+        let allows = |rule: &&Rule| !rule.is_deny() && !rule.is_over(moment.now_ms);
         let mut candidates: BTreeSet<Principal> = BTreeSet::new();
-        for (id, _) in rules.iter().filter(|(_, rule)| !rule.is_deny() && !rule.is_over(moment.now_ms)) {
+        for (id, _) in rules.iter().filter(|(_, rules)| rules.iter().any(allows)) {
             let Some(holder) = self.principal(*id) else { continue };
             let members = self.groups().get(holder.name()).filter(|_| holder.is_group());
             candidates.extend(members.into_iter().flatten().cloned());
@@ -167,13 +171,12 @@ impl AclSet {
         let judged = candidates.into_iter().filter_map(|principal| {
             let groups = if principal.is_group() { vec![principal.clone()] } else { Vec::new() };
             let who = self.who(&Asker { principal: principal.clone(), groups, host }.subject());
-            let mine = || rules.iter().filter(|(id, _)| who.ids.contains(id)).map(|(_, rule)| *rule);
+            let mine = || who.ids.iter().filter_map(|id| rules.get(id)).flatten().copied();
             // Without a host the question is whether there is one from which it is allowed.
             let here = |rule: &Rule| host.is_none() || rule.is_here(who.host);
             let everywhere = |rule: &Rule| host.is_some() || rule.is_anywhere();
             let denied = mine().any(|rule| rule.is_deny() && here(rule) && everywhere(rule));
-            let allowing =
-                mine().find(|rule| !rule.is_deny() && !rule.is_over(moment.now_ms) && here(rule))?;
+            let allowing = mine().filter(allows).find(|rule| here(rule))?;
             let except = mine().filter(|rule| rule.is_deny() && host.is_none() && !rule.is_anywhere());
             let except = except.map(|rule| rule.reason().to_string()).collect();
             let through = Some(allowing.holder()).filter(|holder| holder.is_group() && *holder != principal);

@@ -109,6 +109,24 @@ fn a_user_named_like_a_group_is_not_in_it() {
 }
 
 #[test]
+fn names_with_stars_and_colons_are_names() {
+    let acls = vec![
+        allow("Group:*", O::Read, "a"),
+        allow("Group:x:y", O::Read, "b"),
+        allow("User:*", O::Read, "c"),
+        allow("User:al*", O::Read, "d"),
+    ];
+    let set = AclSet::compile(Rules { acls, groups: groups(&[("x", &["alice"])]), ..Rules::default() }, 1);
+    let in_group = |name: &str| Subject { groups: [Principal::group(name)].into(), ..somebody("alice") };
+    let may_read = |subject: &Subject, topic: &str| may(&set, subject, O::Read, topic);
+    assert!(!may_read(&somebody("alice"), "a") && may_read(&in_group("*"), "a"), "a group of that very name");
+    assert!(!may_read(&in_group("x"), "b") && may_read(&in_group("x:y"), "b"));
+    // A user or group called like everybody is one of everybody, and no more.
+    assert!(may_read(&somebody("*"), "c") && !may_read(&somebody("*"), "d"));
+    assert!(!may_read(&in_group("User:*"), "d") && !may_read(&somebody("alice"), "d"));
+}
+
+#[test]
 fn a_role_allows_what_it_says_where_it_is_bound_and_a_deny_beats_it() {
     let bindings = bindings([
         bound("DeveloperRead", Principal::group("dev"), Some((R::Topic, PatternType::Prefixed, "team-"))),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use schloss_policy::{
-    Binding, Bindings, CLUSTER_NAME, Grants, Groups, Members, Operation, ResourceType, Roles, Subject,
+    AclSet, Binding, Bindings, CLUSTER_NAME, Grants, Groups, Members, Operation, ResourceType, Roles, Subject,
 };
 use schloss_wire::{ErrorCode, Principal};
 use serde::{Deserialize, Serialize};
@@ -154,12 +154,12 @@ impl Metadata {
 fn refuse_lock_out(now: &Snapshot, records: &[Record], caller: &Subject) -> Result<(), ChangeError> {
     let mut draft = Draft::after(now);
     records.iter().cloned().try_for_each(|record| draft.apply(record)).map_err(inapplicable)?;
-    let after = draft.finish().map_err(inapplicable)?;
-    let may = |snapshot: &Snapshot, operation| {
-        snapshot.acls().decide(caller, operation, ResourceType::Cluster, CLUSTER_NAME).allowed
+    let after = draft.over_cluster();
+    let may = |rules: &AclSet, operation| {
+        rules.decide(caller, operation, ResourceType::Cluster, CLUSTER_NAME).allowed
     };
     for operation in [Operation::Alter, Operation::Describe] {
-        if may(now, operation) && !may(&after, operation) {
+        if may(now.acls(), operation) && !may(&after, operation) {
             let words = format!(
                 "this would take {operation} on the cluster from {}, who asks for it: nothing was changed",
                 caller.principal
@@ -169,7 +169,7 @@ fn refuse_lock_out(now: &Snapshot, records: &[Record], caller: &Subject) -> Resu
     }
     let name = caller.principal.name();
     let is_user = caller.principal.kind() == Principal::USER;
-    if is_user && now.user(name).is_some() && after.user(name).is_none() {
+    if is_user && now.user(name).is_some() && !draft.has_user(name) {
         let words = format!("this would take the last credential of {}, who asks for it", caller.principal);
         return Err(Refusal::new(ErrorCode::PolicyViolation, words).into());
     }
