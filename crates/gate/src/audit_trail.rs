@@ -46,7 +46,8 @@ pub(crate) fn refused(peer: &Peer, refusal: Refusal) -> Event {
 
 /// Somebody proved who they are.
 pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
-    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate"))
+    let groups = proof.groups().iter().map(ToString::to_string);
+    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate")).groups(groups)
 }
 
 /// Adds who and from where.

@@ -27,6 +27,9 @@ pub(super) struct Used {
     pub(super) operation: Operation,
     pub(super) resource_type: ResourceType,
     pub(super) resource_name: String,
+    /// The groups that it last logged in with, besides local ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<Principal>,
     pub(super) times: u64,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) last: OffsetDateTime,
@@ -35,7 +38,7 @@ pub(super) struct Used {
 impl Used {
     /// The question whether it is allowed.
     pub(super) fn question(&self) -> (Asker, Access) {
-        let asker = Asker { principal: self.principal.clone(), groups: Vec::new(), host: self.host };
+        let asker = Asker { principal: self.principal.clone(), groups: self.groups.clone(), host: self.host };
         (
             asker,
             Access {
@@ -49,7 +52,8 @@ impl Used {
 
 impl fmt::Display for Used {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { principal, host, operation, resource_type, resource_name, times, last: _ } = self;
+        let Self { principal, host, operation, resource_type, resource_name, groups: _, times, last: _ } =
+            self;
         write!(formatter, "{principal} {operation} {resource_type} {resource_name}")?;
         if let Some(host) = host {
             write!(formatter, " from {host}")?;
@@ -74,9 +78,13 @@ pub(super) fn used(
         ..Query::default()
     };
     let mut all: BTreeMap<Key, (u64, OffsetDateTime)> = BTreeMap::new();
+    let mut groups: BTreeMap<Principal, Vec<Principal>> = BTreeMap::new();
     let matches = query(directory, &wanted).with_context(|| format!("can't read {}", directory.display()))?;
     for record in matches {
         let event = record?.event;
+        if let Some((principal, told)) = login(&event) {
+            groups.insert(principal, told);
+        }
         let Some(key) = key(&event) else { continue };
         if all.len() >= MAX_KEPT && !all.contains_key(&key) {
             anyhow::bail!(
@@ -90,9 +98,21 @@ pub(super) fn used(
     }
     let used =
         all.into_iter().map(|((principal, host, resource_type, resource_name, operation), (times, last))| {
-            Used { principal, host, operation, resource_type, resource_name, times, last }
+            let groups = groups.get(&principal).cloned().unwrap_or_default();
+            Used { principal, host, operation, resource_type, resource_name, groups, times, last }
         });
     Ok(used.collect())
+}
+
+/// Who logged in, and with which groups.
+fn login(event: &CloudEvent) -> Option<(Principal, Vec<Principal>)> {
+    let info = event
+        .data
+        .authentication_info
+        .as_ref()
+        .filter(|_| event.kind() == Some(EventKind::Authentication))?;
+    let groups = info.metadata.groups.iter().filter_map(|group| group.parse().ok()).collect();
+    Some((info.principal.as_deref()?.parse().ok()?, groups))
 }
 
 /// Who did what from where, if the event tells of that.

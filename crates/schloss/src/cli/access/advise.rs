@@ -77,7 +77,8 @@ fn principals(rules: &AclSet, done: &BTreeMap<Principal, Vec<Used>>) -> BTreeSet
 
 fn advise(rules: &AclSet, principal: Principal, done: &mut BTreeMap<Principal, Vec<Used>>) -> Advice {
     let used = done.remove(&principal).unwrap_or_default();
-    let asker = schloss_policy::Asker { principal: principal.clone(), groups: Vec::new(), host: None };
+    let groups = used.first().map(|used| used.groups.clone()).unwrap_or_default();
+    let asker = schloss_policy::Asker { principal: principal.clone(), groups, host: None };
     let told = rules.rules_of(&asker).into_iter().filter(|rule| rule.permission == Permission::Allow);
     let unused = told.filter(|rule| is_told(rule) && !used.iter().any(|used| covers(rule, used))).collect();
     let enough: BTreeSet<Acl> = used.iter().map(enough).collect();
