@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, House};
+use common::{Client, House, TestEngine};
 use schloss_audit::EventKind;
 use schloss_metadata::security::{PolicyDocument, SecurityAnswer, SecurityChange, SecurityQuestion, Step};
 use schloss_policy::{Access, Asker, Binding, Operation, Pattern, PatternType, ResourceType};
@@ -146,4 +146,17 @@ async fn whoever_applies_a_policy_is_not_locked_out_by_it() {
     let mut admin = house.login("admin").await;
     assert_eq!(alter(&mut admin, &apply).await.error_code, 0);
     assert_eq!(ask(&mut alice, &SecurityQuestion::Groups).await.error_code, 31, "the same open session");
+}
+
+#[tokio::test]
+async fn quotas_that_the_engine_keeps_are_no_part_of_a_policy() {
+    let house = House::open_before(TestEngine::with_quotas(), |_| {}).await;
+    let mut admin = house.login("admin").await;
+    let told = serde_json::from_slice(&ask(&mut admin, &SecurityQuestion::Policy).await.document).unwrap();
+    let SecurityAnswer::Policy(policy) = told else { panic!("{told:?}") };
+    assert!(policy.quotas.is_none() && policy.acls.is_some());
+    let apply = |policy| SecurityChange::Apply { policy: Box::new(policy), dry_run: false };
+    assert_eq!(alter(&mut admin, &apply((*policy).clone())).await.error_code, 0);
+    let refused = alter(&mut admin, &apply(PolicyDocument { quotas: Some(Vec::new()), ..*policy })).await;
+    assert_eq!(refused.error_code, 42, "{refused:?}");
 }

@@ -17,6 +17,7 @@ pub(super) async fn serve(
     metadata: &Arc<Metadata>,
     request: AlterSecurityRequest,
     caller: &Subject,
+    keeps_quotas: bool,
 ) -> (Response, Vec<Change>) {
     let change: SecurityChange = match serde_json::from_slice(&request.document) {
         Ok(change) => change,
@@ -24,6 +25,12 @@ pub(super) async fn serve(
             return refused(ErrorCode::InvalidRequest, format!("the change can't be read: {error}"));
         }
     };
+    if let (SecurityChange::Apply { policy, .. }, false) = (&change, keeps_quotas)
+        && policy.quotas.is_some()
+    {
+        let words = "the cluster behind this gateway keeps the quotas: leave the part 'quotas' out";
+        return refused(ErrorCode::InvalidRequest, words.to_owned());
+    }
     let dry_run = matches!(change, SecurityChange::Apply { dry_run: true, .. });
     match metadata.alter_security(change, caller).await {
         Ok(steps) => match serde_json::to_vec(&steps) {

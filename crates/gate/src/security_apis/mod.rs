@@ -47,7 +47,9 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::serve(&snapshot, &request).into()
         }
-        Request::DescribeSecurity(request) => describe_security::serve(&snapshot, &request).into(),
+        Request::DescribeSecurity(request) => {
+            describe_security::serve(&snapshot, &request, house.quotas.is_some()).into()
+        }
         Request::DescribeClientQuotas(request) => quota::describe(snapshot.client_quotas(), request),
         other => unserved(&other),
     }
@@ -64,7 +66,7 @@ pub(crate) async fn change(house: &House, caller: &Caller, admitted: Admitted) -
             alter_user_scram_credentials::serve(&house.metadata, request).await
         }
         Request::AlterSecurity(request) => {
-            alter_security::serve(&house.metadata, request, &caller.subject()).await
+            alter_security::serve(&house.metadata, request, &caller.subject(), house.quotas.is_some()).await
         }
         Request::AlterClientQuotas(request) => {
             let response = quota::alter(&house.metadata, request).await;
