@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         let refusal =
             schloss_policy::refuse(&request, head.api_version, ErrorCode::KafkaStorageError, Some("no"));
         assert!(refusal.encode_frame(head.correlation_id, head.api_version).is_ok(), "{request:?}");
-        let subject = Subject { principal: Principal::user("fuzz"), host: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let subject = Subject::new(Principal::user("fuzz"), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&ACLS, &subject, &mut cache);
         match schloss_policy::admit(request, head.api_version, &mut judge, &Names) {

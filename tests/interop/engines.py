@@ -21,8 +21,9 @@ class Server(Endpoint):
     config_name = None
     quickstart = None
 
-    def __init__(self, data_dir, *arguments, port=0):
+    def __init__(self, data_dir, *arguments, port=0, environment=None):
         self.data_dir = pathlib.Path(data_dir)
+        self.environment = environment
         self.arguments = arguments
         self.wanted_port = port
         self.output = []
@@ -42,7 +43,7 @@ class Server(Endpoint):
 
     def start(self):
         self.process = subprocess.Popen(
-            self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment
         )
         ready = threading.Event()
         threading.Thread(target=self._read, args=(self.process.stdout, ready), daemon=True).start()

@@ -10,7 +10,7 @@ import struct
 
 from endpoint import read_conf
 
-SASL_HANDSHAKE, SASL_AUTHENTICATE, FETCH = 17, 36, 1
+API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE, FETCH = 18, 17, 36, 1
 MECHANISM = "SCRAM-SHA-512"
 
 
@@ -21,11 +21,13 @@ class Refused(Exception):
 class RawClient:
     """One connection to `address` (host, port), logged in with the settings of a librdkafka file."""
 
-    def __init__(self, conf_file, address, receive_buffer=None):
+    def __init__(self, conf_file, address, receive_buffer=None, source=None):
         conf, (host, port) = read_conf(conf_file), address
         raw = socket.socket()
         if receive_buffer:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            raw.bind((source, 0))
         raw.settimeout(30)
         raw.connect((socket.gethostbyname(host), port))
         context = ssl.create_default_context(cafile=conf["ssl.ca.location"])
@@ -42,6 +44,11 @@ class RawClient:
         """The body of the next answer of a version without tagged fields."""
         (size,) = struct.unpack(">i", self._exactly(4))
         return self._exactly(size)[4:]
+
+    def api_versions(self):
+        """The least that there is to ask."""
+        self.send(API_VERSIONS, 0, b"")
+        return self.answer()
 
     def close(self):
         self.wire.close()

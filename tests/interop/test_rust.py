@@ -29,3 +29,8 @@ def test_the_gateway_before_a_cluster(cluster):
 
 def test_the_state_of_gateways_in_a_topic(cluster):
     ignored(cluster, "real_kafka", "SCHLOSS_TEST_CLIENT", "--test-threads=1")
+
+
+def test_decisions_are_those_of_apache_kafkas_authorizer(cluster):
+    told = ignored(cluster, "standard_authorizer", "SCHLOSS_TEST_CLIENT")
+    assert "decisions as Apache Kafka's" in told, told

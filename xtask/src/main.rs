@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod count;
 mod fuzz;
+mod scale;
 mod tests;
 mod tools;
 
@@ -19,12 +20,14 @@ use clap::{Parser, Subcommand};
     after_help = "Examples:
   cargo xtask test                    everything; installs what it needs
   cargo xtask test --only test_java   one file of the interop suite
+  cargo xtask scale                   10,000 connections and partitions, and a start with 10 GiB
   cargo xtask fuzz                    every fuzz target for a minute
   cargo xtask fuzz --seconds 600 request
   cargo xtask bench                   Schloss beside Apache Kafka; about 15 minutes, writes docs/benchmarks.md
   cargo xtask bench --quick           the same in small: tries the harness
   cargo xtask bench --durability disk --rounds 5
   cargo xtask bench --peer-only       Apache Kafka against itself
+  cargo xtask bench policy            decisions of the policy beside Apache Kafka's authorizer
   cargo xtask bench gateway           Apache Kafka with and without the gateway; writes its chapter of the same page"
 )]
 struct Cli {
@@ -40,6 +43,8 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Measure what many connections, partitions and bytes cost: interop tests of the suite, in large
+    Scale(scale::Options),
     /// Run the fuzz targets, each for a while
     Fuzz(fuzz::Options),
     /// Measure Schloss beside and before Apache Kafka: CPU per GiB, throughput, latency, memory, time to ready
@@ -49,6 +54,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test { only } => tests::run_all(only.as_deref()),
+        Task::Scale(options) => scale::scale(&options),
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),
     };

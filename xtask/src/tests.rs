@@ -52,6 +52,12 @@ fn interop(only: Option<&str>) -> anyhow::Result<(bool, Count)> {
 }
 
 fn pytest(tools: &Tools, engine: &str, only: Option<&str>) -> anyhow::Result<(bool, String)> {
+    let mut pytest = command(tools, engine, only);
+    run_and_read(&mut pytest)
+}
+
+/// The interop suite with `engine`, or of it the tests whose name holds `only`.
+pub(crate) fn command(tools: &Tools, engine: &str, only: Option<&str>) -> Command {
     let mut pytest = Command::new(&tools.python);
     pytest
         .args(["-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--no-header", "--durations=5"])
@@ -65,9 +71,9 @@ fn pytest(tools: &Tools, engine: &str, only: Option<&str>) -> anyhow::Result<(bo
     if let Some(name) = only {
         pytest.args(["-k", name]);
     }
-    run_and_read(&mut pytest)
+    pytest
 }
 
-fn cargo() -> std::ffi::OsString {
+pub(crate) fn cargo() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }

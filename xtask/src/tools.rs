@@ -23,6 +23,7 @@ pub(crate) struct Tools {
 pub(crate) fn ensure() -> anyhow::Result<Tools> {
     fs::create_dir_all(work_dir())?;
     debian(&[
+        ("faketime", "faketime"),
         ("kcat", "kcat"),
         ("tcpdump", "tcpdump"),
         ("mvn", "maven"),

@@ -98,6 +98,9 @@ pub struct AuthenticationMetadata {
     /// Through which listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<String>,
+    /// The groups that the proof names, with a log-in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 /// What was decided, and why.
@@ -161,6 +164,7 @@ impl CloudEvent {
             mechanism: event.mechanism,
             connection_id: event.connection_id,
             listener: event.listener,
+            groups: event.groups,
         };
         let authentication = AuthenticationInfo { principal: event.principal, metadata };
         let authorization = AuthorizationInfo {
@@ -239,7 +243,12 @@ impl CloudEvent {
 impl AuthenticationInfo {
     const EMPTY: Self = Self {
         principal: None,
-        metadata: AuthenticationMetadata { mechanism: None, connection_id: None, listener: None },
+        metadata: AuthenticationMetadata {
+            mechanism: None,
+            connection_id: None,
+            listener: None,
+            groups: Vec::new(),
+        },
     };
 }
 

@@ -10,6 +10,9 @@ use crate::text::bounded;
 /// can be as long as a frame; a longer one is cut, and says how much was cut.
 pub const MAX_TEXT_BYTES: usize = 1024;
 
+/// Most groups of one event that are kept; a log-in with more is refused.
+const MAX_GROUPS: usize = 1024;
+
 /// The result text of something that went well.
 pub const SUCCESS: &str = "SUCCESS";
 
@@ -89,6 +92,8 @@ pub struct Event {
     pub time: OffsetDateTime,
     /// Who, such as `User:alice`; for a failed authentication, who they claimed to be.
     pub principal: Option<String>,
+    /// The groups that the proof of a log-in names, such as `Group:ops`.
+    pub groups: Vec<String>,
     /// From where.
     pub client_address: Option<SocketAddr>,
     /// Through which listener.
@@ -135,6 +140,7 @@ impl Event {
             kind,
             time: OffsetDateTime::now_utc(),
             principal: None,
+            groups: Vec::new(),
             client_address: None,
             listener: None,
             mechanism: None,
@@ -196,6 +202,13 @@ impl Event {
     #[must_use]
     pub fn principal(mut self, principal: impl Into<String>) -> Self {
         self.principal = Some(principal.into());
+        self
+    }
+
+    /// Sets the groups that the proof of a log-in names.
+    #[must_use]
+    pub fn groups(mut self, groups: impl IntoIterator<Item = String>) -> Self {
+        self.groups = groups.into_iter().take(MAX_GROUPS).collect();
         self
     }
 
@@ -324,6 +337,7 @@ impl Event {
         for text in texts.into_iter().flatten() {
             bounded(text, MAX_TEXT_BYTES);
         }
+        self.groups.iter_mut().for_each(|group| bounded(group, MAX_TEXT_BYTES));
         bounded(&mut self.method, MAX_TEXT_BYTES);
         bounded(&mut self.result, MAX_TEXT_BYTES);
         self

@@ -52,6 +52,7 @@ async fn an_event_is_one_line_of_cloud_events_json_with_everything_that_was_told
     let event = Event::authorization("kafka.Produce")
         .at(time)
         .principal("User:alice")
+        .groups(["Group:ops".to_owned()])
         .client_address("192.0.2.7:4711".parse().unwrap())
         .listener("SASL_SSL")
         .mechanism("SCRAM-SHA-512")
@@ -89,7 +90,10 @@ async fn an_event_is_one_line_of_cloud_events_json_with_everything_that_was_told
                 "resourceName": "topic=orders",
                 "authenticationInfo": {
                     "principal": "User:alice",
-                    "metadata": {"mechanism": "SCRAM-SHA-512", "connectionId": "12", "listener": "SASL_SSL"},
+                    "metadata": {
+                        "mechanism": "SCRAM-SHA-512", "connectionId": "12", "listener": "SASL_SSL",
+                        "groups": ["Group:ops"],
+                    },
                 },
                 "authorizationInfo": {
                     "granted": false, "operation": "Write", "resourceType": "Topic",

@@ -61,8 +61,8 @@ pub struct BrokerConfig {
 impl BrokerConfig {
     /// Kafka's own default of `message.max.bytes`.
     pub const DEFAULT_MAX_MESSAGE_BYTES: i32 = 1_048_588;
-    /// Each partition keeps files open, so this stays far below usual limits of descriptors.
-    pub const DEFAULT_MAX_PARTITIONS: usize = 4_000;
+    /// Each partition keeps a file open for each of its segments, and takes a few KiB of memory.
+    pub const DEFAULT_MAX_PARTITIONS: usize = 20_000;
 
     /// Kafka's own default of `log.retention.ms`: a week.
     pub const DEFAULT_RETENTION_MS: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -3,6 +3,7 @@
 //! [`Broker`] implements `schloss_gate::Engine`, so it sees admitted requests only: who may do what was
 //! decided before, by `schloss_policy`. One file per API, named by key and name, is the support matrix.
 
+mod aging;
 mod broker;
 mod cleaner;
 mod connection;

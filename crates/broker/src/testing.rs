@@ -151,7 +151,7 @@ impl House {
     ) -> Outcome {
         let version = caller.api_version;
         let acls = AclSet::new(Vec::new(), vec![root()], 1);
-        let subject = Subject { principal: root(), host: [127, 0, 0, 1].into() };
+        let subject = Subject::new(root(), [127, 0, 0, 1].into());
         let mut judge = Judge::new(&acls, &subject, cache);
         let topics = self.broker.topics();
         let (admitted, repair) = match admit(request.into(), version, &mut judge, &*topics) {
@@ -228,7 +228,7 @@ fn root() -> Principal {
 /// The request of a super user, all of which the policy admits.
 pub(crate) fn admitted(house: &House, version: i16, request: impl Into<Request>) -> Admitted {
     let acls = AclSet::new(Vec::new(), vec![root()], 1);
-    let subject = Subject { principal: root(), host: [127, 0, 0, 1].into() };
+    let subject = Subject::new(root(), [127, 0, 0, 1].into());
     let mut cache = DecisionCache::default();
     let mut judge = Judge::new(&acls, &subject, &mut cache);
     match admit(request.into(), version, &mut judge, &*house.broker.topics()) {
@@ -240,6 +240,7 @@ pub(crate) fn admitted(house: &House, version: i16, request: impl Into<Request>)
 pub(crate) fn caller(api_version: i16) -> Caller {
     Caller {
         principal: root(),
+        groups: Arc::default(),
         address: ([127, 0, 0, 1], 50_000).into(),
         client_id: "test".into(),
         connection_id: 1,

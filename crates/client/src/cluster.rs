@@ -6,6 +6,7 @@ mod coordinator;
 mod groups;
 mod metadata;
 mod quotas;
+mod security;
 mod topics;
 mod users;
 

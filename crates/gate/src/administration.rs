@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
-use schloss_policy::{Admitted, Decision, DecisionCache, Repair, Subject, refuse};
+use schloss_policy::{Admitted, Decision, DecisionCache, Repair, refuse};
 use schloss_wire::{ErrorCode, Response};
 
 use crate::audit_trail::{Origin, decided};
@@ -34,7 +34,7 @@ impl Action {
         let unrecorded = refuse(admitted.request(), version, ErrorCode::KafkaStorageError, Some(UNRECORDED));
         if house.serves(self.origin.api) {
             return Box::pin(async move {
-                let (response, changes) = security_apis::change(&house, admitted).await;
+                let (response, changes) = security_apis::change(&house, &self.origin.caller, admitted).await;
                 self.conclude(&house, response, changes, unrecorded).await
             });
         }
@@ -78,10 +78,7 @@ impl Action {
             response = unrecorded;
         }
         let snapshot = house.metadata.snapshot();
-        let subject = Subject {
-            principal: origin.caller.principal.clone(),
-            host: origin.caller.address.ip().to_canonical(),
-        };
+        let subject = origin.caller.subject();
         let mut cache = DecisionCache::default();
         let mut judge = house.judge(origin.api, snapshot.acls(), &subject, &mut cache);
         repair.apply(&mut response, &mut judge, &*house.topics);

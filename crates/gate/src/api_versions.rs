@@ -8,7 +8,7 @@ use schloss_wire::{
 };
 
 /// The APIs that the gate serves itself, whatever the engine.
-pub(crate) const OWN_APIS: [Api; 8] = [
+pub(crate) const OWN_APIS: [Api; 10] = [
     Api::SaslHandshake,
     Api::ApiVersions,
     Api::DescribeAcls,
@@ -17,6 +17,8 @@ pub(crate) const OWN_APIS: [Api; 8] = [
     Api::SaslAuthenticate,
     Api::DescribeUserScramCredentials,
     Api::AlterUserScramCredentials,
+    Api::DescribeSecurity,
+    Api::AlterSecurity,
 ];
 
 /// What is served at an entrance: the APIs with their versions, and who it is that serves them.
@@ -181,7 +183,7 @@ mod tests {
     fn the_gate_adds_its_own_apis_and_produce_begins_at_zero() {
         let (response, _) = ask(3, named());
         let keys: Vec<i16> = response.api_keys.iter().map(|range| range.api_key).collect();
-        assert_eq!(keys, [0, 3, 17, 18, 29, 30, 31, 36, 50, 51]);
+        assert_eq!(keys, [0, 3, 17, 18, 29, 30, 31, 36, 50, 51, 1000, 1001]);
         assert_eq!(response.api_keys[0].min_version, 0, "KAFKA-18659");
     }
 

@@ -46,7 +46,8 @@ pub(crate) fn refused(peer: &Peer, refusal: Refusal) -> Event {
 
 /// Somebody proved who they are.
 pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
-    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate"))
+    let groups = proof.groups().iter().map(ToString::to_string);
+    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate")).groups(groups)
 }
 
 /// Adds who and from where.
@@ -102,13 +103,18 @@ pub(crate) fn decided(event: Event, decision: &Decision) -> Event {
         .decision(decision.allowed, decision.reason.to_string());
     match &decision.reason {
         Reason::Acl(acl) => event.pattern_type(acl.pattern_type.kafka_name()),
+        Reason::Role(binding) => match &binding.resource {
+            Some(pattern) => event.pattern_type(pattern.pattern_type.kafka_name()),
+            None => event,
+        },
         _ => event,
     }
 }
 
 /// How the audit trail names an API.
 pub(crate) fn method_name(api: Api) -> String {
-    format!("kafka.{}", api.name())
+    let whose = if api.is_ours() { "schloss" } else { "kafka" };
+    format!("{whose}.{}", api.name())
 }
 
 fn at(peer: &Peer, event: Event) -> Event {

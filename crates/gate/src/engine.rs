@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use schloss_policy::{Admitted, TopicNames};
+use schloss_policy::{Admitted, Subject, TopicNames};
 use schloss_wire::{Principal, Response};
 
 use crate::{Forward, Offer};
@@ -14,6 +14,8 @@ use crate::{Forward, Offer};
 pub struct Caller {
     /// Who it is.
     pub principal: Principal,
+    /// The groups that the proof or a directory says it is in; see [`Subject::groups`].
+    pub groups: Arc<[Principal]>,
     /// The peer's address.
     pub address: SocketAddr,
     /// The client's own name for itself: untrusted text, at most 1 KiB; empty when none was sent.
@@ -26,6 +28,18 @@ pub struct Caller {
     pub api_version: i16,
     /// The number that the client gave the request; an answer that is forwarded has to carry it.
     pub correlation_id: i32,
+}
+
+impl Caller {
+    /// As policy sees it.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject {
+            principal: self.principal.clone(),
+            groups: Arc::clone(&self.groups),
+            host: self.address.ip().to_canonical(),
+        }
+    }
 }
 
 /// Where a connection came in. An engine of several brokers tells by it which one was meant.

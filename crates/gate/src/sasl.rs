@@ -146,21 +146,20 @@ impl Exchange {
             }
             None => return self.out_of_order(&head, None),
         };
+        if !door.audit_is_writable {
+            return Turn::Refuse(None, Refusal { head: Some(head), ..self.unrecordable() });
+        }
         match self.server.step(&token) {
             Ok(Step::Continue(reply)) => {
                 let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() });
                 answer(&response.into(), &head, head.api_version, Stage::Exchange(self))
             }
-            Ok(Step::Done { reply, proof }) if door.audit_is_writable => {
+            Ok(Step::Done { reply, proof }) => {
                 let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() }).into();
                 match encode(&response, &head, head.api_version) {
                     Some(frame) => Turn::Admit(frame, proof),
                     None => Turn::Refuse(None, Refusal::unencodable(head)),
                 }
-            }
-            Ok(Step::Done { proof, .. }) => {
-                let frame = self.failure_frame(&head);
-                Turn::Refuse(frame, Refusal { head: Some(head), ..self.unrecordable(&proof) })
             }
             Err(failure) => {
                 let frame = self.failure_frame(&head);
@@ -171,12 +170,12 @@ impl Exchange {
 
     /// A token in a frame of its own (SaslHandshake v0); a failure has no answer here, as in Kafka.
     fn raw_token(mut self: Box<Self>, token: &[u8], door: &Door<'_>) -> Turn {
+        if !door.audit_is_writable {
+            return Turn::Refuse(None, self.unrecordable());
+        }
         match self.server.step(token) {
             Ok(Step::Continue(reply)) => Turn::Answer(raw_frame(&reply), Stage::Exchange(self)),
-            Ok(Step::Done { reply, proof }) if door.audit_is_writable => {
-                Turn::Admit(raw_frame(&reply), proof)
-            }
-            Ok(Step::Done { proof, .. }) => Turn::Refuse(None, self.unrecordable(&proof)),
+            Ok(Step::Done { reply, proof }) => Turn::Admit(raw_frame(&reply), proof),
             Err(failure) => Turn::Refuse(None, self.failed(failure)),
         }
     }
@@ -206,9 +205,11 @@ impl Exchange {
         self.failed_login(words, failure.claimed_user)
     }
 
-    fn unrecordable(&self, proof: &Authenticated) -> Refusal {
+    /// No token is looked at, so nothing is learned of passwords. And there is no answer: to clients a failed
+    /// authentication is final, while a connection that ends is tried again.
+    fn unrecordable(&self) -> Refusal {
         let words = "the audit trail can't be written, so nobody is let in; see to the audit directory";
-        self.failed_login(words.to_owned(), Some(proof.principal().name().to_owned()))
+        self.failed_login(words.to_owned(), None)
     }
 
     fn failed_login(&self, words: String, claimed_user: Option<String>) -> Refusal {

@@ -42,8 +42,11 @@ impl Session {
         offer: Arc<Offer>,
         engine: Box<dyn EngineSession>,
     ) -> Self {
-        let subject =
-            Subject { principal: proof.principal().clone(), host: peer.address.ip().to_canonical() };
+        let subject = Subject {
+            principal: proof.principal().clone(),
+            groups: Arc::clone(proof.groups()),
+            host: peer.address.ip().to_canonical(),
+        };
         let cache = DecisionCache::default();
         Self { proof, peer, subject, cache, offer, engine, client_id: Arc::from(""), seat: Seat::default() }
     }
@@ -79,6 +82,7 @@ impl Session {
         }
         Caller {
             principal: self.proof.principal().clone(),
+            groups: Arc::clone(&self.subject.groups),
             address: self.peer.address,
             client_id: Arc::clone(&self.client_id),
             connection_id: self.peer.connection_id,

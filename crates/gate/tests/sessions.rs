@@ -15,7 +15,7 @@ use schloss_wire::messages::{
     DeleteGroupsRequest, FetchRequest, HeartbeatRequest, JoinGroupRequest, MetadataRequest, ProduceRequest,
     SaslAuthenticateRequest,
 };
-use schloss_wire::{Api, Request, Response, Uuid, build};
+use schloss_wire::{AlterSecurityRequest, Api, DescribeSecurityRequest, Request, Response, Uuid, build};
 use tokio::io::AsyncWriteExt;
 
 fn heartbeat(group: &str) -> HeartbeatRequest {
@@ -222,6 +222,8 @@ fn one_of_each() -> Vec<(Request, i16)> {
             })]
         })
         .into(),
+        build!(DescribeSecurityRequest { document: "\"policy\"".into() }).into(),
+        build!(AlterSecurityRequest { document: "{\"delete_group\":{\"group\":\"x\"}}".into() }).into(),
     ];
     requests.into_iter().map(of).collect()
 }
@@ -246,7 +248,7 @@ async fn every_advertised_api_is_denied_without_an_acl_and_recorded() {
         let text = format!("{response:?}");
         let errors = ["error_code: 29", "error_code: 30", "error_code: 31"];
         assert!(errors.iter().any(|error| text.contains(error)), "{}: {text}", api.name());
-        let method = format!("kafka.{}", api.name());
+        let method = format!("{}.{}", if api.is_ours() { "schloss" } else { "kafka" }, api.name());
         let event = house
             .event(&method, |event| {
                 event.kind() == Some(EventKind::Authorization) && event.data.method_name == method

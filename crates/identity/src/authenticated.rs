@@ -1,8 +1,34 @@
 //! The proof that somebody authenticated.
 
+use std::sync::Arc;
+
 use schloss_wire::Principal;
+use thiserror::Error;
 
 use crate::Mechanism;
+
+/// Most groups of one principal. Whoever is in more is refused: to pass over some could pass over a DENY.
+pub const MAX_GROUPS: usize = 1024;
+
+/// Whoever it is, is in too many groups.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{0} groups are more than the {MAX_GROUPS} that a principal can be in")]
+pub struct TooManyGroups(usize);
+
+/// The `Group:` principals of these names, sorted, each once; empty names are passed over.
+///
+/// # Errors
+/// There are more than [`MAX_GROUPS`].
+pub fn groups<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Arc<[Principal]>, TooManyGroups> {
+    let mut groups: Vec<Principal> = names
+        .into_iter()
+        .filter(|name| !name.as_ref().is_empty())
+        .map(|name| Principal::group(name.as_ref()))
+        .collect();
+    groups.sort();
+    groups.dedup();
+    if groups.len() > MAX_GROUPS { Err(TooManyGroups(groups.len())) } else { Ok(groups.into()) }
+}
 
 /// Who a peer has proved to be.
 ///
@@ -28,12 +54,26 @@ use crate::Mechanism;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Authenticated {
     principal: Principal,
+    groups: Arc<[Principal]>,
     mechanism: Mechanism,
 }
 
 impl Authenticated {
     pub(crate) fn new(principal: Principal, mechanism: Mechanism) -> Self {
-        Self { principal, mechanism }
+        Self { principal, groups: Arc::default(), mechanism }
+    }
+
+    /// The same, with what a token, a certificate or a directory says of groups; see [`groups`].
+    #[allow(dead_code, reason = "mechanisms that know of groups are on their way")]
+    #[must_use]
+    pub(crate) fn in_groups(self, groups: Arc<[Principal]>) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// The groups that the proof itself says it is in. Local groups are not among them: policy knows those.
+    #[must_use]
+    pub fn groups(&self) -> &Arc<[Principal]> {
+        &self.groups
     }
 
     /// Who it is.
@@ -46,5 +86,19 @@ impl Authenticated {
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_sorted_once_each_and_bounded() {
+        let found = groups(["ops", "", "dev", "ops"]).unwrap();
+        assert_eq!(*found, [Principal::group("dev"), Principal::group("ops")]);
+        let many = |count: usize| groups((0..count).map(|number| format!("g{number}")));
+        assert_eq!(many(MAX_GROUPS).unwrap().len(), MAX_GROUPS);
+        assert_eq!(many(MAX_GROUPS + 1), Err(TooManyGroups(MAX_GROUPS + 1)));
     }
 }

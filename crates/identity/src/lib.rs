@@ -16,7 +16,7 @@ mod scram;
 mod store;
 mod user;
 
-pub use authenticated::Authenticated;
+pub use authenticated::{Authenticated, MAX_GROUPS, TooManyGroups, groups};
 pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
     MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,

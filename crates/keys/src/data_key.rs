@@ -130,7 +130,7 @@ impl DataKey {
 
     /// Destroys the key in `path`, and with it all that it sealed. Fine if there is none.
     ///
-    /// The bytes are overwritten before the file is removed; what a file system or a disk keeps of old blocks is
+    /// The bytes are overwritten once the file is removed; what a file system or a disk keeps of old blocks is
     /// still wrapped by the KEK.
     ///
     /// # Errors
@@ -141,10 +141,11 @@ impl DataKey {
             other => other?,
         };
         let length = file.metadata()?.len().min(MAX_FILE_BYTES);
-        file.write_all(&vec![0; usize::try_from(length).unwrap_or(0)])?;
-        file.sync_data()?;
+        // The name goes first: zeros under it would be a damaged key, which no rotation gets past.
         fs::remove_file(path)?;
-        sync_parent(path)
+        sync_parent(path)?;
+        file.write_all(&vec![0; usize::try_from(length).unwrap_or(0)])?;
+        file.sync_data()
     }
 
     /// The generation that seals now.

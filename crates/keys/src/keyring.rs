@@ -6,6 +6,7 @@
 //! sealed <the keys, sealed, in base64>
 //! ```
 
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -87,15 +88,29 @@ impl Keyring {
     }
 
     /// Makes a new version of a key; it wraps from now on. Returns its name with the version. Earlier versions
-    /// stay, for what they wrapped.
+    /// stay, for what they wrapped, and so do those that another process made meanwhile. Waits for one that rotates
+    /// now.
     ///
     /// # Errors
-    /// There is no such key, or the file can't be written; then nothing is changed.
+    /// There is no such key, or the file can't be read or written; then nothing is changed.
     pub fn rotate(&self, name: &str) -> Result<String, KeyringError> {
+        // Two processes that rotate at once would each write the same version, and lose the other's with all that
+        // it has wrapped by then.
+        let _alone = self.lock_out_others()?;
+        self.refresh()?;
         if self.keks.read().iter().all(|kek| kek.name != name) {
             return Err(KeyringError::UnknownKey(name.to_owned()));
         }
         self.add(name)
+    }
+
+    /// Keeps other processes from changing the keyring, until the file is dropped. It is the directory that is
+    /// locked, since the keyring is another file after every change.
+    fn lock_out_others(&self) -> Result<File, KeyringError> {
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let locked = File::open(directory.unwrap_or_else(|| Path::new(".")))
+            .and_then(|directory| directory.lock().map(|()| directory));
+        locked.map_err(|source| KeyringError::Io { path: self.path.clone(), source })
     }
 
     /// Reads the file again, which another process may have rotated. Returns whether there is something new.

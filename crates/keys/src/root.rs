@@ -1,5 +1,7 @@
 //! The root: 32 secret bytes from which the keys of all purposes come.
 
+use std::sync::Arc;
+
 use aws_lc_rs::{hkdf, rand};
 use zeroize::Zeroizing;
 
@@ -25,14 +27,15 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 /// 32 secret bytes. Has no `Debug`; the bytes are overwritten when it is dropped.
 #[derive(Clone)]
 pub struct SealingKey {
-    secret: Zeroizing<[u8; KEY_BYTES]>,
+    /// In one place, wherever the value is moved: a list of keys that grows would leave copies of them behind.
+    secret: Arc<Zeroizing<[u8; KEY_BYTES]>>,
 }
 
 impl SealingKey {
     /// The key of these bytes, which the caller overwrites.
     #[must_use]
     pub fn from_bytes(secret: &[u8; KEY_BYTES]) -> Self {
-        Self { secret: Zeroizing::new(*secret) }
+        Self { secret: Arc::new(Zeroizing::new(*secret)) }
     }
 
     /// A new key.
@@ -42,7 +45,7 @@ impl SealingKey {
     pub fn generate() -> Result<Self, KeyError> {
         let mut secret = Zeroizing::new([0; KEY_BYTES]);
         rand::fill(secret.as_mut_slice()).map_err(|_| KeyError::Random)?;
-        Ok(Self { secret })
+        Ok(Self::from_bytes(&secret))
     }
 
     /// A name for the key, 16 hexadecimal digits, which says nothing about its bytes: two that are the same

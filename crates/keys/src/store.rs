@@ -22,7 +22,8 @@ pub struct KeyStore {
     directory: PathBuf,
     kms: Arc<dyn Kms>,
     kek: String,
-    /// Those that were asked for. Held while one is opened, so that there is one value for each file.
+    /// Those that were asked for. Held while a file is opened, changed or destroyed, so that there is one value for
+    /// each file, and none that a rotation writes again after it was destroyed.
     open: Mutex<HashMap<String, Arc<DataKey>>>,
 }
 
@@ -81,8 +82,9 @@ impl KeyStore {
     /// The system's.
     pub fn destroy(&self, kind: &str, name: &str) -> Result<(), DataKeyError> {
         let purpose = format!("{kind} {name}");
-        self.open.lock().remove(&purpose);
         let path = self.path(&purpose);
+        let mut open = self.open.lock();
+        open.remove(&purpose);
         DataKey::destroy(&path).map_err(io_error(&path))
     }
 
@@ -95,13 +97,14 @@ impl KeyStore {
     pub fn follow(&self) -> Result<usize, DataKeyError> {
         let mut changed = 0;
         for path in files(&self.directory)? {
-            let purpose = data_key::read(&path, None)?.purpose;
-            // Not held over all files: topics are made meanwhile.
+            // Not held over all files: topics are made and deleted meanwhile.
             let mut open = self.open.lock();
+            if !fs::exists(&path).map_err(io_error(&path))? {
+                continue;
+            }
+            let purpose = data_key::read(&path, None)?.purpose;
             let key = match open.get(&purpose) {
                 Some(key) => Arc::clone(key),
-                // Deleted meanwhile.
-                None if !path.exists() => continue,
                 None => DataKey::open(&path, &purpose, &*self.kms, &self.kek)?,
             };
             if key.follow(&*self.kms)? {

@@ -316,3 +316,62 @@ fn a_store_makes_a_key_for_what_is_new_and_never_for_what_is_sealed_already() {
     assert!(why.contains("run chmod 700"), "{why}");
     assert!(KeyStore::facts(&house.home.path().join("none")).unwrap().is_empty());
 }
+
+#[test]
+fn keyrings_that_two_processes_rotate_lose_no_version() {
+    let house = House::new();
+    let path = house.home.path().join("keyring");
+    let other = Keyring::open(&path, &key_file()).unwrap();
+    assert_eq!(house.keyring.rotate(NAME).unwrap(), "default:2");
+    let wrapped = house.keyring.wrap(NAME, b"c", &[9; 32]).unwrap();
+    assert_eq!(other.rotate(NAME).unwrap(), "default:3", "the other process has made the second");
+    std::thread::scope(|scope| {
+        for keyring in [&house.keyring, &other] {
+            scope.spawn(|| (0..20).for_each(|_| drop(keyring.rotate(NAME).unwrap())));
+        }
+    });
+    let again = Keyring::open(&path, &key_file()).unwrap();
+    assert_eq!(*again.unwrap(b"c", &wrapped).unwrap(), [9; 32]);
+    assert_eq!(again.keys().iter().map(|kek| kek.version).collect::<Vec<_>>(), (1..=43).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_key_that_is_destroyed_while_the_keyring_is_rotated_does_not_come_back() {
+    const ROUNDS: usize = 300;
+    let house = House::new();
+    let directory = house.home.path().join("keys");
+    let keyring = Arc::new(Keyring::open(&house.home.path().join("keyring"), &key_file()).unwrap());
+    let store = KeyStore::open(&directory, Arc::clone(&keyring) as _, NAME).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let rotating = scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                keyring.rotate(NAME).unwrap();
+                store.follow().unwrap();
+            }
+        });
+        for number in 0..ROUNDS {
+            store.key("topic", &number.to_string(), true).unwrap();
+            store.destroy("topic", &number.to_string()).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        rotating.join().unwrap();
+    });
+    assert_eq!(KeyStore::facts(&directory).unwrap(), []);
+}
+
+#[test]
+fn what_a_destroyed_key_was_stored_in_is_overwritten() {
+    let house = House::new();
+    house.create();
+    let same = house.home.path().join("same");
+    fs::hard_link(house.path(), &same).unwrap();
+    DataKey::destroy(&house.path()).unwrap();
+    let left = fs::read(same).unwrap();
+    assert!(!left.is_empty() && left.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_key_that_is_moved_leaves_no_copy_where_it_was() {
+    assert_eq!(size_of::<SealingKey>(), size_of::<usize>(), "the secret is elsewhere");
+}

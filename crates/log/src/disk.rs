@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::path::Path;
+
+use crate::Space;
 
 /// What logs and journals ask of the disk while they run.
 pub trait Disk: Send + Sync + 'static {
@@ -22,6 +25,15 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// Those of the system.
     fn truncate(&self, file: &File, length: u64) -> io::Result<()>;
+
+    /// How much the file system of `directory` holds, as `statvfs(3)`. A disk that does not tell has no end.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn space(&self, directory: &Path) -> io::Result<Space> {
+        let _ = directory;
+        Ok(Space { total: u64::MAX, available: u64::MAX })
+    }
 }
 
 /// The real disk.
@@ -39,6 +51,12 @@ impl Disk for OsDisk {
 
     fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
         file.set_len(length)
+    }
+
+    fn space(&self, directory: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(directory)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total: bytes(found.f_blocks), available: bytes(found.f_bavail) })
     }
 }
 

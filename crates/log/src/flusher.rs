@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::room::Room;
 use crate::{Disk, LogError, OsDisk};
 
 /// What a flusher looks after.
@@ -27,6 +28,7 @@ pub(crate) trait Flush: Send + Sync + 'static {
 /// A log that has something new is queued once; one flush covers all that was appended before it began.
 pub struct Flusher {
     disk: Arc<dyn Disk>,
+    room: Arc<Room>,
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -47,6 +49,7 @@ impl Flusher {
     pub fn start_on(disk: Arc<dyn Disk>, threads: usize) -> Result<Arc<Self>, LogError> {
         let flusher = Arc::new(Self {
             disk,
+            room: Arc::default(),
             queue: Arc::new(Queue::default()),
             threads: Mutex::new(Vec::with_capacity(threads)),
         });
@@ -104,6 +107,10 @@ impl Flusher {
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 }
 

@@ -2,7 +2,8 @@
 
 use schloss_identity::Mechanism;
 use schloss_metadata::{QuotaEntity, Record};
-use schloss_policy::Acl;
+use schloss_policy::{Acl, Binding, Pattern};
+use schloss_wire::Principal;
 use serde::{Deserialize, Serialize};
 
 /// The thing that a record says the last word on. Its JSON is the key of the record, byte for byte: no version
@@ -16,6 +17,17 @@ pub(crate) enum Place {
     FakeSaltKey,
     /// One ACL, there or not.
     Acl(Acl),
+    /// The members of a local group.
+    Group { name: String },
+    /// What a role allows.
+    Role { name: String },
+    /// Whether somebody has a role, and until when.
+    RoleBinding {
+        role: String,
+        principal: Principal,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<Pattern>,
+    },
     /// One credential.
     Scram { user: String, mechanism: Mechanism },
     /// The quotas of one entity.
@@ -28,6 +40,16 @@ impl Place {
         match record {
             Record::FakeSaltKey(_) => Some(Self::FakeSaltKey),
             Record::Acl(acl) | Record::AclDeleted(acl) => Some(Self::Acl(acl.clone())),
+            Record::Group { name, .. } | Record::GroupDeleted { name } => {
+                Some(Self::Group { name: name.clone() })
+            }
+            Record::Role { name, .. } | Record::RoleDeleted { name } => {
+                Some(Self::Role { name: name.clone() })
+            }
+            Record::RoleBinding(binding) | Record::RoleBindingDeleted(binding) => {
+                let Binding { role, principal, resource, expires: _ } = binding.clone();
+                Some(Self::RoleBinding { role, principal, resource })
+            }
             Record::Scram { user, credential } => {
                 Some(Self::Scram { user: user.clone(), mechanism: credential.mechanism() })
             }
@@ -46,6 +68,11 @@ impl Place {
         match self {
             Self::Head | Self::FakeSaltKey => None,
             Self::Acl(acl) => Some(Record::AclDeleted(acl)),
+            Self::Group { name } => Some(Record::GroupDeleted { name }),
+            Self::Role { name } => Some(Record::RoleDeleted { name }),
+            Self::RoleBinding { role, principal, resource } => {
+                Some(Record::RoleBindingDeleted(Binding { role, principal, resource, expires: None }))
+            }
             Self::Scram { user, mechanism } => Some(Record::ScramDeleted { user, mechanism }),
             Self::ClientQuotas(entity) => Some(Record::ClientQuotasDeleted { entity }),
         }
@@ -53,7 +80,7 @@ impl Place {
 
     /// Whether what is said about it is kept from those who may read the topic.
     pub(crate) const fn is_secret(&self) -> bool {
-        !matches!(self, Self::Acl(_) | Self::ClientQuotas(_))
+        matches!(self, Self::Head | Self::FakeSaltKey | Self::Scram { .. })
     }
 
     pub(crate) fn key(&self) -> Result<Box<[u8]>, serde_json::Error> {
@@ -67,7 +94,15 @@ impl Place {
 
 /// Whether a record takes its thing away.
 pub(crate) const fn is_deletion(record: &Record) -> bool {
-    matches!(record, Record::AclDeleted(_) | Record::ScramDeleted { .. } | Record::ClientQuotasDeleted { .. })
+    matches!(
+        record,
+        Record::AclDeleted(_)
+            | Record::GroupDeleted { .. }
+            | Record::RoleDeleted { .. }
+            | Record::RoleBindingDeleted(_)
+            | Record::ScramDeleted { .. }
+            | Record::ClientQuotasDeleted { .. }
+    )
 }
 
 #[cfg(test)]
@@ -79,6 +114,31 @@ mod tests {
 
     fn named(name: &str) -> QuotaName {
         QuotaName::Named(name.to_owned())
+    }
+
+    #[test]
+    fn what_takes_a_thing_away_is_about_the_same_thing() {
+        let binding = Binding {
+            role: "Operator".to_owned(),
+            principal: Principal::user("a"),
+            resource: Some(Pattern {
+                resource_type: ResourceType::Topic,
+                pattern_type: PatternType::Prefixed,
+                resource_name: "t".to_owned(),
+            }),
+            expires: None,
+        };
+        for record in [
+            Record::Group { name: "ops".to_owned(), members: [Principal::user("a")].into() },
+            Record::Role { name: "r".to_owned(), grants: Default::default() },
+            Record::RoleBinding(binding),
+        ] {
+            let place = Place::of(&record).unwrap();
+            assert!(!place.is_secret() && !is_deletion(&record));
+            let gone = Place::parse(&place.key().unwrap()).unwrap().gone().unwrap();
+            assert!(is_deletion(&gone));
+            assert_eq!(Place::of(&gone), Some(place));
+        }
     }
 
     #[test]
@@ -118,6 +178,16 @@ mod tests {
             (
                 Place::ClientQuotas(QuotaEntity::Ip(named("::1"))),
                 r#"{"client_quotas":{"ip":{"named":"::1"}}}"#,
+            ),
+            (Place::Group { name: "ops".to_owned() }, r#"{"group":{"name":"ops"}}"#),
+            (Place::Role { name: "auditor".to_owned() }, r#"{"role":{"name":"auditor"}}"#),
+            (
+                Place::RoleBinding {
+                    role: "Operator".to_owned(),
+                    principal: Principal::group("ops"),
+                    resource: None,
+                },
+                r#"{"role_binding":{"role":"Operator","principal":"Group:ops"}}"#,
             ),
             (scram, r#"{"scram":{"user":"älice\"","mechanism":"SCRAM-SHA-512"}}"#),
         ] {

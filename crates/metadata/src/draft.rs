@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schloss_identity::FakeSaltKey;
-use schloss_policy::{Acl, AclSet};
+use schloss_policy::{Acl, AclSet, Bindings, Groups, ResourceType, Roles, Rules, check_group, check_role};
 use schloss_wire::Principal;
 
 use crate::error::{MetadataError, Refusal};
@@ -28,6 +28,9 @@ pub(crate) struct Draft {
     next_producer_id: i64,
     super_users: Arc<[Principal]>,
     version: u64,
+    groups: Arc<Groups>,
+    roles: Arc<Roles>,
+    bindings: Arc<Bindings>,
     compiled: Arc<AclSet>,
     /// The ACLs taken apart, once one of them changed.
     acls: Option<BTreeSet<Acl>>,
@@ -45,6 +48,9 @@ impl Draft {
             group_configs: Arc::default(),
             client_quotas: Arc::default(),
             next_producer_id: 0,
+            groups: Arc::default(),
+            roles: Arc::default(),
+            bindings: Arc::default(),
             compiled: Arc::new(AclSet::new(Vec::new(), super_users.clone(), 0)),
             super_users: super_users.into(),
             version: 0,
@@ -78,6 +84,9 @@ impl Draft {
             next_producer_id,
             super_users,
             version,
+            groups: Arc::clone(acls.groups()),
+            roles: Arc::clone(acls.roles()),
+            bindings: Arc::clone(acls.bindings()),
             compiled: acls,
             acls: None,
         }
@@ -140,6 +149,32 @@ impl Draft {
             Record::AclDeleted(acl) => {
                 self.acls().remove(&acl);
             }
+            Record::Group { name, members } => {
+                if let Err(error) = check_group(&name, &members) {
+                    return wrong(error.to_string());
+                }
+                Arc::make_mut(&mut self.groups).insert(name, members);
+            }
+            Record::GroupDeleted { name } => {
+                Arc::make_mut(&mut self.groups).remove(&name);
+            }
+            Record::Role { name, grants } => {
+                if let Err(error) = check_role(&name, &grants) {
+                    return wrong(error.to_string());
+                }
+                Arc::make_mut(&mut self.roles).insert(name, grants);
+            }
+            Record::RoleDeleted { name } => {
+                Arc::make_mut(&mut self.roles).remove(&name);
+            }
+            // Its role may come later: a ledger that is compacted keeps the last word on each. Until then the
+            // binding allows nothing.
+            Record::RoleBinding(binding) => {
+                Arc::make_mut(&mut self.bindings).replace(binding);
+            }
+            Record::RoleBindingDeleted(binding) => {
+                Arc::make_mut(&mut self.bindings).remove(&binding);
+            }
             Record::Scram { user, credential } => {
                 if let Err(error) = schloss_identity::check_user_name(&user) {
                     return wrong(error.to_string());
@@ -169,6 +204,28 @@ impl Draft {
         Ok(())
     }
 
+    /// The rules over the cluster itself and nothing else, compiled: enough to know who may change rules.
+    pub(crate) fn over_cluster(&self) -> AclSet {
+        let is_meant = |acl: &&Acl| acl.resource_type == ResourceType::Cluster;
+        let acls = match &self.acls {
+            Some(acls) => acls.iter().filter(is_meant).cloned().collect(),
+            None => self.compiled.iter().filter(is_meant).cloned().collect(),
+        };
+        let rules = Rules {
+            acls,
+            groups: Arc::clone(&self.groups),
+            roles: Arc::clone(&self.roles),
+            bindings: Arc::clone(&self.bindings),
+            super_users: self.super_users.to_vec(),
+        };
+        AclSet::compile(rules, 0)
+    }
+
+    /// Whether there is a user of this name.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.users.get(name).is_some()
+    }
+
     /// Whether a topic of this name may be made.
     pub(crate) fn check_new_topic(&self, name: &str) -> Result<(), Refusal> {
         self.topics.check_new(name)
@@ -187,14 +244,26 @@ impl Draft {
         let (Some(cluster_id), Some(fake_salt_key)) = (self.cluster_id, self.fake_salt_key) else {
             return Err(MetadataError::Inapplicable("the cluster id or the salt key is missing".to_owned()));
         };
-        let changed = self.acls.filter(|acls| !acls.iter().eq(self.compiled.iter()));
-        let acls = match changed {
-            None => self.compiled,
-            Some(acls) => Arc::new(AclSet::new(
-                acls.into_iter().collect(),
-                self.super_users.to_vec(),
-                self.compiled.generation() + 1,
-            )),
+        let compiled = &self.compiled;
+        let changed = self.acls.filter(|acls| !acls.iter().eq(compiled.iter()));
+        let is_same = changed.is_none()
+            && self.groups == *compiled.groups()
+            && self.roles == *compiled.roles()
+            && are_same(&self.bindings, compiled.bindings());
+        let acls = if is_same {
+            self.compiled
+        } else {
+            let rules = Rules {
+                acls: changed.map_or_else(
+                    || compiled.iter().cloned().collect(),
+                    |changed| changed.into_iter().collect(),
+                ),
+                groups: self.groups,
+                roles: self.roles,
+                bindings: self.bindings,
+                super_users: self.super_users.to_vec(),
+            };
+            Arc::new(AclSet::compile(rules, compiled.generation() + 1))
         };
         Ok(Snapshot {
             cluster_id,
@@ -234,6 +303,13 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// Whether these are the same bindings, with the same ends.
+fn are_same(one: &Arc<Bindings>, other: &Arc<Bindings>) -> bool {
+    Arc::ptr_eq(one, other)
+        || (one.len() == other.len()
+            && one.iter().zip(&**other).all(|(one, other)| one == other && one.expires == other.expires))
 }
 
 /// A resource that is there as long as it has settings.

@@ -5,7 +5,7 @@
 //! Everything that changes is built on [`Metadata::change`]: topics
 //! ([`Metadata::create_topics`], [`Metadata::delete_topics`], [`Metadata::create_partitions`]), ACLs
 //! ([`Metadata::add_acls`], [`Metadata::delete_acls`]), credentials ([`Metadata::alter_scram`]), settings
-//! ([`Metadata::alter_configs`]), client quotas ([`Metadata::alter_client_quotas`]) and producer ids
+//! ([`Metadata::alter_configs`]), groups, roles and whole policies ([`Metadata::alter_security`]), client quotas ([`Metadata::alter_client_quotas`]) and producer ids
 //! ([`Metadata::allocate_producer_id`]).
 
 mod acl_changes;
@@ -21,6 +21,7 @@ mod quota_changes;
 mod quotas;
 mod random;
 mod record;
+pub mod security;
 mod snapshot;
 mod state;
 mod topic_changes;
@@ -33,9 +34,9 @@ pub use entry::MAX_CHANGE_BYTES;
 pub use error::{MetadataError, Refusal};
 pub use ledger::{Commit, Ledger, LedgerFuture, Turn};
 pub use limits::{
-    MAX_ACLS, MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE, MAX_CONFIGURED_GROUPS,
-    MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS, MAX_QUOTA_ENTITIES, MAX_QUOTA_NAME_BYTES, MAX_TOPICS,
-    MAX_USERS,
+    MAX_ACLS, MAX_BINDINGS, MAX_CONFIG_NAME_BYTES, MAX_CONFIG_VALUE_BYTES, MAX_CONFIGS_PER_RESOURCE,
+    MAX_CONFIGURED_GROUPS, MAX_GROUPS, MAX_MEMBERS, MAX_NEW_PARTITIONS_PER_CHANGE, MAX_PARTITIONS,
+    MAX_QUOTA_ENTITIES, MAX_QUOTA_NAME_BYTES, MAX_ROLES, MAX_TOPICS, MAX_USERS,
 };
 pub use metadata::Metadata;
 pub use quota_changes::QuotaChange;

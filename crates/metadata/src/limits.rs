@@ -8,6 +8,14 @@ pub const MAX_PARTITIONS: i64 = 200_000;
 pub const MAX_NEW_PARTITIONS_PER_CHANGE: i64 = 10_000;
 /// Most ACLs.
 pub const MAX_ACLS: usize = 1_000_000;
+/// Most local groups.
+pub const MAX_GROUPS: usize = 10_000;
+/// Most members of one local group: its record has to fit into a batch of a topic.
+pub const MAX_MEMBERS: usize = 10_000;
+/// Most roles besides those that are built in.
+pub const MAX_ROLES: usize = 1_000;
+/// Most bindings of roles.
+pub const MAX_BINDINGS: usize = 100_000;
 /// Most users.
 pub const MAX_USERS: usize = 1_000_000;
 /// Most groups that have settings of their own.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schloss_identity::{FakeSaltKey, Mechanism, ScramCredential};
-use schloss_policy::Acl;
+use schloss_policy::{Acl, Binding, Grants, Members};
 use schloss_wire::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -64,6 +64,34 @@ pub enum Record {
     Acl(Acl),
     /// An ACL is gone.
     AclDeleted(Acl),
+    /// A local group has these members now, instead of those before.
+    Group {
+        /// Its name, without `Group:`.
+        name: String,
+        /// Who is in it.
+        members: Members,
+    },
+    /// A local group is gone.
+    GroupDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// A role allows this now, instead of what it allowed before.
+    Role {
+        /// Its name.
+        name: String,
+        /// What it allows.
+        grants: Grants,
+    },
+    /// A role is gone.
+    RoleDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody has a role, until when it says; instead of until when it said before.
+    RoleBinding(Binding),
+    /// Somebody has a role no more.
+    RoleBindingDeleted(Binding),
     /// A user has this credential now, instead of the one for the same mechanism.
     Scram {
         /// The user's name.

@@ -52,7 +52,7 @@ impl Snapshot {
         self.acls.generation()
     }
 
-    /// The compiled ACLs and super users.
+    /// The compiled ACLs, local groups, roles and super users.
     #[must_use]
     pub fn acls(&self) -> &Arc<AclSet> {
         &self.acls
@@ -151,11 +151,23 @@ impl Snapshot {
             })
         });
         let acls = self.acls.iter().map(|acl| Record::Acl(acl.clone()));
+        let groups = self
+            .acls
+            .groups()
+            .iter()
+            .map(|(name, members)| Record::Group { name: name.clone(), members: members.clone() });
+        let roles = self
+            .acls
+            .roles()
+            .iter()
+            .map(|(name, grants)| Record::Role { name: name.clone(), grants: grants.clone() });
+        let bindings = self.acls.bindings().iter().map(|binding| Record::RoleBinding(binding.clone()));
+        let rules = acls.chain(groups).chain(roles).chain(bindings);
         let quotas = self
             .client_quotas
             .iter()
             .map(|(entity, quotas)| Record::ClientQuotas { entity: entity.clone(), quotas: quotas.clone() });
-        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(acls).chain(quotas)
+        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(rules).chain(quotas)
     }
 }
 

@@ -88,8 +88,7 @@ async fn only_a_change_of_acls_moves_the_generation() {
 async fn acls_decide_from_the_moment_they_are_answered() {
     let home = common::home();
     let metadata = open(home.path());
-    let subject =
-        |user: &str| Subject { principal: Principal::user(user), host: "192.0.2.1".parse().unwrap() };
+    let subject = |user: &str| Subject::new(Principal::user(user), "192.0.2.1".parse().unwrap());
     let may_read = |user: &str| {
         let acls = metadata.snapshot().acls().clone();
         acls.decide(&subject(user), Operation::Read, ResourceType::Topic, "a").allowed

@@ -269,7 +269,7 @@ async fn a_change_that_is_refused_or_empty_leaves_no_trace() {
 #[tokio::test]
 async fn a_record_of_another_version_refuses_the_start_and_says_so() {
     for (entry, word) in [
-        (r#"{"more":false,"records":[{"role":{"name":"x"}}]}"#, "unknown variant `role`"),
+        (r#"{"more":false,"records":[{"shadow":{"name":"x"}}]}"#, "unknown variant `shadow`"),
         (r#"{"more":false,"records":[{"producer_ids":{"next":1,"epoch":2}}]}"#, "unknown field `epoch`"),
         (r#"{"more":false,"records":[],"chain":"x"}"#, "unknown field `chain`"),
         (r#"{"more":false,"records":[{"producer_ids":{"next":-1}}]}"#, "producer ids go back"),

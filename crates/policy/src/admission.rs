@@ -201,6 +201,7 @@ pub const fn is_administrative(api: Api) -> bool {
             | Api::RemoveRaftVoter
             | Api::AlterShareGroupOffsets
             | Api::DeleteShareGroupOffsets
+            | Api::AlterSecurity
     )
 }
 
@@ -225,7 +226,7 @@ mod tests {
     fn an_api_without_a_row_is_refused_even_to_a_super_user() {
         let principal = Principal::user("root");
         let acls = AclSet::new(Vec::new(), vec![principal.clone()], 1);
-        let subject = Subject { principal, host: Ipv4Addr::LOCALHOST.into() };
+        let subject = Subject::new(principal, Ipv4Addr::LOCALHOST.into());
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&acls, &subject, &mut cache);
         let without: Vec<table::Row> =

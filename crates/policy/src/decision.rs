@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schloss_wire::Principal;
 
 use crate::acl::Acl;
+use crate::binding::Binding;
 use crate::kind::{Operation, ResourceType};
 
 /// Who asks, and from where.
@@ -14,8 +15,19 @@ use crate::kind::{Operation, ResourceType};
 pub struct Subject {
     /// The authenticated principal.
     pub principal: Principal,
+    /// The groups that its proof or a directory says it is in, each `Group:name`. Local groups are not among
+    /// them: the policy knows who is in those.
+    pub groups: Arc<[Principal]>,
     /// The address of the connection's other end. A v4-mapped v6 address counts as the v4 address.
     pub host: IpAddr,
+}
+
+impl Subject {
+    /// Somebody who is in no group but local ones.
+    #[must_use]
+    pub fn new(principal: Principal, host: IpAddr) -> Self {
+        Self { principal, groups: Arc::default(), host }
+    }
 }
 
 /// What was decided about one operation on one resource, and why.
@@ -42,6 +54,8 @@ pub enum Reason {
     SuperUser,
     /// This ACL allows or denies it.
     Acl(Arc<Acl>),
+    /// This binding of a role allows it.
+    Role(Arc<Binding>),
     /// No ACL matches, and what is not allowed is denied.
     NoMatchingAcl,
     /// The resource is Schloss's own; see [`is_reserved`](crate::is_reserved).
@@ -55,6 +69,7 @@ impl fmt::Display for Reason {
         match self {
             Self::SuperUser => formatter.write_str("super user"),
             Self::Acl(acl) => acl.fmt(formatter),
+            Self::Role(binding) => binding.fmt(formatter),
             Self::Reserved => formatter.write_str("reserved for Schloss itself"),
             Self::NoMatchingAcl => formatter.write_str("no ACL matches, denied by default"),
             Self::NoneOfType => {

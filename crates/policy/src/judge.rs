@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::decision::{Decision, Reason, Subject};
 use crate::kind::{CLUSTER_NAME, Operation, ResourceType, WILDCARD};
-use crate::set::AclSet;
+use crate::set::{AclSet, Moment, Who};
 use crate::share_sessions::ShareSessions;
 
 /// Most resource names of which a session keeps decisions: some tens of kilobytes, times the connections.
@@ -15,17 +15,27 @@ const MAX_CACHED_NAMES: usize = 256;
 /// Longest resource name kept, in bytes: no topic is longer than 249.
 const MAX_CACHED_NAME_BYTES: usize = 256;
 
-/// The decisions of one session. It empties itself when the generation of the ACLs or the subject is
-/// another, and when it is full; so a change of ACLs is in force with the next request.
+/// The decisions of one session. It empties itself when the generation of the rules or the subject is
+/// another, when a binding has ended, and when it is full; so a change is in force with the next request.
 #[derive(Debug, Default)]
 pub struct DecisionCache {
     generation: u64,
+    /// How many role bindings had ended.
+    ended: usize,
     subject: Option<Subject>,
-    names: HashMap<Arc<str>, SmallVec<[Cached; 2]>>,
+    who: Option<Who>,
+    names: HashMap<Arc<str>, Known>,
     /// Counts the judges, so that one decision is recorded once for each.
     round: u64,
     /// It lives through changes of ACLs and of the subject: all of it is decided about again when it is used.
     share_sessions: ShareSessions,
+}
+
+/// What is known about one name.
+#[derive(Debug)]
+struct Known {
+    name: Arc<str>,
+    decisions: SmallVec<[Cached; 2]>,
 }
 
 #[derive(Debug)]
@@ -47,7 +57,7 @@ struct Question {
 #[derive(Debug)]
 pub struct Judge<'a> {
     acls: &'a AclSet,
-    subject: &'a Subject,
+    moment: Moment,
     cache: &'a mut DecisionCache,
     decisions: Vec<Decision>,
     observes: bool,
@@ -57,13 +67,19 @@ impl<'a> Judge<'a> {
     /// A judge over `acls` for `subject`; `cache` is that of the subject's session.
     #[must_use]
     pub fn new(acls: &'a AclSet, subject: &'a Subject, cache: &'a mut DecisionCache) -> Self {
-        if cache.generation != acls.generation() || cache.subject.as_ref() != Some(subject) {
+        let moment = acls.now();
+        let is_another = cache.generation != acls.generation() || cache.subject.as_ref() != Some(subject);
+        if is_another || cache.ended != moment.ended {
             cache.names.clear();
             cache.generation = acls.generation();
+            cache.ended = moment.ended;
+        }
+        if is_another || cache.who.is_none() {
             cache.subject = Some(subject.clone());
+            cache.who = Some(acls.who(subject));
         }
         cache.round += 1;
-        Self { acls, subject, cache, decisions: Vec::new(), observes: false }
+        Self { acls, moment, cache, decisions: Vec::new(), observes: false }
     }
 
     /// A judge that denies nothing but what is reserved. What it would have denied is recorded as such, with
@@ -136,15 +152,17 @@ impl<'a> Judge<'a> {
             let passes = cached.allowed || (self.observes && cached.reason != Reason::Reserved);
             if record && cached.recorded_in != round {
                 cached.recorded_in = round;
+                let key = Arc::clone(key);
                 self.decisions.push(question.decided(key, cached.allowed, passes, cached.reason.clone()));
             }
             return passes;
         }
         let Question { operation, resource_type, any } = question;
-        let (allowed, reason) = if any {
-            self.acls.judge_any(self.subject, operation, resource_type)
-        } else {
-            self.acls.judge(self.subject, operation, resource_type, name)
+        // A judge is never without; should it be, nothing is allowed.
+        let (allowed, reason) = match &self.cache.who {
+            Some(who) if any => self.acls.judge_any(who, self.moment, operation, resource_type),
+            Some(who) => self.acls.judge(who, self.moment, operation, resource_type, name),
+            None => (false, Reason::NoMatchingAcl),
         };
         let passes = allowed || (self.observes && reason != Reason::Reserved);
         let key: Arc<str> = name.into();
@@ -165,10 +183,9 @@ impl Question {
 }
 
 impl DecisionCache {
-    fn find(&mut self, question: Question, name: &str) -> Option<(Arc<str>, &mut Cached)> {
-        let key = Arc::clone(self.names.get_key_value(name)?.0);
-        let cached = self.names.get_mut(name)?.iter_mut().find(|cached| cached.question == question)?;
-        Some((key, cached))
+    fn find(&mut self, question: Question, name: &str) -> Option<(&Arc<str>, &mut Cached)> {
+        let Known { name, decisions } = self.names.get_mut(name)?;
+        Some((name, decisions.iter_mut().find(|cached| cached.question == question)?))
     }
 
     fn keep(&mut self, name: Arc<str>, cached: Cached) {
@@ -178,7 +195,8 @@ impl DecisionCache {
         if self.names.len() >= MAX_CACHED_NAMES && !self.names.contains_key(&name) {
             self.names.clear();
         }
-        self.names.entry(name).or_default().push(cached);
+        let known = || Known { name: Arc::clone(&name), decisions: SmallVec::new() };
+        self.names.entry(Arc::clone(&name)).or_insert_with(known).decisions.push(cached);
     }
 }
 
@@ -193,7 +211,7 @@ mod tests {
     #[test]
     fn the_cache_keeps_a_bounded_number_of_names_and_no_long_ones() {
         let acls = AclSet::new(Vec::new(), Vec::new(), 1);
-        let subject = Subject { principal: Principal::user("a"), host: Ipv4Addr::LOCALHOST.into() };
+        let subject = Subject::new(Principal::user("a"), Ipv4Addr::LOCALHOST.into());
         let mut cache = DecisionCache::default();
         let mut judge = Judge::new(&acls, &subject, &mut cache);
         for index in 0..10 * MAX_CACHED_NAMES {

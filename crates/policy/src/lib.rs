@@ -6,25 +6,35 @@
 mod acl;
 mod admission;
 mod api;
+mod binding;
 mod decision;
+mod explain;
 mod filter;
+mod group;
 mod host;
+mod index;
 mod judge;
 mod kind;
 mod narrow;
 mod prefixes;
+mod role;
+mod rule;
 mod set;
 mod share_sessions;
 pub mod table;
 
 pub use acl::{Acl, AclError};
 pub use admission::{Admitted, Repair, TopicNames, Verdict, admit, is_administrative, refuse};
+pub use binding::{Binding, Bindings, Pattern};
 pub use decision::{Decision, Reason, Subject};
+pub use explain::{Access, Asker, Explanation, Holder, MAX_LISTED, RuleView};
 pub use filter::{AclFilter, PatternFilter};
+pub use group::{Groups, Members, check_group};
 pub use judge::{DecisionCache, Judge};
 pub use kind::{
     CLUSTER_NAME, Operation, PatternType, Permission, RESERVED_TOPIC_PREFIX, ResourceType, UnknownWord,
     WILDCARD, is_reserved,
 };
 pub use narrow::Mutation;
-pub use set::AclSet;
+pub use role::{BUILT_IN, BuiltIn, Grants, MAX_NAME_BYTES, RoleError, Roles, check_role, grants_of};
+pub use set::{AclSet, Rules};

@@ -1,5 +1,7 @@
 //! Every stored prefix of a name, found without trying each.
 
+use std::sync::Arc;
+
 /// Values under prefixes, sorted, each linked to the longest other prefix that it begins with.
 ///
 /// The largest entry not after a name begins with the longest stored prefix of that name, because
@@ -12,7 +14,7 @@ pub(crate) struct Prefixes<T> {
 
 #[derive(Debug)]
 struct Entry<T> {
-    prefix: Box<str>,
+    prefix: Arc<str>,
     parent: Option<usize>,
     value: T,
 }
@@ -25,7 +27,7 @@ impl<T> Default for Prefixes<T> {
 
 impl<T> Prefixes<T> {
     /// Builds it from distinct prefixes in any order.
-    pub(crate) fn new(mut values: Vec<(Box<str>, T)>) -> Self {
+    pub(crate) fn new(mut values: Vec<(Arc<str>, T)>) -> Self {
         values.sort_by(|left, right| left.0.cmp(&right.0));
         let mut entries: Vec<Entry<T>> = Vec::with_capacity(values.len());
         for (prefix, value) in values {
@@ -38,18 +40,27 @@ impl<T> Prefixes<T> {
 
     /// The values of all prefixes of `name`, the longest first.
     pub(crate) fn of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        self.entries_of(name).map(|(_, value)| value)
+    }
+
+    /// All prefixes of `name` with their values, the longest first.
+    pub(crate) fn entries_of<'a>(
+        &'a self,
+        name: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a T)> + use<'a, T> {
         let before = self.entries.partition_point(|entry| *entry.prefix <= *name).checked_sub(1);
         let mut next = first_prefix_of(&self.entries, before, name);
         std::iter::from_fn(move || {
             let entry = &self.entries[next?];
             next = entry.parent;
-            Some(&entry.value)
+            Some((&*entry.prefix, &entry.value))
         })
     }
 
-    /// All prefixes with their values, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.entries.iter().map(|entry| (&*entry.prefix, &entry.value))
+    /// The value of exactly this prefix.
+    pub(crate) fn get(&self, prefix: &str) -> Option<&T> {
+        let found = self.entries.binary_search_by(|entry| (*entry.prefix).cmp(prefix)).ok()?;
+        Some(&self.entries[found].value)
     }
 }
 

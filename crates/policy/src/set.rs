@@ -1,53 +1,131 @@
-//! All ACLs, compiled for decisions.
+//! ACLs, groups and roles, compiled for decisions.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use schloss_wire::Principal;
 
 use crate::acl::Acl;
+use crate::binding::{Binding, Bindings};
 use crate::decision::{Decision, Reason, Subject};
-use crate::host::HostRule;
-use crate::kind::{Operation, PatternType, Permission, ResourceType, WILDCARD, is_reserved};
-use crate::prefixes::Prefixes;
+use crate::group::Groups;
+use crate::index::{Collector, Id, Ids, Index, Patterns};
+use crate::kind::{CLUSTER_NAME, Operation, PatternType, ResourceType, WILDCARD, is_reserved};
+use crate::role::{Roles, grants_of};
+use crate::rule::Rule;
 
 /// The principal of ACLs that concern everybody, of whatever type.
-const EVERYBODY: &str = "User:*";
+pub(crate) const EVERYBODY: &str = "User:*";
 
-/// An immutable set of ACLs and super users, indexed so that a decision looks only at the ACLs of the asking
-/// principal (and of everybody) on the asked resource.
+/// The name that Kafka asks for first where any will do (`Authorizer.authorizeByResourceType`).
+const SOME_NAME: &str = "hardcode";
+
+/// Everything that decisions rest on, before it is compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The ACLs.
+    pub acls: Vec<Acl>,
+    /// Who is in which local group.
+    pub groups: Arc<Groups>,
+    /// The roles that somebody made.
+    pub roles: Arc<Roles>,
+    /// Who has which role.
+    pub bindings: Arc<Bindings>,
+    /// Whom nothing binds.
+    pub super_users: Vec<Principal>,
+}
+
+/// An immutable set of ACLs, local groups, role bindings and super users, indexed so that a decision looks only
+/// at the rules of the asking principal, of its groups and of everybody on the asked resource.
 #[derive(Debug)]
 pub struct AclSet {
     acls: Vec<Arc<Acl>>,
+    groups: Arc<Groups>,
+    roles: Arc<Roles>,
+    bindings: Arc<Bindings>,
     super_users: HashSet<Principal>,
-    by_principal: HashMap<Box<str>, HashMap<ResourceType, Patterns>>,
+    ids: HashMap<Box<str>, Id>,
+    /// By number.
+    names: Vec<Principal>,
+    /// The local groups of their members, as far as rules name them.
+    memberships: HashMap<Principal, Vec<Id>>,
+    index: Index,
+    /// When bindings end, in milliseconds since 1970, ascending.
+    ends_ms: Vec<u64>,
     generation: u64,
 }
 
-/// The ACLs of one principal on one type of resource.
-#[derive(Debug, Default)]
-struct Patterns {
-    literal: HashMap<Box<str>, Vec<Rule>>,
-    prefixed: Prefixes<Vec<Rule>>,
+/// A subject as this one set knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    is_super: bool,
+    pub(crate) ids: Ids,
+    pub(crate) host: IpAddr,
 }
 
-/// One ACL as a decision needs it.
-#[derive(Debug)]
-struct Rule {
-    host: HostRule,
-    acl: Arc<Acl>,
+/// A moment, and how many bindings have ended by then: as long as that is the same, so are all decisions.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Moment {
+    pub(crate) now_ms: u64,
+    pub(crate) ended: usize,
 }
 
 impl AclSet {
-    /// Compiles a set. `generation` must be another number after every change: caches go by it.
+    /// Compiles ACLs alone. `generation` must be another number after every change: caches go by it.
     ///
     /// ACLs are expected to have passed [`Acl::validate`]. Should one carry a host that can't be read, it
     /// fails closed: an ALLOW then allows nobody and a DENY denies from everywhere.
     #[must_use]
     pub fn new(acls: Vec<Acl>, super_users: Vec<Principal>, generation: u64) -> Self {
+        Self::compile(Rules { acls, super_users, ..Rules::default() }, generation)
+    }
+
+    /// Compiles rules. `generation` must be another number after every change: caches go by it.
+    ///
+    /// Rules are expected to have been checked. A binding of a role that there is not allows nothing; for ACLs
+    /// see [`AclSet::new`].
+    #[must_use]
+    pub fn compile(rules: Rules, generation: u64) -> Self {
+        let Rules { acls, groups, roles, bindings, super_users } = rules;
         let acls: Vec<Arc<Acl>> = acls.into_iter().map(Arc::new).collect();
-        Self { by_principal: index(&acls), super_users: super_users.into_iter().collect(), acls, generation }
+        let mut numbers = Numbers::default();
+        let mut collector = Collector::default();
+        for acl in &acls {
+            let Some(rule) = Rule::of_acl(acl) else { continue };
+            let Some(holder) = numbers.of(&acl.principal) else { continue };
+            collector.add(holder, (acl.resource_type, acl.pattern_type, &acl.resource_name), rule);
+        }
+        for binding in bindings.iter() {
+            bind(&mut collector, &mut numbers, binding, &roles);
+        }
+        let mut ends_ms: Vec<u64> =
+            bindings.iter().map(Binding::ends_ms).filter(|end| *end != u64::MAX).collect();
+        ends_ms.sort_unstable();
+        let Numbers { ids, names } = numbers;
+        let mut memberships: HashMap<Principal, Vec<Id>> = HashMap::new();
+        for (group, members) in groups.iter() {
+            let Some(id) = ids.get(Principal::group(group).as_str()) else { continue };
+            for member in members {
+                memberships.entry(member.clone()).or_default().push(*id);
+            }
+        }
+        let super_users = super_users.into_iter().collect();
+        let index = collector.finish();
+        Self {
+            acls,
+            groups,
+            roles,
+            bindings,
+            super_users,
+            ids,
+            names,
+            memberships,
+            index,
+            ends_ms,
+            generation,
+        }
     }
 
     /// Every ACL, in the order given.
@@ -55,20 +133,46 @@ impl AclSet {
         self.acls.iter().map(|acl| &**acl)
     }
 
-    /// The generation given to [`AclSet::new`].
+    /// Who is in which local group.
+    #[must_use]
+    pub const fn groups(&self) -> &Arc<Groups> {
+        &self.groups
+    }
+
+    /// The roles that somebody made.
+    #[must_use]
+    pub const fn roles(&self) -> &Arc<Roles> {
+        &self.roles
+    }
+
+    /// Who has which role.
+    #[must_use]
+    pub const fn bindings(&self) -> &Arc<Bindings> {
+        &self.bindings
+    }
+
+    /// The generation that it was compiled with.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether ACLs don't bind this principal.
+    /// Whether rules don't bind this principal.
     #[must_use]
     pub fn is_super_user(&self, principal: &Principal) -> bool {
         self.super_users.contains(principal)
     }
 
-    /// Decides about one operation on one resource, in Kafka's order: super user, DENY, ALLOW, denied. What
-    /// is reserved is denied before that.
+    /// The local groups that this principal is in.
+    pub fn groups_of<'a>(&'a self, principal: &'a Principal) -> impl Iterator<Item = &'a str> {
+        let holds = |(name, members): (&'a String, &'a crate::Members)| {
+            members.contains(principal).then_some(name.as_str())
+        };
+        self.groups.iter().filter_map(holds)
+    }
+
+    /// Decides about one operation on one resource, now, in Kafka's order: super user, DENY, ALLOW, denied. What
+    /// is reserved is denied before that. Roles only allow, so a DENY beats every one.
     #[must_use]
     pub fn decide(
         &self,
@@ -77,7 +181,7 @@ impl AclSet {
         resource_type: ResourceType,
         name: &str,
     ) -> Decision {
-        let (allowed, reason) = self.judge(subject, operation, resource_type, name);
+        let (allowed, reason) = self.judge(&self.who(subject), self.now(), operation, resource_type, name);
         Decision { allowed, enforced: true, operation, resource_type, resource_name: name.into(), reason }
     }
 
@@ -91,13 +195,14 @@ impl AclSet {
         operation: Operation,
         resource_type: ResourceType,
     ) -> Decision {
-        let (allowed, reason) = self.judge_any(subject, operation, resource_type);
+        let (allowed, reason) = self.judge_any(&self.who(subject), self.now(), operation, resource_type);
         Decision { allowed, enforced: true, operation, resource_type, resource_name: WILDCARD.into(), reason }
     }
 
     pub(crate) fn judge(
         &self,
-        subject: &Subject,
+        who: &Who,
+        Moment { now_ms, .. }: Moment,
         operation: Operation,
         resource_type: ResourceType,
         name: &str,
@@ -105,125 +210,157 @@ impl AclSet {
         if is_reserved(resource_type, name) {
             return (false, Reason::Reserved);
         }
-        if self.is_super_user(&subject.principal) {
+        if who.is_super {
             return (true, Reason::SuperUser);
         }
-        let host = subject.host.to_canonical();
-        let mut allowing = None;
-        for rule in self.patterns(subject, resource_type).flat_map(|patterns| patterns.on(name)) {
-            if rule.denies(operation, host) {
-                return (false, Reason::Acl(Arc::clone(&rule.acl)));
+        let mut allowing: Option<&Rule> = None;
+        let patterns = self.index.of(resource_type);
+        let holders = patterns.into_iter().flat_map(|patterns| patterns.on(name));
+        for rule in holders.flat_map(|holders| holders.of(&who.ids)) {
+            if rule.denies(operation, who.host, now_ms) {
+                return (false, rule.reason());
             }
-            if allowing.is_none() && rule.allows(operation, host) {
-                allowing = Some(&rule.acl);
+            if allowing.is_none() && rule.allows(operation, who.host, now_ms) {
+                allowing = Some(rule);
             }
         }
         match allowing {
-            Some(acl) => (true, Reason::Acl(Arc::clone(acl))),
+            Some(rule) => (true, rule.reason()),
             None => (false, Reason::NoMatchingAcl),
         }
     }
 
     pub(crate) fn judge_any(
         &self,
-        subject: &Subject,
+        who: &Who,
+        moment: Moment,
         operation: Operation,
         resource_type: ResourceType,
     ) -> (bool, Reason) {
-        if self.is_super_user(&subject.principal) {
+        if who.is_super {
             return (true, Reason::SuperUser);
         }
-        let host = subject.host.to_canonical();
-        for patterns in self.patterns(subject, resource_type) {
-            if let Some(rule) = patterns.literally(WILDCARD).find(|rule| rule.denies(operation, host)) {
-                return (false, Reason::Acl(Arc::clone(&rule.acl)));
-            }
+        let (allowed, reason) = self.judge(who, moment, operation, resource_type, SOME_NAME);
+        if allowed {
+            return (true, reason);
         }
-        for (pattern, name, rules) in self.patterns(subject, resource_type).flat_map(Patterns::iter) {
-            let Some(rule) = rules.iter().find(|rule| rule.allows(operation, host)) else { continue };
-            let exact = pattern == PatternType::Literal;
-            let all = exact && name == WILDCARD;
-            // What an exact DENY leaves of a wildcard or of a prefix is still some resource.
-            let dominating = |patterns: &Patterns| {
-                let exactly = patterns.literally(name).filter(|_| exact);
-                patterns.prefixed.of(name).flatten().chain(exactly).any(|rule| rule.denies(operation, host))
+        let now_ms = moment.now_ms;
+        let Some(patterns) = self.index.of(resource_type) else { return (false, Reason::NoneOfType) };
+        let denial = |pattern: PatternType, name: &str| {
+            let holders = patterns.exactly(pattern, name)?;
+            holders.of(&who.ids).find(|rule| rule.denies(operation, who.host, now_ms))
+        };
+        if let Some(rule) = denial(PatternType::Literal, WILDCARD) {
+            return (false, rule.reason());
+        }
+        for (id, place) in who.ids.iter().flat_map(|id| self.index.places(*id).map(move |place| (id, place)))
+        {
+            let (pattern, name) = (place.pattern_type, &*place.name);
+            if place.resource_type != resource_type {
+                continue;
+            }
+            let mine = patterns.exactly(pattern, name).into_iter();
+            let mut mine = mine.flat_map(|holders| holders.of(std::slice::from_ref(id)));
+            let Some(rule) = mine.find(|rule| rule.allows_by_name(operation, who.host, now_ms)) else {
+                continue;
             };
-            if all || !self.patterns(subject, resource_type).any(dominating) {
-                return (true, Reason::Acl(Arc::clone(&rule.acl)));
+            let is_exact = pattern == PatternType::Literal;
+            let is_all = is_exact && name == WILDCARD;
+            // What an exact DENY leaves of a wildcard or of a prefix is still some resource.
+            let mut dominating = patterns.prefixes_of(name).flat_map(|holders| holders.of(&who.ids));
+            let mut is_dominated = || {
+                dominating.any(|rule| rule.denies(operation, who.host, now_ms))
+                    || (is_exact && denial(PatternType::Literal, name).is_some())
+            };
+            if is_all || !is_dominated() {
+                return (true, rule.reason());
             }
         }
         (false, Reason::NoneOfType)
     }
 
-    /// The ACLs that may concern the subject: its own and everybody's.
-    fn patterns(&self, subject: &Subject, resource_type: ResourceType) -> impl Iterator<Item = &Patterns> {
-        [subject.principal.as_str(), EVERYBODY]
+    /// A subject as this set knows it.
+    pub(crate) fn who(&self, subject: &Subject) -> Who {
+        let id = |principal: &Principal| self.ids.get(principal.as_str()).copied();
+        let local = self.memberships.get(&subject.principal).into_iter().flatten().copied();
+        let mut ids: Ids = id(&subject.principal)
             .into_iter()
-            .filter_map(move |principal| self.by_principal.get(principal)?.get(&resource_type))
+            .chain(self.ids.get(EVERYBODY).copied())
+            .chain(subject.groups.iter().filter_map(id))
+            .chain(local)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Who { is_super: self.is_super_user(&subject.principal), ids, host: subject.host.to_canonical() }
+    }
+
+    /// Now, as far as it matters to decisions: the clock is read only where bindings end.
+    pub(crate) fn now(&self) -> Moment {
+        if self.ends_ms.is_empty() {
+            return Moment::default();
+        }
+        // A clock before 1970 is broken; nothing that ends counts then.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(u64::MAX - 1, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1));
+        self.moment(now)
+    }
+
+    /// The moment of this time, in milliseconds since 1970.
+    pub(crate) fn moment(&self, now_ms: u64) -> Moment {
+        Moment { now_ms, ended: self.ends_ms.partition_point(|end| *end <= now_ms) }
+    }
+
+    pub(crate) fn patterns(&self, resource_type: ResourceType) -> Option<&Patterns> {
+        self.index.of(resource_type)
+    }
+
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The principal of this number.
+    pub(crate) fn principal(&self, Id(number): Id) -> Option<&Principal> {
+        self.names.get(usize::try_from(number).ok()?)
     }
 }
 
-impl Patterns {
-    /// The rules that take effect on `name`.
-    fn on<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        self.literally(name).chain(self.literally(WILDCARD)).chain(self.prefixed.of(name).flatten())
-    }
+/// Numbers principals in the order in which they come up.
+#[derive(Default)]
+struct Numbers {
+    ids: HashMap<Box<str>, Id>,
+    names: Vec<Principal>,
+}
 
-    fn literally<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        self.literal.get(name).into_iter().flatten()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (PatternType, &str, &Vec<Rule>)> {
-        let literal = self.literal.iter().map(|(name, rules)| (PatternType::Literal, &**name, rules));
-        literal.chain(self.prefixed.iter().map(|(name, rules)| (PatternType::Prefixed, name, rules)))
+impl Numbers {
+    /// None for text that is no principal, and so nobody's.
+    fn of(&mut self, principal: &str) -> Option<Id> {
+        if let Some(id) = self.ids.get(principal) {
+            return Some(*id);
+        }
+        let id = Id(u32::try_from(self.names.len()).ok()?);
+        self.names.push(principal.parse().ok()?);
+        self.ids.insert(principal.into(), id);
+        Some(id)
     }
 }
 
-impl Rule {
-    fn new(acl: &Arc<Acl>) -> Option<Self> {
-        let host = match (HostRule::parse(&acl.host), acl.permission) {
-            (Some(host), _) => host,
-            (None, Permission::Deny) => HostRule::Anywhere,
-            (None, Permission::Allow) => return None,
-        };
-        Some(Self { host, acl: Arc::clone(acl) })
+/// Adds what a binding allows, type by type.
+fn bind(collector: &mut Collector, numbers: &mut Numbers, binding: &Binding, roles: &Roles) {
+    let Some(grants) = grants_of(&binding.role, roles) else { return };
+    let Some(holder) = numbers.of(binding.principal.as_str()) else { return };
+    let shared = Arc::new(binding.clone());
+    for (resource_type, operations) in &grants {
+        let rule = || Rule::of_binding(&shared, operations);
+        match &binding.resource {
+            Some(on) if on.resource_type == *resource_type => {
+                collector.add(holder, (*resource_type, on.pattern_type, &on.resource_name), rule());
+            }
+            Some(_) => {}
+            None => {
+                let all = if *resource_type == ResourceType::Cluster { CLUSTER_NAME } else { WILDCARD };
+                collector.add(holder, (*resource_type, PatternType::Literal, all), rule());
+            }
+        }
     }
-
-    fn allows(&self, operation: Operation, host: IpAddr) -> bool {
-        self.acl.permission == Permission::Allow
-            && self.acl.operation.allows(operation)
-            && self.host.matches(host)
-    }
-
-    fn denies(&self, operation: Operation, host: IpAddr) -> bool {
-        self.acl.permission == Permission::Deny
-            && self.acl.operation.denies(operation)
-            && self.host.matches(host)
-    }
-}
-
-fn index(acls: &[Arc<Acl>]) -> HashMap<Box<str>, HashMap<ResourceType, Patterns>> {
-    type Names = HashMap<Box<str>, Vec<Rule>>;
-    let mut collected: HashMap<&str, HashMap<ResourceType, (Names, Names)>> = HashMap::new();
-    for acl in acls {
-        let Some(rule) = Rule::new(acl) else { continue };
-        let (literal, prefixed) =
-            collected.entry(&acl.principal).or_default().entry(acl.resource_type).or_default();
-        let names = match acl.pattern_type {
-            PatternType::Literal => literal,
-            PatternType::Prefixed => prefixed,
-        };
-        names.entry(acl.resource_name.as_str().into()).or_default().push(rule);
-    }
-    let compile = |(literal, prefixed): (Names, Names)| Patterns {
-        literal,
-        prefixed: Prefixes::new(prefixed.into_iter().collect()),
-    };
-    collected
-        .into_iter()
-        .map(|(principal, types)| {
-            let types = types.into_iter().map(|(kind, names)| (kind, compile(names))).collect();
-            (principal.into(), types)
-        })
-        .collect()
 }

@@ -205,6 +205,9 @@ pub(crate) const STREAMS_GROUP_DESCRIBE: [Need; 2] = [each_group(O::Describe), t
 pub(crate) const DESCRIBE_SHARE_GROUP_OFFSETS: [Need; 2] = [each_group(O::Describe), topic(O::Describe)];
 pub(crate) const ALTER_SHARE_GROUP_OFFSETS: [Need; 2] = [group(O::Read), topic(O::Read)];
 pub(crate) const DELETE_SHARE_GROUP_OFFSETS: [Need; 2] = [group(O::Delete), topic(O::Read)];
+/// Our own: groups, roles and policies are guarded as ACLs are.
+pub(crate) const DESCRIBE_SECURITY: [Need; 1] = [cluster(O::Describe)];
+pub(crate) const ALTER_SECURITY: [Need; 1] = [cluster(O::Alter)];
 
 const fn serves(api: Api, needs: &'static [Need]) -> Row {
     Row { api_key: api.key(), name: api.name(), needs, after_authentication: None }
@@ -285,6 +288,8 @@ pub const TABLE: &[Row] = &[
     serves(Api::DescribeShareGroupOffsets, &DESCRIBE_SHARE_GROUP_OFFSETS),
     serves(Api::AlterShareGroupOffsets, &ALTER_SHARE_GROUP_OFFSETS),
     serves(Api::DeleteShareGroupOffsets, &DELETE_SHARE_GROUP_OFFSETS),
+    serves(Api::DescribeSecurity, &DESCRIBE_SECURITY),
+    serves(Api::AlterSecurity, &ALTER_SECURITY),
 ];
 
 /// The row of an API, if it has one.

@@ -23,7 +23,7 @@ impl TopicNames for NoTopics {
 fn admitted(request: impl Into<Request>, version: i16) -> Admitted {
     let principal = Principal::user("root");
     let acls = AclSet::new(Vec::new(), vec![principal.clone()], 1);
-    let subject = Subject { principal, host: Ipv4Addr::LOCALHOST.into() };
+    let subject = Subject::new(principal, Ipv4Addr::LOCALHOST.into());
     let mut cache = DecisionCache::default();
     let mut judge = Judge::new(&acls, &subject, &mut cache);
     let Verdict::Admitted(mut admitted, _) = admit(request.into(), version, &mut judge, &NoTopics) else {

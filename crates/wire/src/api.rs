@@ -1,12 +1,22 @@
 //! The APIs that Schloss understands, and their requests and responses as values.
 
 use bytes::{Bytes, BytesMut};
-use kafka_wire::{self as k, ApiDescriptor, KafkaMessage, KafkaRequest};
+use kafka_wire::{ApiDescriptor, KafkaMessage, KafkaRequest};
 use kafka_wire_core::{
     ApiVersion, DecodeError, DecodeLimits, Decoder, EncodeError, Encoder, KafkaDecode, KafkaEncode,
 };
 
 use crate::frame::LENGTH_PREFIX_BYTES;
+use crate::house_api::FIRST_KEY;
+
+/// Every message, Kafka's and ours.
+mod k {
+    pub(super) use kafka_wire::*;
+
+    pub(super) use crate::house_api::{
+        AlterSecurityRequest, AlterSecurityResponse, DescribeSecurityRequest, DescribeSecurityResponse,
+    };
+}
 
 /// The versions of one API that are offered to clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -198,6 +208,8 @@ apis! {
     DescribeShareGroupOffsets = 90, DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse;
     AlterShareGroupOffsets = 91, AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse;
     DeleteShareGroupOffsets = 92, DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse;
+    DescribeSecurity = 1000, DescribeSecurityRequest, DescribeSecurityResponse;
+    AlterSecurity = 1001, AlterSecurityRequest, AlterSecurityResponse;
 }
 
 impl Api {
@@ -205,6 +217,12 @@ impl Api {
     #[must_use]
     pub const fn key(self) -> i16 {
         self as i16
+    }
+
+    /// Whether it is Schloss's own, which no Kafka has.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        self.key() >= FIRST_KEY
     }
 
     /// The stable versions that the codec can read and write, both ends included.

@@ -10,6 +10,7 @@ mod error_code;
 mod fetch_scan;
 mod frame;
 mod header;
+mod house_api;
 mod limits;
 mod principal;
 mod raw_snappy;
@@ -21,6 +22,9 @@ pub use error_code::ErrorCode;
 pub use fetch_scan::{FetchScan, ScanError, ScannedPartition, ScannedTopic};
 pub use frame::{FrameError, LENGTH_PREFIX_BYTES, split_frame};
 pub use header::RequestHead;
+pub use house_api::{
+    AlterSecurityRequest, AlterSecurityResponse, DescribeSecurityRequest, DescribeSecurityResponse,
+};
 pub use limits::DecodeBudget;
 pub use principal::{Principal, PrincipalError};
 

@@ -23,11 +23,29 @@ pub struct PrincipalError(String);
 impl Principal {
     /// The type that Kafka gives to whoever authenticates.
     pub const USER: &'static str = "User";
+    /// The type of groups that whoever authenticates is in.
+    pub const GROUP: &'static str = "Group";
 
     /// The principal `User:<name>`.
     #[must_use]
     pub fn user(name: &str) -> Self {
-        Self { text: format!("{}:{name}", Self::USER).into(), colon: Self::USER.len() }
+        Self::of(Self::USER, name)
+    }
+
+    /// The principal `Group:<name>`.
+    #[must_use]
+    pub fn group(name: &str) -> Self {
+        Self::of(Self::GROUP, name)
+    }
+
+    fn of(kind: &str, name: &str) -> Self {
+        Self { text: format!("{kind}:{name}").into(), colon: kind.len() }
+    }
+
+    /// Whether it is a group.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.kind() == Self::GROUP
     }
 
     /// The part before the first colon.

@@ -40,5 +40,5 @@ throttled! {
         DescribeTopicPartitions, ShareGroupHeartbeat, ShareGroupDescribe, ShareFetch, ShareAcknowledge,
         AddRaftVoter, RemoveRaftVoter, StreamsGroupHeartbeat, StreamsGroupDescribe, DescribeShareGroupOffsets,
         AlterShareGroupOffsets, DeleteShareGroupOffsets;
-    never told by: SaslHandshake, SaslAuthenticate, WriteTxnMarkers, DescribeQuorum;
+    never told by: SaslHandshake, SaslAuthenticate, WriteTxnMarkers, DescribeQuorum, DescribeSecurity, AlterSecurity;
 }

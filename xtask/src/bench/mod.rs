@@ -14,6 +14,7 @@ mod kafka_server;
 mod layers;
 mod machine;
 mod page;
+mod policy;
 mod prober;
 mod process;
 mod progress;
@@ -50,6 +51,8 @@ enum Other {
     Layers(layers::Options),
     /// Compare record sizes, numbers of partitions and codecs, and a read of what was written long ago
     Workloads(workloads::Options),
+    /// Measure what a decision about 100,000 ACLs costs, beside Apache Kafka's own authorizer
+    Policy,
 }
 
 /// Runs a comparison and writes `target/bench/<time>.json` and `.md`; a full run also writes its chapter of
@@ -63,6 +66,7 @@ pub(crate) fn bench(options: &Options) -> anyhow::Result<bool> {
         Some(Other::Gateway(options)) => gateway::bench(options)?,
         Some(Other::Layers(options)) => layers::bench(options)?,
         Some(Other::Workloads(options)) => workloads::bench(options)?,
+        Some(Other::Policy) => policy::bench()?,
     }
     Ok(true)
 }
@@ -84,6 +88,7 @@ mod tests {
         let parse = |line: &str| Line::try_parse_from(line.split(' ')).map(|line| line.options.other);
         assert!(matches!(parse("bench --quick --durability disk --rate 9"), Ok(None)));
         assert!(matches!(parse("bench gateway --quick --rate 9"), Ok(Some(Other::Gateway(_)))));
+        assert!(matches!(parse("bench policy"), Ok(Some(Other::Policy))));
         assert!(parse("bench --quick gateway").is_err(), "an option that would not be heard");
         assert!(parse("bench gateway --durability disk").is_err());
     }

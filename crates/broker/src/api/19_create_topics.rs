@@ -155,7 +155,8 @@ pub(crate) fn check_room(node: &BrokerConfig, existing: usize, more: i32) -> Res
         return Ok(());
     }
     let limit = node.max_partitions;
-    let message = format!("the broker would hold {wanted} partitions, its limit is {limit} (max_partitions)");
+    let message =
+        format!("the broker would hold {wanted} partitions, its limit is {limit} (log.max_partitions)");
     Err(refusal(ErrorCode::PolicyViolation, message))
 }
 

@@ -112,7 +112,7 @@ fn to_beat(
         client_id: Arc::clone(&caller.client_id),
         client_host: client_host(caller),
         times,
-        subject: Subject { principal: caller.principal.clone(), host: caller.address.ip().to_canonical() },
+        subject: caller.subject(),
     })
 }
 

@@ -80,8 +80,7 @@ async fn create_missing(
     caller: &Caller,
     missing: &[NewInternalTopic],
 ) -> Result<(), String> {
-    let subject = Subject { principal: caller.principal.clone(), host: caller.address.ip().to_canonical() };
-    let denied = may_not_create(snapshot, &subject, missing);
+    let denied = may_not_create(snapshot, &caller.subject(), missing);
     if !denied.is_empty() {
         return Err(format!("Unauthorized to CREATE on topics {}.", denied.join(", ")));
     }

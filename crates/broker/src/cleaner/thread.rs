@@ -11,6 +11,7 @@ use schloss_metadata::Metadata;
 use super::chores::{Chores, Estate};
 use super::control::Control;
 use super::round::Stopped;
+use crate::aging::AgingClock;
 use crate::broker::BrokerConfig;
 use crate::groups::Groups;
 use crate::partitions::Partitions;
@@ -46,8 +47,9 @@ impl Cleaner {
         let worker = Arc::new(Worker { node, metadata, partitions, groups, control, chores });
         let worked = Arc::clone(&worker);
         let thread = thread::Builder::new().name("cleaner".to_owned()).spawn(move || {
+            let mut clock = AgingClock::new(now_ms());
             while worked.control.next_turn(INTERVAL).is_ok() {
-                if worked.turn(now_ms()).is_err() {
+                if worked.turn(clock.read(now_ms())).is_err() {
                     return;
                 }
             }

@@ -91,7 +91,7 @@ impl Transactions {
 
     #[cfg(test)]
     pub(crate) fn forget_unused_for_tests(&self) {
-        self.inner.forget_unused();
+        self.inner.forget_unused(crate::reply::now_ms());
     }
 
     /// Replays the journal in `dir`, and brings it in line with what partitions and groups hold. Blocks on the

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::coordinator::{Inner, Transactions};
 use super::transaction::TransactionState;
+use crate::aging::AgingClock;
 use crate::reply::now_ms;
 
 /// Pause before a transaction is to be aborted again, while the journal can't be written.
@@ -57,9 +58,9 @@ impl Inner {
         }
     }
 
-    /// Forgets the ids that were not used for long.
-    pub(super) fn forget_unused(&self) {
-        let (mut state, now) = (self.state.lock(), now_ms());
+    /// Forgets the ids that were not used for long before `now`, in milliseconds since the epoch.
+    pub(super) fn forget_unused(&self, now: i64) {
+        let mut state = self.state.lock();
         let longest = i64::try_from(self.config.id_expiration.as_millis()).unwrap_or(i64::MAX);
         let unused = state.known.iter().filter(|(_, known)| {
             let busy =
@@ -86,12 +87,12 @@ impl Drop for Inner {
 }
 
 async fn run(inner: Weak<Inner>, alarm: Arc<Notify>) {
-    let mut next_look = Instant::now();
+    let (mut next_look, mut clock) = (Instant::now(), AgingClock::new(now_ms()));
     loop {
         let deadline = match inner.upgrade() {
             Some(inner) => {
                 if Instant::now() >= next_look {
-                    inner.forget_unused();
+                    inner.forget_unused(clock.read(now_ms()));
                     next_look = Instant::now() + inner.config.id_expiration_interval;
                 }
                 inner.abort_overdue()

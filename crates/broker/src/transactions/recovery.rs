@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::completion::{COORDINATOR_EPOCH, Ending};
-use super::coordinator::{Inner, Known, State};
+use super::coordinator::{Inner, State};
 use super::transaction::{Change, NO_PRODUCER, Place, Transaction, TransactionState};
 use crate::control::Marker;
 use crate::producers::TransactionVersion;
@@ -38,7 +38,7 @@ impl Inner {
         let found = self.found();
         let (mut state, now_ms) = (self.state.lock(), now_ms());
         let open: Vec<_> =
-            state.known.iter().map(|(id, known)| (Arc::clone(id), known.left(now_ms))).collect();
+            state.known.iter().map(|(id, known)| (Arc::clone(id), known.transaction.left(now_ms))).collect();
         for (id, left) in open {
             self.arm(&mut state, &id, left);
         }
@@ -127,16 +127,14 @@ impl State {
     }
 }
 
-impl Known {
-    /// How much longer its transaction may stay open.
-    fn left(&self, now_ms: i64) -> Duration {
-        let transaction = &self.transaction;
-        let end = transaction.started_ms.saturating_add(i64::from(transaction.timeout_ms));
-        Duration::from_millis(u64::try_from(end.saturating_sub(now_ms)).unwrap_or(0))
-    }
-}
-
 impl Transaction {
+    /// How much longer it may stay open: no longer than from its start on, if the clock went back since.
+    pub(super) fn left(&self, now_ms: i64) -> Duration {
+        let whole = i64::from(self.timeout_ms);
+        let left = self.started_ms.saturating_add(whole).saturating_sub(now_ms).min(whole);
+        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+    }
+
     /// What has to change so that it answers for a transaction that is open somewhere; nothing if that is none
     /// of this id.
     fn take_over(&self, producer_id: i64, epoch: i16, place: &Place) -> Option<Vec<Change>> {

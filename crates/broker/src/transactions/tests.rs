@@ -142,6 +142,14 @@ fn a_transaction_begins_when_its_first_partition_joins() {
     assert_eq!((next.state, next.started_ms), (TransactionState::Ongoing, 10));
 }
 
+#[test]
+fn what_is_left_of_a_time_out_is_never_more_than_all_of_it() {
+    let left = |now| ongoing().left(now).as_millis();
+    let whole = u128::try_from(TIMEOUT).unwrap();
+    assert_eq!((left(2), left(1_002), left(2 + i64::from(TIMEOUT))), (whole, whole - 1_000, 0));
+    assert_eq!((left(i64::MAX), left(-3_600_000), left(i64::MIN)), (0, whole, whole));
+}
+
 /// `TransactionCoordinator.endTransactionWithTV1`.
 #[test]
 fn ends_of_older_producers() {

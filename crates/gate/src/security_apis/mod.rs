@@ -2,6 +2,8 @@
 //! over quotas, which some engines have to themselves, are in [`quota`].
 
 mod acl_codec;
+#[path = "1001_alter_security.rs"]
+mod alter_security;
 #[path = "51_alter_user_scram_credentials.rs"]
 mod alter_user_scram_credentials;
 #[path = "30_create_acls.rs"]
@@ -10,12 +12,15 @@ mod create_acls;
 mod delete_acls;
 #[path = "29_describe_acls.rs"]
 mod describe_acls;
+#[path = "1000_describe_security.rs"]
+mod describe_security;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
 
 use schloss_policy::{Admitted, ResourceType, refuse};
 use schloss_wire::{Api, ErrorCode, Request, Response};
 
+use crate::Caller;
 use crate::changes::{self, Change};
 use crate::house::House;
 use crate::quota;
@@ -29,6 +34,8 @@ pub(crate) const fn serves(api: Api) -> bool {
             | Api::DeleteAcls
             | Api::DescribeUserScramCredentials
             | Api::AlterUserScramCredentials
+            | Api::DescribeSecurity
+            | Api::AlterSecurity
     )
 }
 
@@ -40,13 +47,16 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
         Request::DescribeUserScramCredentials(request) => {
             describe_user_scram_credentials::serve(&snapshot, &request).into()
         }
+        Request::DescribeSecurity(request) => {
+            describe_security::serve(&snapshot, &request, house.quotas.is_some()).into()
+        }
         Request::DescribeClientQuotas(request) => quota::describe(snapshot.client_quotas(), request),
         other => unserved(&other),
     }
 }
 
 /// Serves a request that changes something.
-pub(crate) async fn change(house: &House, admitted: Admitted) -> (Response, Vec<Change>) {
+pub(crate) async fn change(house: &House, caller: &Caller, admitted: Admitted) -> (Response, Vec<Change>) {
     let request = admitted.into_request();
     let mut planned = changes::planned(&request);
     match request {
@@ -54,6 +64,9 @@ pub(crate) async fn change(house: &House, admitted: Admitted) -> (Response, Vec<
         Request::DeleteAcls(request) => delete_acls::serve(&house.metadata, request).await,
         Request::AlterUserScramCredentials(request) => {
             alter_user_scram_credentials::serve(&house.metadata, request).await
+        }
+        Request::AlterSecurity(request) => {
+            alter_security::serve(&house.metadata, request, &caller.subject(), house.quotas.is_some()).await
         }
         Request::AlterClientQuotas(request) => {
             let response = quota::alter(&house.metadata, request).await;

@@ -101,6 +101,7 @@ impl Rewrite<'_> {
             && header.last_offset() < self.range.end;
         let placed = Placed::new(header, batch, base_offset, epoch, None).filter(|_| is_next);
         let placed = placed.ok_or_else(|| shared.invalid("a batch is not where a rewritten one can be"))?;
+        shared.take_room(new.frame_bytes(placed.bytes()) as u64)?;
         new.append(&*shared.disk, &[placed], shared.config().index_interval_bytes)
     }
 

@@ -116,6 +116,7 @@ impl PartitionLog {
         };
         let tag_bytes = shared.written.lock().active.frame_bytes(0);
         let bytes = placed.iter().map(|batch| (batch.bytes() + tag_bytes) as u64).sum();
+        shared.take_room(bytes)?;
         if shared.make_room(bytes, last_offset)? {
             self.flusher.schedule(shared);
         }

@@ -14,6 +14,7 @@ use crate::files::{Survives, sync_directory};
 use crate::flusher::{Flush, Turn};
 use crate::header::FIRST_POSITION;
 use crate::progress::{Progress, Stop};
+use crate::room::Room;
 use crate::segment::{Home, Segment};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::stamp::Placed;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) home: Home,
     config: RwLock<LogConfig>,
     pub(crate) disk: Arc<dyn Disk>,
+    room: Arc<Room>,
     turn: Turn,
     pub(crate) teller: Teller,
     snapshots: Option<Box<Snapshots>>,
@@ -87,6 +89,7 @@ impl Shared {
             home,
             config: RwLock::new(config),
             disk: Arc::clone(flusher.disk()),
+            room: Arc::clone(flusher.room()),
             turn: Turn::default(),
             teller,
             snapshots,
@@ -158,6 +161,11 @@ impl Shared {
             placed.push(batch);
         }
         Ok(placed)
+    }
+
+    /// Takes room on the disk for `bytes` of records.
+    pub(crate) fn take_room(&self, bytes: u64) -> Result<(), LogError> {
+        self.room.take(&*self.disk, &self.home.directory, bytes)
     }
 
     /// Begins a new segment if `bytes` more do not fit into this one; returns whether it did.

@@ -1,6 +1,6 @@
 //! One guard per API: what is taken out of its requests, and what its answers still need.
 //!
-//! The numbers of the files are Kafka's API keys.
+//! The numbers of the files are Kafka's API keys; from 1000 on they are our own.
 
 #[path = "25_add_offsets_to_txn.rs"]
 mod add_offsets_to_txn;
@@ -16,6 +16,8 @@ mod alter_configs;
 mod alter_partition_reassignments;
 #[path = "34_alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
+#[path = "1001_alter_security.rs"]
+mod alter_security;
 #[path = "91_alter_share_group_offsets.rs"]
 mod alter_share_group_offsets;
 #[path = "51_alter_user_scram_credentials.rs"]
@@ -59,6 +61,8 @@ mod describe_log_dirs;
 mod describe_producers;
 #[path = "55_describe_quorum.rs"]
 mod describe_quorum;
+#[path = "1000_describe_security.rs"]
+mod describe_security;
 #[path = "90_describe_share_group_offsets.rs"]
 mod describe_share_group_offsets;
 #[path = "75_describe_topic_partitions.rs"]
@@ -228,6 +232,8 @@ pub(crate) fn admit(
         Request::DescribeShareGroupOffsets(request) => describe_share_group_offsets::admit(request, judge),
         Request::AlterShareGroupOffsets(request) => alter_share_group_offsets::admit(request, judge),
         Request::DeleteShareGroupOffsets(request) => delete_share_group_offsets::admit(request, judge),
+        Request::DescribeSecurity(request) => describe_security::admit(request, judge),
+        Request::AlterSecurity(request) => alter_security::admit(request, judge),
     }
 }
 
@@ -318,5 +324,7 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         }
         Request::AlterShareGroupOffsets(_) => alter_share_group_offsets::refuse(code, message).into(),
         Request::DeleteShareGroupOffsets(_) => delete_share_group_offsets::refuse(code, message).into(),
+        Request::DescribeSecurity(_) => describe_security::refuse(code, message).into(),
+        Request::AlterSecurity(_) => alter_security::refuse(code, message).into(),
     }
 }

@@ -1,9 +1,10 @@
 //! What holds for every API in every version.
 
+use bytes::Bytes;
 use schloss_policy::table::{Scope, TABLE};
 use schloss_policy::{is_administrative, refuse};
 use schloss_wire::messages as m;
-use schloss_wire::{Api, ErrorCode, Request, Response, build};
+use schloss_wire::{AlterSecurityRequest, Api, DescribeSecurityRequest, ErrorCode, Request, Response, build};
 
 use crate::house::{House, assert_sendable, id, text};
 
@@ -356,6 +357,10 @@ pub(crate) fn sample(api: Api) -> Request {
             let topic = build!(d::DeleteShareGroupOffsetsRequestTopic { topic_name: text("t") });
             build!(m::DeleteShareGroupOffsetsRequest { group_id: text("g"), topics: vec![topic] }).into()
         }
+        Api::DescribeSecurity => {
+            build!(DescribeSecurityRequest { document: Bytes::from_static(b"{}") }).into()
+        }
+        Api::AlterSecurity => build!(AlterSecurityRequest { document: Bytes::from_static(b"{}") }).into(),
     }
 }
 
@@ -491,6 +496,7 @@ fn administrative_apis_are_those_that_change_something() {
             "RemoveRaftVoter",
             "AlterShareGroupOffsets",
             "DeleteShareGroupOffsets",
+            "AlterSecurity",
         ]
     );
 }

@@ -129,7 +129,7 @@ impl House {
         let principal = Principal::user("a");
         let super_users = if self.super_user { vec![principal.clone()] } else { Vec::new() };
         let set = AclSet::new(self.acls.clone(), super_users, self.generation);
-        let subject = Subject { principal, host: "10.0.0.1".parse().unwrap() };
+        let subject = Subject::new(principal, "10.0.0.1".parse().unwrap());
         let mut judge = Judge::new(&set, &subject, cache);
         let verdict = admit(request.into(), version, &mut judge, self);
         let mut decisions = judge.into_decisions();

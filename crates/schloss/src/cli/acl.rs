@@ -12,6 +12,7 @@ use super::confirm::confirm;
 use super::exit::UsageError;
 use super::network::with_cluster;
 use super::output::{self, Format};
+use super::resource::{Pattern, Resource};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -80,47 +81,12 @@ const REMOVE_EXAMPLES: &str = "Example:
 #[derive(Args)]
 #[group(required = true)]
 struct Who {
-    /// Whom to allow: User:alice, or User:* for everybody; may be given several times
+    /// Whom to allow: User:alice, Group:ops, or User:* for everybody; may be given several times
     #[arg(long, value_name = "PRINCIPAL")]
     allow_principal: Vec<Principal>,
     /// Whom to deny
     #[arg(long, value_name = "PRINCIPAL")]
     deny_principal: Vec<Principal>,
-}
-
-#[derive(Args)]
-#[group(multiple = false)]
-struct Resource {
-    /// A topic, or * for all
-    #[arg(long, value_name = "NAME")]
-    topic: Option<String>,
-    /// A consumer group, or * for all
-    #[arg(long, value_name = "NAME")]
-    group: Option<String>,
-    /// The cluster itself
-    #[arg(long)]
-    cluster: bool,
-    /// A transactional id, or * for all
-    #[arg(long, value_name = "NAME")]
-    transactional_id: Option<String>,
-}
-
-impl Resource {
-    fn get(&self) -> Option<(ResourceType, &str)> {
-        let named = [
-            (ResourceType::Topic, self.topic.as_deref()),
-            (ResourceType::Group, self.group.as_deref()),
-            (ResourceType::Cluster, self.cluster.then_some(schloss_policy::CLUSTER_NAME)),
-            (ResourceType::TransactionalId, self.transactional_id.as_deref()),
-        ];
-        named.into_iter().find_map(|(kind, name)| Some((kind, name?)))
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Pattern {
-    Literal,
-    Prefixed,
 }
 
 #[derive(Args)]
@@ -225,14 +191,8 @@ fn entries(
     resource: &Resource,
     pattern: Pattern,
 ) -> anyhow::Result<Vec<AclEntry>> {
-    let Some((resource_type, resource_name)) = resource.get() else {
-        let message = "name the resource with --topic, --group, --cluster or --transactional-id";
-        return Err(UsageError(message.to_owned()).into());
-    };
-    let pattern_type = match pattern {
-        Pattern::Literal => PatternType::Literal,
-        Pattern::Prefixed => PatternType::Prefixed,
-    };
+    let (resource_type, resource_name) = resource.one()?;
+    let pattern_type = PatternType::from(pattern);
     let everywhere = ["*".to_owned()];
     let hosts = if hosts.is_empty() { &everywhere[..] } else { hosts };
     let allowed = who.allow_principal.iter().map(|principal| (Permission::Allow, principal));

@@ -58,7 +58,7 @@ const TAIL_EXAMPLES: &str = "Examples:
   schloss audit tail --decision denied --output json";
 
 #[derive(Args)]
-struct Place {
+pub(super) struct Place {
     /// The data directory of the node
     #[arg(long, value_name = "DIR", default_value = "schloss-data", env = "SCHLOSS_DATA_DIR")]
     data_dir: PathBuf,
@@ -68,7 +68,7 @@ struct Place {
 }
 
 impl Place {
-    fn directory(&self) -> anyhow::Result<PathBuf> {
+    pub(super) fn directory(&self) -> anyhow::Result<PathBuf> {
         let directory = self.audit_dir.clone().unwrap_or_else(|| self.data_dir.join("audit"));
         if directory.is_dir() {
             return Ok(directory);

@@ -13,17 +13,26 @@ use crate::config::ConfigError;
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
 
+/// The answer to a question was no; it is printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("denied")]
+pub(super) struct NotAllowed;
+
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const NO_CONNECTION: u8 = 3;
 const AUTHENTICATION: u8 = 4;
 const DENIED: u8 = 5;
+const NOT_ALLOWED: u8 = 6;
 
 /// Prints `error` on standard error and gives its exit code.
 pub(super) fn report(error: &anyhow::Error, output: Format) -> ExitCode {
     // A reader that went away, such as `head`, is not a failure of ours.
     if is_broken_pipe(error) {
         return ExitCode::SUCCESS;
+    }
+    if error.is::<NotAllowed>() {
+        return ExitCode::from(NOT_ALLOWED);
     }
     let code = code_of(error);
     let text = format!("{error:#}");

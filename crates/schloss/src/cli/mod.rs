@@ -1,5 +1,6 @@
 //! The command line: what can be said, and where each word is carried out.
 
+mod access;
 mod acl;
 mod audit;
 mod config;
@@ -7,14 +8,20 @@ mod confirm;
 mod consume;
 mod exit;
 mod gateway;
+mod group;
 mod key;
 mod network;
 mod output;
+mod policy;
 mod produce;
 mod quota;
+mod resource;
+mod role;
+mod security;
 mod serve;
 mod time_words;
 mod topic;
+mod used;
 mod user;
 
 use std::path::PathBuf;
@@ -45,7 +52,7 @@ const EXAMPLES: &str = "Examples:
   schloss audit query --decision denied --since 1h
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 no connection, 4 authentication failed,
-            5 not authorized";
+            5 not authorized, 6 denied (access explain)";
 
 #[derive(Subcommand)]
 enum Command {
@@ -65,6 +72,14 @@ enum Command {
     User(user::Arguments),
     /// Add, list and remove ACLs
     Acl(acl::Arguments),
+    /// Local groups of users: list, describe, add and remove
+    Group(group::Arguments),
+    /// Roles: list, describe, create and delete; bind and unbind
+    Role(role::Arguments),
+    /// Who may do what, and why
+    Access(access::Arguments),
+    /// The whole policy as a file: export, plan and apply
+    Policy(policy::Arguments),
     /// List, set and remove quotas
     Quota(quota::Arguments),
     /// Write lines from standard input to a topic
@@ -96,6 +111,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),
         Command::Acl(arguments) => acl::run(arguments, output),
+        Command::Group(arguments) => group::run(arguments, output),
+        Command::Role(arguments) => role::run(arguments, output),
+        Command::Access(arguments) => access::run(arguments, output),
+        Command::Policy(arguments) => policy::run(arguments, output),
         Command::Quota(arguments) => quota::run(arguments, output),
         Command::Produce(arguments) => produce::run(&arguments, output),
         Command::Consume(arguments) => consume::run(&arguments, output),

@@ -11,6 +11,21 @@ pub(super) fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
     parse_time_at(text, OffsetDateTime::now_utc())
 }
 
+/// A time to come in RFC 3339, or how long until then: `30s`, `15m`, `2h`, `7d`.
+///
+/// # Errors
+/// What is accepted, in words, or that it is over already.
+pub(super) fn parse_end(text: &str) -> Result<OffsetDateTime, String> {
+    let now = OffsetDateTime::now_utc();
+    // As long after now as a time ago is before it.
+    let end = match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(end) => end,
+        Err(_) => now.checked_add(now - parse_time_at(text, now)?).ok_or("that is too long")?,
+    };
+    let end = end.replace_nanosecond(0).unwrap_or(end);
+    if end <= now { Err(format!("{text} is over already")) } else { Ok(end) }
+}
+
 fn parse_time_at(text: &str, now: OffsetDateTime) -> Result<OffsetDateTime, String> {
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(time);

@@ -30,7 +30,6 @@ use std::path::Path;
 use source::Source;
 
 /// A configuration of whichever kind.
-#[expect(clippy::large_enum_variant, reason = "one for each start of a process")]
 pub(crate) enum AnyConfig {
     Serve(ServeConfig),
     Gateway(GatewayConfig),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schloss_broker::{BrokerConfig, GroupsConfig};
 use schloss_log::Durability;
+use schloss_metadata::MAX_PARTITIONS;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -42,6 +43,7 @@ pub(crate) struct Log {
     pub(crate) segment_bytes: u64,
     /// In milliseconds.
     pub(crate) retention_ms: i64,
+    pub(crate) max_partitions: usize,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +75,7 @@ struct RawLog {
     durability: Option<Spanned<String>>,
     segment_bytes: Option<Spanned<u64>>,
     retention_ms: Option<Spanned<u64>>,
+    max_partitions: Option<Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -152,5 +155,12 @@ fn log(source: &Source<'_>, raw: &RawLog) -> Result<Log, ConfigError> {
         source.number(raw.segment_bytes.as_ref(), "log.segment_bytes", 1 << 30, (1 << 20)..=(2 << 30) - 1)?;
     let (week, most) = (BrokerConfig::DEFAULT_RETENTION_MS.unsigned_abs(), i64::MAX.unsigned_abs());
     let retention_ms = source.number(raw.retention_ms.as_ref(), "log.retention_ms", week, 1..=most)?;
-    Ok(Log { durability, segment_bytes, retention_ms: i64::try_from(retention_ms).unwrap_or(i64::MAX) })
+    let max_partitions = source.count(
+        raw.max_partitions.as_ref(),
+        "log.max_partitions",
+        BrokerConfig::DEFAULT_MAX_PARTITIONS as u64,
+        1..=MAX_PARTITIONS.unsigned_abs(),
+    )?;
+    let retention_ms = i64::try_from(retention_ms).unwrap_or(i64::MAX);
+    Ok(Log { durability, segment_bytes, retention_ms, max_partitions })
 }

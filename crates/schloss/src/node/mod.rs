@@ -18,6 +18,7 @@ use tracing::info;
 use crate::datadir::DataDir;
 
 use gateway::Chores;
+use process::Signals;
 use serve::OwnLog;
 
 pub(crate) use doors::tls;
@@ -35,6 +36,7 @@ pub(crate) struct Node {
     gate: Gate,
     audit: Audit,
     behind: Behind,
+    signals: Signals,
     /// Held until the end: a second process stays out.
     _data_dir: DataDir,
 }
@@ -83,7 +85,7 @@ impl Node {
     /// A log that could not be brought to disk.
     pub(crate) async fn serve_until_signal(mut self) -> anyhow::Result<()> {
         let name = tokio::select! {
-            name = process::signalled() => name?,
+            name = self.signals.next() => name,
             () = self.behind.work(&self.gate, &self.audit) => "END",
         };
         info!(signal = name, "stopping: requests in flight are finished and everything is flushed");

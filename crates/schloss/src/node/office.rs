@@ -11,6 +11,7 @@ use schloss_policy::Acl;
 use serde_json::json;
 use tracing::{info, warn};
 
+use super::process::Signals;
 use super::{Behind, Node, SYSTEM};
 use crate::config::{AuditSection, Bootstrap, Common};
 use crate::datadir::DataDir;
@@ -111,7 +112,7 @@ impl Office {
     /// Opens the gate before `engine`: from here on clients are served.
     ///
     /// # Errors
-    /// An address that can't be bound, or an audit log that can't be written.
+    /// An address that can't be bound, an audit log that can't be written, or signals that can't be heard.
     pub(super) async fn open_gate(
         self,
         common: &Common,
@@ -120,6 +121,8 @@ impl Office {
         behind: Behind,
     ) -> anyhow::Result<Node> {
         let Self { data_dir, metadata, audit } = self;
+        // From here on clients may see that it is there, and so may who is to stop it.
+        let signals = Signals::hear()?;
         let gate = Gate::start(config, engine, metadata, audit.clone())?;
         for (name, address) in gate.addresses() {
             info!(listener = name, %address, "serving");
@@ -128,6 +131,6 @@ impl Office {
             .principal(SYSTEM)
             .change(json!({ "version": env!("CARGO_PKG_VERSION"), "config": common.path }));
         audit.record_durably(vec![started]).await?;
-        Ok(Node { gate, audit, behind, _data_dir: data_dir })
+        Ok(Node { gate, audit, behind, signals, _data_dir: data_dir })
     }
 }

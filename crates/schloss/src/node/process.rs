@@ -1,8 +1,11 @@
 //! The process: its threads, its limits, its signals.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
+
+/// Files that are neither connections nor the newest segments of partitions: older segments, journals, audit.
+const OTHER_FILES: u64 = 1_000;
 
 /// The runtime that a server runs on: one worker a core.
 ///
@@ -23,15 +26,37 @@ fn raise_file_limit() {
     }
 }
 
-/// Waits for SIGINT or SIGTERM and gives its name.
-///
-/// # Errors
-/// Signals can't be heard.
-pub(super) async fn signalled() -> anyhow::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// Says so if the connections that are allowed and the files of `partitions` are more than can be open.
+pub(super) fn warn_of_few_files(connections: u64, partitions: u64) {
+    let needed = connections + partitions + OTHER_FILES;
+    if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < needed) {
+        warn!(
+            "the system lets {limit} files be open, and limits.max_connections = {connections} with {partitions} \
+             partitions needs {needed}: raise it ('ulimit -Hn', or LimitNOFILE= of a systemd unit), or lower \
+             limits.max_connections"
+        );
+    }
+}
+
+/// The signals that end a server. They are heard from the moment that this is made, and do not kill it any more.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// # Errors
+    /// Signals can't be heard.
+    pub(super) fn hear() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    /// Waits for SIGINT or SIGTERM, or one that came before, and gives its name.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

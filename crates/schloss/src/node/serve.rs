@@ -12,7 +12,7 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit};
+use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit, process};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
@@ -94,6 +94,9 @@ impl State {
     /// TLS files that don't fit, a log that can't be read, or an address that can't be bound.
     pub(crate) async fn serve(self, config: &ServeConfig) -> anyhow::Result<Node> {
         let Self { flusher, keys, office } = self;
+        let snapshot = office.metadata.snapshot();
+        let partitions = snapshot.topics().map(|topic| u64::from(topic.partitions.unsigned_abs())).sum();
+        process::warn_of_few_files(config.common.limits.max_connections as u64, partitions);
         let insecure = "encryption.insecure_plain: records and metadata are readable by whoever has the disk";
         office.warn_of_insecure(&[(keys.is_none(), insecure)]).await?;
         let storage = Storage {
@@ -168,5 +171,6 @@ fn broker_config(data_dir: &Path, config: &ServeConfig) -> BrokerConfig {
     };
     let broker = BrokerConfig::new(data_dir.to_owned(), config.node_id, advertised.collect(), log);
     let groups = GroupsConfig { offsets_retention: config.offsets_retention, ..GroupsConfig::default() };
-    BrokerConfig { retention_ms: config.log.retention_ms, groups, ..broker }
+    let (retention_ms, max_partitions) = (config.log.retention_ms, config.log.max_partitions);
+    BrokerConfig { retention_ms, max_partitions, groups, ..broker }
 }

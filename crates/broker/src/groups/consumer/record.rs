@@ -55,6 +55,8 @@ struct Who<'a> {
     client_id: Cow<'a, str>,
     client_host: Cow<'a, str>,
     principal: Principal,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<Principal>,
     host: IpAddr,
     rebalance_timeout_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,6 +205,7 @@ impl<'a> Who<'a> {
             client_id: Cow::Borrowed(&member.client_id),
             client_host: Cow::Borrowed(&member.client_host),
             principal: member.subject.principal.clone(),
+            groups: member.subject.groups.to_vec(),
             host: member.subject.host,
             rebalance_timeout_ms: u64::try_from(member.rebalance_timeout.as_millis()).unwrap_or(u64::MAX),
             assignor: member.assignor,
@@ -219,7 +222,7 @@ impl<'a> Who<'a> {
             rack_id: self.rack_id.map(own),
             client_id: own(self.client_id),
             client_host: own(self.client_host),
-            subject: Subject { principal: self.principal, host: self.host },
+            subject: Subject { principal: self.principal, groups: self.groups.into(), host: self.host },
             rebalance_timeout: Duration::from_millis(self.rebalance_timeout_ms),
             assignor: self.assignor,
             names: self.names.into_iter().map(own).collect(),

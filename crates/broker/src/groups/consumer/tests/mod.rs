@@ -46,7 +46,7 @@ fn resolve(known: &Known, pattern: &str, subject: &Subject) -> Resolution {
 }
 
 fn subject() -> Subject {
-    Subject { principal: Principal::user("consumer"), host: [127, 0, 0, 1].into() }
+    Subject::new(Principal::user("consumer"), [127, 0, 0, 1].into())
 }
 
 /// The heartbeat of a member that has nothing to say.

@@ -1,0 +1,33 @@
+//! `cargo xtask scale`: the tests of scale with as much as a node has to bear.
+
+use std::process::Command;
+
+use clap::Args;
+
+use crate::command::run;
+use crate::tests::{cargo, command};
+use crate::{root, tools};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Idle connections, and partitions
+    #[arg(long, default_value_t = 10_000)]
+    units: u32,
+    /// MiB of records that a start finds
+    #[arg(long, default_value_t = 10 * 1024)]
+    mib: u32,
+}
+
+/// Runs them; their figures are printed.
+///
+/// # Errors
+/// Something could not be installed or built, or a bound does not hold.
+pub(crate) fn scale(options: &Options) -> anyhow::Result<bool> {
+    let tools = tools::ensure()?;
+    run(Command::new(cargo()).args(["build", "--release", "--package", "schloss"]).current_dir(root()))?;
+    run(command(&tools, "serve", Some("test_scale"))
+        .arg("-s")
+        .env("SCHLOSS_SCALE_UNITS", options.units.to_string())
+        .env("SCHLOSS_SCALE_MIB", options.mib.to_string()))?;
+    Ok(true)
+}
