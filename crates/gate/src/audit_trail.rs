@@ -1,7 +1,7 @@
 //! From what the gate saw to events of the audit trail.
 
 use schloss_audit::{Event, EventKind};
-use schloss_identity::{Authenticated, Mechanism};
+use schloss_identity::{AuthFailure, Authenticated, Method};
 use schloss_policy::{Decision, Reason, ResourceType};
 use schloss_wire::{Api, ErrorCode, RequestHead};
 
@@ -9,11 +9,14 @@ use crate::Caller;
 use crate::sasl::Refusal;
 use crate::session::{Peer, Session};
 
+/// How the audit trail names what comes before any request.
+pub(crate) const TLS_HANDSHAKE: &str = "tls.Handshake";
+
 /// Which request an event is about.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) caller: Caller,
-    pub(crate) mechanism: Mechanism,
+    pub(crate) method: Method,
     pub(crate) api: Api,
 }
 
@@ -46,8 +49,21 @@ pub(crate) fn refused(peer: &Peer, refusal: Refusal) -> Event {
 
 /// Somebody proved who they are.
 pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
+    let method = match proof.method() {
+        Method::Sasl(_) => "kafka.SaslAuthenticate",
+        Method::Certificate => TLS_HANDSHAKE,
+    };
     let groups = proof.groups().iter().map(ToString::to_string);
-    with_proof(peer, proof, Event::authentication("kafka.SaslAuthenticate")).groups(groups)
+    with_proof(peer, proof, Event::authentication(method)).groups(groups)
+}
+
+/// A certificate was good and names nobody who could be served.
+pub(crate) fn refused_certificate(peer: &Peer, failure: AuthFailure) -> Event {
+    let AuthFailure { reason, claimed_user } = failure;
+    let mut event = at(peer, Event::authentication(TLS_HANDSHAKE));
+    event = event.result(ErrorCode::SaslAuthenticationFailed.name()).message(reason.to_string());
+    event.principal = claimed_user.map(|user| format!("User:{user}"));
+    event.mechanism(Method::Certificate.name())
 }
 
 /// Adds who and from where.
@@ -56,7 +72,7 @@ pub(crate) fn with_session(session: &Session, event: Event) -> Event {
 }
 
 fn with_proof(peer: &Peer, proof: &Authenticated, event: Event) -> Event {
-    at(peer, event).principal(proof.principal().as_str()).mechanism(proof.mechanism().name())
+    at(peer, event).principal(proof.principal().as_str()).mechanism(proof.method().name())
 }
 
 impl Origin {
@@ -85,7 +101,7 @@ impl Origin {
         let caller = &self.caller;
         event
             .principal(caller.principal.as_str())
-            .mechanism(self.mechanism.name())
+            .mechanism(self.method.name())
             .client_address(caller.address)
             .listener(&*caller.listener)
             .connection_id(caller.connection_id.to_string())

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::Mechanism;
+use schloss_identity::{CertificateIdentity, SaslMechanism};
+use schloss_pki::ClientTrust;
 
 /// One port.
 #[derive(Clone)]
@@ -15,8 +16,22 @@ pub struct ListenerConfig {
     pub bind: SocketAddr,
     /// Certificate, key and the key exchanges on offer. There is no listener without TLS.
     pub tls: Arc<rustls::ServerConfig>,
-    /// The SASL mechanisms on offer here, in the order they are listed to clients.
-    pub mechanisms: Vec<Mechanism>,
+    /// The SASL mechanisms on offer here, in the order they are listed to clients. With none, a client is whom its
+    /// certificate names, as on an `SSL` listener of Kafka.
+    pub mechanisms: Vec<SaslMechanism>,
+    /// Whose client certificates are good, and whom they name; `tls` has to ask for them.
+    pub clients: Option<TrustedClients>,
+    /// How long a session lasts until its client has to authenticate again (`connections.max.reauth.ms` of Kafka).
+    pub max_reauth: Option<Duration>,
+}
+
+/// Clients that certificates vouch for.
+#[derive(Clone)]
+pub struct TrustedClients {
+    /// Whose certificates are good. Sessions whose certificate is not any more are closed.
+    pub trust: Arc<ClientTrust>,
+    /// Whom they name, where nothing else does.
+    pub identity: Arc<CertificateIdentity>,
 }
 
 /// What a gate listens on and how much of everything it takes.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use schloss_identity::Authenticated;
+use schloss_identity::{AuthFailure, AuthFailureReason, Authenticated};
 use schloss_wire::{DecodeBudget, ErrorCode};
 use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,6 +24,7 @@ use crate::sasl::{Refusal, Stage, Turn};
 use crate::serving::Serving;
 use crate::session::{Peer, Session};
 use crate::socket::Socket;
+use crate::standing::ShownCertificate;
 use crate::{Entrance, Offer};
 
 /// Requests of one connection before it has to be authenticated: a client needs four.
@@ -95,11 +96,18 @@ async fn enter(
     permit: &ConnectionPermit,
 ) -> Result<Serving, Turned> {
     let limit = house.config.handshake_timeout;
+    let clients = peer.clients.as_ref();
+    let generation = clients.map_or(0, |clients| clients.trust.generation());
     let mut stream = match timeout(limit, handshake(acceptor, stream, peer, permit)).await {
         Ok(done) => done?,
         Err(_) => {
             let words = format!("the TLS handshake was not complete within {limit:?}");
-            return Err(Turned::connection(peer, "tls.Handshake", ErrorCode::RequestTimedOut, words));
+            return Err(Turned::connection(
+                peer,
+                audit_trail::TLS_HANDSHAKE,
+                ErrorCode::RequestTimedOut,
+                words,
+            ));
         }
     };
     if let Some(words) = house.engine.suspended() {
@@ -111,9 +119,15 @@ async fn enter(
     let mut reader = FrameReader::new(DecodeBudget::Unauthenticated.max_frame_bytes());
     let entrance = entrance(&stream, peer).map_err(gone)?;
     let offer = house.engine.offer(&entrance);
-    let proof = authenticate(house, &mut stream, &mut reader, peer, &offer).await?;
+    let proof = if peer.mechanisms.is_empty() {
+        admit_by_certificate(house, &mut stream, peer).await?
+    } else {
+        authenticate(house, &mut stream, &mut reader, peer, &offer).await?
+    };
+    let certificate = ShownCertificate::of(stream.get_ref().1, clients, generation);
     let engine = house.engine.open(&entrance, proof.principal());
-    Ok(Serving::new(house, stream, reader, Session::new(proof, Arc::clone(peer), offer, engine)))
+    let session = Session::new(proof, Arc::clone(peer), certificate, offer, engine);
+    Ok(Serving::new(house, stream, reader, session))
 }
 
 fn entrance(stream: &TlsStream<Socket>, peer: &Peer) -> io::Result<Entrance> {
@@ -146,13 +160,36 @@ async fn handshake(
             _ => {}
         }
         let words = FirstBytes::of(socket.peeked()).complaint().unwrap_or_default();
-        return Err(Turned::connection(peer, "tls.Handshake", ErrorCode::NetworkException, words));
+        return Err(Turned::connection(peer, audit_trail::TLS_HANDSHAKE, ErrorCode::NetworkException, words));
     }
     let _permit = permit.handshake().await;
     acceptor.accept(socket).await.map_err(|error| {
         let words = format!("the TLS handshake failed: {error}");
-        Turned::connection(peer, "tls.Handshake", ErrorCode::NetworkException, words)
+        Turned::connection(peer, audit_trail::TLS_HANDSHAKE, ErrorCode::NetworkException, words)
     })
+}
+
+/// Where there is no SASL, the certificate alone says who it is.
+async fn admit_by_certificate(
+    house: &House,
+    stream: &mut TlsStream<Socket>,
+    peer: &Peer,
+) -> Result<Authenticated, Turned> {
+    let identity = peer.clients.as_ref().map(|clients| Arc::clone(&clients.identity)).unwrap_or_default();
+    let failure = match identity.authenticate(stream.get_ref().1) {
+        Ok(proof) if house.audit.is_writable() => {
+            house.audit.record(audit_trail::logged_in(peer, &proof)).await;
+            return Ok(proof);
+        }
+        Ok(proof) => AuthFailure {
+            reason: AuthFailureReason::NoAudit,
+            claimed_user: Some(proof.principal().name().to_owned()),
+        },
+        Err(failure) => failure,
+    };
+    sleep(house.config.failed_authentication_delay).await;
+    take_leave(stream).await;
+    Err(Turned::Away(Box::new(audit_trail::refused_certificate(peer, failure))))
 }
 
 async fn authenticate(
@@ -160,7 +197,7 @@ async fn authenticate(
     stream: &mut TlsStream<Socket>,
     reader: &mut FrameReader,
     peer: &Peer,
-    offer: &Offer,
+    offer: &Arc<Offer>,
 ) -> Result<Authenticated, Turned> {
     let limit = house.config.authentication_timeout;
     let deadline = Instant::now() + limit;
@@ -172,7 +209,9 @@ async fn authenticate(
     for _ in 0..STRANGER_REQUESTS_MAX {
         let next = timeout_at(deadline, next_frame(house, stream, reader, peer)).await;
         let frame = next.map_err(|_| late())??;
-        let answer = match stage.step(frame, &house.door(peer, offer)) {
+        let door = house.door(peer, offer);
+        let turn = timeout_at(deadline, stage.step(frame, &door)).await.map_err(|_| late())?;
+        let answer = match turn {
             Turn::Answer(answer, next) => {
                 stage = next;
                 answer

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use schloss_audit::Audit;
 use schloss_metadata::Metadata;
+use schloss_pki::ClientCertificates;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -44,8 +45,8 @@ pub enum GateError {
     /// A setting with which nobody could be served.
     #[error("{0} must be more than zero")]
     Zero(&'static str),
-    /// No mechanism, so nobody could authenticate.
-    #[error("listener '{0}' needs at least one SASL mechanism")]
+    /// Nobody could authenticate.
+    #[error("listener '{0}' needs at least one SASL mechanism, or has to require client certificates")]
     NoMechanism(String),
 }
 
@@ -135,7 +136,8 @@ fn check(config: &GateConfig) -> Result<(), GateError> {
 }
 
 fn check_listener(listener: &ListenerConfig) -> Result<(), GateError> {
-    if listener.mechanisms.is_empty() {
+    let certificates = listener.clients.as_ref().map(|clients| clients.trust.expected());
+    if listener.mechanisms.is_empty() && certificates != Some(ClientCertificates::Required) {
         return Err(GateError::NoMechanism(listener.name.clone()));
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use schloss_audit::Audit;
-use schloss_identity::{FakeSaltKey, OsNonce};
+use schloss_identity::{FakeSaltKey, Method, PasswordChecks, SaslMechanism};
 use schloss_metadata::Metadata;
 use schloss_policy::{AclSet, DecisionCache, Judge, Subject, TopicNames};
 use schloss_wire::Api;
@@ -20,7 +20,7 @@ use crate::memory::FrameMemory;
 use crate::quota::{QUOTA_APIS, Quotas};
 use crate::sasl::Door;
 use crate::security_apis;
-use crate::session::Peer;
+use crate::session::{Peer, Session};
 use crate::{Engine, GateConfig};
 
 /// Bytes of a frame that an unauthenticated connection may hold without asking; handshakes and tokens are
@@ -47,6 +47,7 @@ pub(crate) struct House {
     // Turns true when the gate closes.
     closing: watch::Receiver<bool>,
     fake_salts: Arc<FakeSaltKey>,
+    password_checks: PasswordChecks,
     connections: AtomicU64,
 }
 
@@ -70,6 +71,7 @@ impl House {
             topics: engine.topics(),
             quotas: (!engine.keeps_quotas()).then(Quotas::new),
             fake_salts: Arc::clone(snapshot.fake_salt_key()),
+            password_checks: PasswordChecks::new(),
             config,
             engine,
             metadata,
@@ -129,14 +131,26 @@ impl House {
     }
 
     /// What an authentication of `peer` needs, as of now.
-    pub(crate) fn door<'a>(&'a self, peer: &'a Peer, offer: &'a Offer) -> Door<'a> {
+    pub(crate) fn door(&self, peer: &Peer, offer: &Arc<Offer>) -> Door {
         Door {
-            mechanisms: &peer.mechanisms,
-            offer,
+            mechanisms: Arc::clone(&peer.mechanisms),
+            offer: Arc::clone(offer),
             credentials: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),
-            nonces: &OsNonce,
+            password_checks: self.password_checks.clone(),
+            max_reauth: peer.max_reauth,
+            expected: None,
             audit_is_writable: self.audit.is_writable(),
         }
+    }
+
+    /// The same for whoever has a session and authenticates again: as the same one, by the same mechanism (KIP-368).
+    pub(crate) fn door_again(&self, session: &Session) -> Door {
+        let mechanisms = match session.proof().method() {
+            Method::Sasl(mechanism) => Arc::new([mechanism]) as Arc<[SaslMechanism]>,
+            Method::Certificate => Arc::new([]),
+        };
+        let expected = Some(session.proof().principal().clone());
+        Door { mechanisms, expected, ..self.door(session.peer(), &session.offer) }
     }
 }

@@ -27,15 +27,17 @@ mod passing;
 mod pipeline;
 mod plaintext;
 mod quota;
+mod reauth;
 mod sasl;
 mod security_apis;
 mod serving;
 mod session;
 mod socket;
+mod standing;
 mod traffic;
 
 pub use api_versions::{Features, Offer};
-pub use config::{GateConfig, ListenerConfig};
+pub use config::{GateConfig, ListenerConfig, TrustedClients};
 pub use engine::{Caller, Engine, EngineSession, Entrance, Outcome};
 pub use forward::{AnswerBytes, Forward};
 pub use frames::FRAME_BYTES_PER_SECOND_MIN;

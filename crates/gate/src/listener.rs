@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::Mechanism;
+use schloss_identity::SaslMechanism;
 use schloss_wire::ErrorCode;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use crate::connection;
 use crate::house::House;
 use crate::limits::OverLimit;
 use crate::session::Peer;
-use crate::{GateError, ListenerConfig};
+use crate::{GateError, ListenerConfig, TrustedClients};
 
 /// Connections that the kernel keeps for us until we take them.
 const BACKLOG: i32 = 1024;
@@ -31,7 +31,9 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// A bound port.
 pub(crate) struct Listener {
     name: Arc<str>,
-    mechanisms: Arc<[Mechanism]>,
+    mechanisms: Arc<[SaslMechanism]>,
+    clients: Option<TrustedClients>,
+    max_reauth: Option<Duration>,
     acceptor: TlsAcceptor,
     socket: TcpListener,
     address: SocketAddr,
@@ -48,8 +50,15 @@ impl Listener {
             reason,
         })?;
         let acceptor = TlsAcceptor::from(Arc::clone(&config.tls));
-        let mechanisms = config.mechanisms.as_slice().into();
-        Ok(Self { name: Arc::from(config.name.as_str()), mechanisms, acceptor, socket, address })
+        Ok(Self {
+            name: Arc::from(config.name.as_str()),
+            mechanisms: config.mechanisms.as_slice().into(),
+            clients: config.clients.clone(),
+            max_reauth: config.max_reauth,
+            acceptor,
+            socket,
+            address,
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -105,6 +114,8 @@ impl Listener {
             listener: Arc::clone(&self.name),
             connection_id,
             mechanisms: Arc::clone(&self.mechanisms),
+            clients: self.clients.clone(),
+            max_reauth: self.max_reauth,
         };
         let permit = house.limits.connection(address.ip());
         let admitted = permit.and_then(|permit| {

@@ -85,7 +85,7 @@ pub(crate) struct Broken {
 /// One request, its header read.
 pub(crate) struct Incoming {
     pub(crate) head: RequestHead,
-    body: Bytes,
+    pub(crate) body: Bytes,
     frame: Bytes,
     permit: Option<FramePermit>,
 }
@@ -391,7 +391,7 @@ impl Pipeline<'_> {
     }
 
     fn origin(&mut self, head: &RequestHead, api: Api) -> Origin {
-        Origin { caller: self.session.caller(head), mechanism: self.session.proof().mechanism(), api }
+        Origin { caller: self.session.caller(head), method: self.session.proof().method(), api }
     }
 
     fn record_denials(&mut self, origin: &Origin, decisions: &[Decision]) {

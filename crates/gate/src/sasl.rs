@@ -4,28 +4,62 @@
 //! [`Turn::Admit`], which carries the proof that a mechanism made; an exchange that merely ended has none.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use schloss_identity::{
-    AuthFailure, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource, ScramServer, Step,
+    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, OsNonce, PasswordChecks,
+    PlainServer, SaslMechanism, SaslServer, ScramServer, Step,
 };
 use schloss_policy::refuse;
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{
-    Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Request, RequestHead, Response, build,
+    Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Principal, Request, RequestHead, Response, build,
 };
 
 use crate::api_versions::Offer;
 
 /// What the states need to know about the house.
-pub(crate) struct Door<'a> {
-    pub(crate) mechanisms: &'a [Mechanism],
-    pub(crate) offer: &'a Offer,
+pub(crate) struct Door {
+    pub(crate) mechanisms: Arc<[SaslMechanism]>,
+    pub(crate) offer: Arc<Offer>,
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) fake_salts: Arc<FakeSaltKey>,
-    pub(crate) nonces: &'a dyn NonceSource,
+    pub(crate) password_checks: PasswordChecks,
+    /// How long a session lasts without authenticating again, if there is a bound.
+    pub(crate) max_reauth: Option<Duration>,
+    /// The only one who may come in, where somebody authenticates again.
+    pub(crate) expected: Option<Principal>,
     /// Whether a success can be recorded. If it can't, nobody gets in.
     pub(crate) audit_is_writable: bool,
+}
+
+impl Door {
+    /// Why somebody who has proved who they are is not let in all the same, if so.
+    fn objection(&self, proof: &Authenticated) -> Option<AuthFailureReason> {
+        let is_another = self.expected.as_ref().is_some_and(|expected| expected != proof.principal());
+        is_another.then_some(AuthFailureReason::AnotherPrincipal)
+    }
+
+    fn server(&self, mechanism: SaslMechanism) -> SaslServer {
+        let (credentials, fakes) = (Arc::clone(&self.credentials), Arc::clone(&self.fake_salts));
+        match mechanism {
+            SaslMechanism::Scram(mechanism) => {
+                SaslServer::Scram(ScramServer::new(mechanism, credentials, fakes, &OsNonce))
+            }
+            SaslMechanism::Plain => {
+                SaslServer::Plain(PlainServer::new(credentials, fakes, self.password_checks.clone()))
+            }
+        }
+    }
+}
+
+/// How long a session of `proof` lasts from now on, if there is an end to it (KIP-368): as long as `max_reauth` says
+/// and what was proved with holds. A millisecond at least, since zero says that there is no end.
+pub(crate) fn session_lifetime(proof: &Authenticated, max_reauth: Option<Duration>) -> Option<Duration> {
+    let left = |end: SystemTime| end.duration_since(SystemTime::now()).unwrap_or_default();
+    let lifetime = proof.expires().map(left).into_iter().chain(max_reauth).min()?;
+    Some(lifetime.max(Duration::from_millis(1)))
 }
 
 /// How far an unauthenticated connection is.
@@ -38,8 +72,7 @@ pub(crate) enum Stage {
 
 /// One running exchange.
 pub(crate) struct Exchange {
-    mechanism: Mechanism,
-    server: ScramServer,
+    server: SaslServer,
     // SaslHandshake v0: the tokens come as frames without a Kafka header.
     raw_tokens: bool,
 }
@@ -69,21 +102,26 @@ pub(crate) struct Refusal {
 
 impl Stage {
     /// Takes one frame of the peer.
-    pub(crate) fn step(self, frame: Bytes, door: &Door<'_>) -> Turn {
+    pub(crate) async fn step(self, frame: Bytes, door: &Door) -> Turn {
         match self {
-            Self::Exchange(exchange) if exchange.raw_tokens => exchange.raw_token(&frame, door),
+            Self::Exchange(exchange) if exchange.raw_tokens => exchange.raw_token(&frame, door).await,
             stage => match RequestHead::parse(frame) {
                 Err(error) => Turn::Refuse(None, Refusal::malformed("request header", &error, None)),
-                Ok((head, body)) => match stage {
-                    Self::Greeting => greet(head, body, door),
-                    Self::Exchange(exchange) => exchange.request(head, body, door),
-                },
+                Ok((head, body)) => stage.request(head, body, door).await,
             },
+        }
+    }
+
+    /// Takes one request of the peer.
+    pub(crate) async fn request(self, head: RequestHead, body: Bytes, door: &Door) -> Turn {
+        match self {
+            Self::Greeting => greet(head, body, door),
+            Self::Exchange(exchange) => exchange.request(head, body, door).await,
         }
     }
 }
 
-fn greet(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+fn greet(head: RequestHead, body: Bytes, door: &Door) -> Turn {
     match Api::from_key(head.api_key) {
         Some(Api::ApiVersions) => match door.offer.answer(&head, body) {
             Ok((response, version)) => answer(&response, &head, version, Stage::Greeting),
@@ -100,7 +138,7 @@ fn greet(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
     }
 }
 
-fn handshake(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+fn handshake(head: RequestHead, body: Bytes, door: &Door) -> Turn {
     let limits = DecodeBudget::Unauthenticated.limits();
     let wanted = match Request::decode(Api::SaslHandshake, head.api_version, body, limits) {
         Ok(Request::SaslHandshake(request)) => request.mechanism,
@@ -112,7 +150,7 @@ fn handshake(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
         }
     };
     let mechanisms = door.mechanisms.iter().map(|mechanism| mechanism.name().into()).collect();
-    let chosen = Mechanism::from_name(&wanted).filter(|mechanism| door.mechanisms.contains(mechanism));
+    let chosen = SaslMechanism::from_name(&wanted).filter(|mechanism| door.mechanisms.contains(mechanism));
     let Some(mechanism) = chosen else {
         let error = ErrorCode::UnsupportedSaslMechanism;
         let response = build!(SaslHandshakeResponse { error_code: error.code(), mechanisms });
@@ -125,15 +163,13 @@ fn handshake(head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
         };
         return Turn::Refuse(frame, refusal);
     };
-    let server =
-        ScramServer::new(mechanism, Arc::clone(&door.credentials), Arc::clone(&door.fake_salts), door.nonces);
-    let exchange = Exchange { mechanism, server, raw_tokens: head.api_version == 0 };
+    let exchange = Exchange { server: door.server(mechanism), raw_tokens: head.api_version == 0 };
     let response = build!(SaslHandshakeResponse { mechanisms });
     answer(&response.into(), &head, head.api_version, Stage::Exchange(Box::new(exchange)))
 }
 
 impl Exchange {
-    fn request(mut self: Box<Self>, head: RequestHead, body: Bytes, door: &Door<'_>) -> Turn {
+    async fn request(mut self: Box<Self>, head: RequestHead, body: Bytes, door: &Door) -> Turn {
         let limits = DecodeBudget::Unauthenticated.limits();
         let api = Api::from_key(head.api_key).filter(|api| api.supports(head.api_version));
         let request = api.map(|api| Request::decode(api, head.api_version, body, limits));
@@ -149,14 +185,17 @@ impl Exchange {
         if !door.audit_is_writable {
             return Turn::Refuse(None, Refusal { head: Some(head), ..self.unrecordable() });
         }
-        match self.server.step(&token) {
+        match self.step(&token, door).await {
             Ok(Step::Continue(reply)) => {
                 let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() });
                 answer(&response.into(), &head, head.api_version, Stage::Exchange(self))
             }
             Ok(Step::Done { reply, proof }) => {
-                let response = build!(SaslAuthenticateResponse { auth_bytes: reply.into() }).into();
-                match encode(&response, &head, head.api_version) {
+                let lifetime = session_lifetime(&proof, door.max_reauth).unwrap_or_default();
+                let session_lifetime_ms = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
+                let response =
+                    build!(SaslAuthenticateResponse { auth_bytes: reply.into(), session_lifetime_ms });
+                match encode(&response.into(), &head, head.api_version) {
                     Some(frame) => Turn::Admit(frame, proof),
                     None => Turn::Refuse(None, Refusal::unencodable(head)),
                 }
@@ -169,15 +208,25 @@ impl Exchange {
     }
 
     /// A token in a frame of its own (SaslHandshake v0); a failure has no answer here, as in Kafka.
-    fn raw_token(mut self: Box<Self>, token: &[u8], door: &Door<'_>) -> Turn {
+    async fn raw_token(mut self: Box<Self>, token: &[u8], door: &Door) -> Turn {
         if !door.audit_is_writable {
             return Turn::Refuse(None, self.unrecordable());
         }
-        match self.server.step(token) {
+        match self.step(token, door).await {
             Ok(Step::Continue(reply)) => Turn::Answer(raw_frame(&reply), Stage::Exchange(self)),
             Ok(Step::Done { reply, proof }) => Turn::Admit(raw_frame(&reply), proof),
             Err(failure) => Turn::Refuse(None, self.failed(failure)),
         }
+    }
+
+    async fn step(&mut self, token: &[u8], door: &Door) -> Result<Step, AuthFailure> {
+        let step = self.server.step(token).await?;
+        if let Step::Done { proof, .. } = &step
+            && let Some(reason) = door.objection(proof)
+        {
+            return Err(AuthFailure { reason, claimed_user: Some(proof.principal().name().to_owned()) });
+        }
+        Ok(step)
     }
 
     fn out_of_order(&self, head: &RequestHead, request: Option<&Request>) -> Turn {
@@ -195,7 +244,7 @@ impl Exchange {
     fn failure_frame(&self, head: &RequestHead) -> Option<BytesMut> {
         let response = build!(SaslAuthenticateResponse {
             error_code: ErrorCode::SaslAuthenticationFailed.code(),
-            error_message: Some(AuthFailure::client_message(self.mechanism).into()),
+            error_message: Some(AuthFailure::client_message(self.server.mechanism()).into()),
         });
         encode(&response.into(), head, head.api_version)
     }
@@ -208,8 +257,7 @@ impl Exchange {
     /// No token is looked at, so nothing is learned of passwords. And there is no answer: to clients a failed
     /// authentication is final, while a connection that ends is tried again.
     fn unrecordable(&self) -> Refusal {
-        let words = "the audit trail can't be written, so nobody is let in; see to the audit directory";
-        self.failed_login(words.to_owned(), None)
+        self.failed_login(AuthFailureReason::NoAudit.to_string(), None)
     }
 
     fn failed_login(&self, words: String, claimed_user: Option<String>) -> Refusal {
@@ -222,7 +270,7 @@ impl Exchange {
     }
 
     fn mechanism_name(&self) -> Option<String> {
-        Some(self.mechanism.name().to_owned())
+        Some(self.server.mechanism().name().to_owned())
     }
 }
 
@@ -261,7 +309,7 @@ fn encode(response: &Response, head: &RequestHead, version: i16) -> Option<Bytes
 
 fn raw_frame(token: &[u8]) -> BytesMut {
     let mut frame = BytesMut::with_capacity(LENGTH_PREFIX_BYTES + token.len());
-    // SCRAM messages of ours are a few hundred bytes.
+    // Tokens of ours are a few hundred bytes.
     frame.extend_from_slice(&u32::try_from(token.len()).unwrap_or(0).to_be_bytes());
     frame.extend_from_slice(token);
     frame

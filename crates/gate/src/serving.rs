@@ -24,6 +24,7 @@ use crate::outbox::Outbox;
 use crate::passing::Passing;
 use crate::pipeline::{Broken, Done, InFlight, Incoming, Pipeline};
 use crate::quota::Paused;
+use crate::reauth::Reauth;
 use crate::session::Session;
 use crate::socket::Socket;
 use crate::traffic::TrafficSums;
@@ -46,6 +47,8 @@ pub(crate) struct Serving {
     in_flight_bytes: usize,
     // The answer before those in flight, of which a part is out.
     passing: Option<Passing>,
+    // Its client proves itself again.
+    reauth: Reauth,
     events: Vec<Event>,
     sums: TrafficSums,
     clock: Interval,
@@ -99,6 +102,7 @@ impl Serving {
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             passing: None,
+            reauth: Reauth::default(),
             events: Vec::new(),
             sums: TrafficSums::new(),
             clock,
@@ -156,7 +160,7 @@ impl Serving {
         }
         loop {
             // Both, and again: an answer that is ready may let the next request start.
-            while self.start_some() | self.finish_some(cx) {}
+            while self.start_some() | self.finish_some(cx) | self.renew_some(cx) {}
             if !self.events.is_empty() {
                 return Poll::Ready(Step::Record);
             }
@@ -169,6 +173,7 @@ impl Serving {
             if let Some(ending) = self.ending
                 && (self.passing.is_none() || ending == Ending::Deaf)
                 && self.in_flight.is_empty()
+                && !self.reauth.is_at_work()
                 && (ending == Ending::Deaf || self.outbox.is_empty())
             {
                 return Poll::Ready(Step::End);
@@ -185,6 +190,15 @@ impl Serving {
         while let Some(incoming) = self.next_to_start() {
             any = true;
             self.was_active = true;
+            let now = Instant::now();
+            if self.reauth.takes(&incoming, &self.session.standing, now) {
+                self.reauth.begin(&self.house, &self.session, incoming);
+                continue;
+            }
+            if let Some(words) = self.session.standing.objection(now) {
+                self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
+                continue;
+            }
             match self.pipeline().begin(incoming) {
                 Ok(in_flight) => {
                     self.in_flight_bytes += in_flight.bytes;
@@ -197,7 +211,11 @@ impl Serving {
     }
 
     fn next_to_start(&mut self) -> Option<Incoming> {
-        if self.ending.is_some() || self.outbox.is_full() || self.session.seat.is_paused() {
+        if self.ending.is_some()
+            || self.outbox.is_full()
+            || self.session.seat.is_paused()
+            || self.reauth.is_at_work()
+        {
             return None;
         }
         if self.waiting.is_none() && self.has_room() && self.memory.is_none() {
@@ -259,6 +277,22 @@ impl Serving {
             }
         }
         any
+    }
+
+    /// Takes the answer to a client that proves itself again, if it is ready; whether it was.
+    fn renew_some(&mut self, cx: &mut Context<'_>) -> bool {
+        let Poll::Ready(step) = self.reauth.poll(cx, &mut self.session) else { return false };
+        self.was_active = true;
+        self.events.extend(step.event);
+        if let Some(answer) = step.answer
+            && !self.muted
+        {
+            self.outbox.push(answer);
+        }
+        if step.is_over {
+            self.break_off(None);
+        }
+        true
     }
 
     /// Takes as much as there is of an answer that comes in pieces; whether there was any.
@@ -371,6 +405,9 @@ impl Serving {
         if self.ending.is_some() {
             return;
         }
+        if let Some(words) = self.session.standing.lasting_objection(now) {
+            return self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
+        }
         if self.session.seat.is_paused() {
             return self.check_pause();
         }
@@ -379,6 +416,7 @@ impl Serving {
             self.break_off(Some(Broken::new(ErrorCode::RequestTimedOut, words)));
         } else if self.in_flight.is_empty()
             && self.passing.is_none()
+            && !self.reauth.is_at_work()
             && self.outbox.is_empty()
             && !self.reader.is_in_a_frame()
         {

@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use schloss_identity::{Authenticated, Mechanism};
+use schloss_identity::{Authenticated, SaslMechanism};
 use schloss_metadata::ClientQuotas;
 use schloss_policy::{DecisionCache, Subject};
 use schloss_wire::RequestHead;
 
 use crate::quota::{Account, Quotas, Seat};
-use crate::{Caller, EngineSession, Offer};
+use crate::standing::{ShownCertificate, Standing};
+use crate::{Caller, EngineSession, Offer, TrustedClients};
 
 /// Where a connection comes from; known before anybody is authenticated.
 pub(crate) struct Peer {
@@ -17,13 +19,19 @@ pub(crate) struct Peer {
     pub(crate) listener: Arc<str>,
     pub(crate) connection_id: u64,
     /// What its listener offers.
-    pub(crate) mechanisms: Arc<[Mechanism]>,
+    pub(crate) mechanisms: Arc<[SaslMechanism]>,
+    /// Whose certificates are good there.
+    pub(crate) clients: Option<TrustedClients>,
+    /// How long sessions last there without authenticating again.
+    pub(crate) max_reauth: Option<Duration>,
 }
 
 /// The only thing that requests are served for. It can't be made without the proof of a mechanism.
 pub(crate) struct Session {
     proof: Authenticated,
     peer: Arc<Peer>,
+    /// Whether it may go on.
+    pub(crate) standing: Standing,
     pub(crate) subject: Subject,
     pub(crate) cache: DecisionCache,
     /// What its entrance offers.
@@ -39,20 +47,39 @@ impl Session {
     pub(crate) fn new(
         proof: Authenticated,
         peer: Arc<Peer>,
+        certificate: Option<ShownCertificate>,
         offer: Arc<Offer>,
         engine: Box<dyn EngineSession>,
     ) -> Self {
+        let standing = Standing::new(&proof, peer.max_reauth, certificate);
         let subject = Subject {
             principal: proof.principal().clone(),
             groups: Arc::clone(proof.groups()),
             host: peer.address.ip().to_canonical(),
         };
         let cache = DecisionCache::default();
-        Self { proof, peer, subject, cache, offer, engine, client_id: Arc::from(""), seat: Seat::default() }
+        Self {
+            proof,
+            peer,
+            standing,
+            subject,
+            cache,
+            offer,
+            engine,
+            client_id: Arc::from(""),
+            seat: Seat::default(),
+        }
     }
 
     pub(crate) fn proof(&self) -> &Authenticated {
         &self.proof
+    }
+
+    /// Goes on after its client has proved itself again.
+    pub(crate) fn renew(&mut self, proof: Authenticated) {
+        self.standing.renewed(&proof, self.peer.max_reauth);
+        self.subject.groups = Arc::clone(proof.groups());
+        self.proof = proof;
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {

@@ -123,7 +123,9 @@ async fn a_gate_without_a_port_or_with_impossible_settings_does_not_start() {
             name: "SECOND".to_owned(),
             bind,
             tls: std::sync::Arc::clone(&common::TLS.server),
-            mechanisms: vec![schloss_identity::Mechanism::ScramSha512],
+            mechanisms: vec![schloss_identity::Mechanism::ScramSha512.into()],
+            clients: None,
+            max_reauth: None,
         };
         let mut config = schloss_gate::GateConfig::new(vec![listener]);
         change(&mut config);

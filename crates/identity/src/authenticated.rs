@@ -1,11 +1,12 @@
 //! The proof that somebody authenticated.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use schloss_wire::Principal;
 use thiserror::Error;
 
-use crate::Mechanism;
+use crate::Method;
 
 /// Most groups of one principal. Whoever is in more is refused: to pass over some could pass over a DENY.
 pub const MAX_GROUPS: usize = 1024;
@@ -36,16 +37,16 @@ pub fn groups<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Arc<[
 /// it can't have been reached by an exchange that merely *ended*.
 ///
 /// ```compile_fail
-/// use schloss_identity::{Authenticated, Mechanism};
+/// use schloss_identity::{Authenticated, Method};
 /// use schloss_wire::Principal;
 /// // the fields are private, and there is no constructor
-/// let forged = Authenticated { principal: Principal::user("admin"), mechanism: Mechanism::ScramSha512 };
+/// let forged = Authenticated { principal: Principal::user("admin"), method: Method::Certificate, expires: None };
 /// ```
 ///
 /// ```compile_fail
-/// use schloss_identity::{Authenticated, Mechanism};
+/// use schloss_identity::{Authenticated, Method};
 /// use schloss_wire::Principal;
-/// let forged = Authenticated::new(Principal::user("admin"), Mechanism::ScramSha512);
+/// let forged = Authenticated::new(Principal::user("admin"), Method::Certificate);
 /// ```
 ///
 /// ```compile_fail
@@ -55,12 +56,13 @@ pub fn groups<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Arc<[
 pub struct Authenticated {
     principal: Principal,
     groups: Arc<[Principal]>,
-    mechanism: Mechanism,
+    method: Method,
+    expires: Option<SystemTime>,
 }
 
 impl Authenticated {
-    pub(crate) fn new(principal: Principal, mechanism: Mechanism) -> Self {
-        Self { principal, groups: Arc::default(), mechanism }
+    pub(crate) fn new(principal: Principal, method: impl Into<Method>) -> Self {
+        Self { principal, groups: Arc::default(), method: method.into(), expires: None }
     }
 
     /// The same, with what a token, a certificate or a directory says of groups; see [`groups`].
@@ -68,6 +70,12 @@ impl Authenticated {
     #[must_use]
     pub(crate) fn in_groups(self, groups: Arc<[Principal]>) -> Self {
         Self { groups, ..self }
+    }
+
+    /// The same, good for no longer than this.
+    #[must_use]
+    pub(crate) fn until(self, end: SystemTime) -> Self {
+        Self { expires: Some(end), ..self }
     }
 
     /// The groups that the proof itself says it is in. Local groups are not among them: policy knows those.
@@ -84,8 +92,14 @@ impl Authenticated {
 
     /// How it was proved.
     #[must_use]
-    pub fn mechanism(&self) -> Mechanism {
-        self.mechanism
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// When what it was proved with ends, if it does: a certificate or a token.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{MAX_TOKEN_BYTES, Mechanism, UserNameError};
+use crate::{MAX_TOKEN_BYTES, SaslMechanism, UserNameError};
 
 /// A failed authentication.
 ///
@@ -21,7 +21,7 @@ pub struct AuthFailure {
 impl AuthFailure {
     /// What the peer is told, whatever the reason: Kafka's own text for error 58.
     #[must_use]
-    pub fn client_message(mechanism: Mechanism) -> String {
+    pub fn client_message(mechanism: SaslMechanism) -> String {
         format!(
             "Authentication failed during authentication due to invalid credentials with SASL mechanism {mechanism}"
         )
@@ -73,6 +73,21 @@ pub enum AuthFailureReason {
     /// The proof does not fit the user's credential.
     #[error("wrong password")]
     WrongPassword,
+    /// The password can't be one: it is empty or too long.
+    #[error("the password is empty or too long")]
+    NoPassword,
+    /// A client certificate that names nobody; the text says why.
+    #[error("{0}")]
+    Certificate(String),
+    /// On an open connection, somebody else authenticated than whose it is (KIP-368).
+    #[error("the client authenticated again as somebody else")]
+    AnotherPrincipal,
+    /// A success that can't be written down.
+    #[error("the audit trail can't be written, so nobody is let in; see to the audit directory")]
+    NoAudit,
+    /// The server is ending and checks nothing any more.
+    #[error("the server is stopping")]
+    Stopping,
     /// A token came after the exchange had ended.
     #[error("a SASL token came after the exchange had ended")]
     Ended,

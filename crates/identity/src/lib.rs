@@ -1,22 +1,29 @@
 //! Principals, SASL mechanisms and credentials.
 //!
-//! Start at [`ScramServer`]: one exchange with a peer that is not known yet, fed token by token. It ends in
+//! Start at [`SaslServer`]: one exchange with a peer that is not known yet, fed token by token. It ends in
 //! an [`AuthFailure`], which is for the audit log, or in an [`Authenticated`] value, which nothing outside
-//! this crate can make. [`ScramClient`] is the other side. Nothing here reads a socket, a clock or a file:
-//! nonces come from a [`NonceSource`], credentials from a [`CredentialStore`].
+//! this crate can make; [`CertificateIdentity`] makes one of a TLS connection. [`ScramClient`] is the other side.
+//! Nothing here reads a socket or a file: nonces come from a [`NonceSource`], credentials from a
+//! [`CredentialStore`].
 
 mod authenticated;
+mod certificate;
 mod credential;
 mod failure;
 mod mechanism;
 mod nonce;
 mod password;
+mod password_checks;
+mod plain;
 mod random;
+mod sasl_mechanism;
+mod sasl_server;
 mod scram;
 mod store;
 mod user;
 
 pub use authenticated::{Authenticated, MAX_GROUPS, TooManyGroups, groups};
+pub use certificate::{CertificateIdentity, MappingRules, NameSource, RuleError};
 pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
     MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,
@@ -25,9 +32,13 @@ pub use failure::{AuthFailure, AuthFailureReason};
 pub use mechanism::Mechanism;
 pub use nonce::{NonceSource, OsNonce};
 pub use password::Password;
+pub use password_checks::PasswordChecks;
+pub use plain::PlainServer;
+pub use sasl_mechanism::{Method, SaslMechanism};
+pub use sasl_server::{SaslServer, Step};
 pub use scram::{
     MAX_CLIENT_ITERATIONS, MAX_NONCE_BYTES, MAX_TOKEN_BYTES, SaltMemory, ScramClient, ScramClientError,
-    ScramServer, Step,
+    ScramServer,
 };
 pub use store::{CredentialStore, FakeSaltKey, SaltShape};
 pub use user::{MAX_USER_NAME_BYTES, UserNameError, check_user_name};

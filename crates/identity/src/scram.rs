@@ -10,4 +10,4 @@ mod tests;
 pub use client::{MAX_CLIENT_ITERATIONS, ScramClient, ScramClientError};
 pub use memory::SaltMemory;
 pub use messages::{MAX_NONCE_BYTES, MAX_TOKEN_BYTES};
-pub use server::{ScramServer, Step};
+pub use server::ScramServer;

@@ -42,6 +42,19 @@ pub struct Issued {
     pub key_pem: Zeroizing<String>,
 }
 
+/// Whom a client certificate names.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ClientNames {
+    /// The common name, which people see and which Kafka makes the principal `User:CN=..` of.
+    pub common_name: String,
+    /// Host names or addresses.
+    pub dns_names: Vec<String>,
+    /// URIs, such as a SPIFFE id.
+    pub uris: Vec<String>,
+    /// E-mail addresses.
+    pub emails: Vec<String>,
+}
+
 impl Authority {
     /// Makes a new CA that may issue end certificates, but no further CAs.
     ///
@@ -130,6 +143,26 @@ impl Authority {
         self.issue(params(Some(common_name), valid)?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// The same with alternative names beside the common name, for servers that take the principal from one.
+    ///
+    /// # Errors
+    /// As [`Authority::issue_client`], and for an alternative name that is none of its kind.
+    pub fn issue_client_as(&self, client: &ClientNames, valid: Duration) -> Result<Issued, PkiError> {
+        check_common_name(&client.common_name)?;
+        let text = |name: &String| name.as_str().try_into().map_err(|_| PkiError::Name(name.clone()));
+        let mut params = params(Some(&client.common_name), valid)?;
+        let dns_names = client.dns_names.iter().map(|name| alternative_name(name));
+        let uris = client.uris.iter().map(|uri| text(uri).map(SanType::URI));
+        let emails = client.emails.iter().map(|email| text(email).map(SanType::Rfc822Name));
+        params.subject_alt_names = dns_names.chain(uris).chain(emails).collect::<Result<_, _>>()?;
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// What signs, for lists of revoked certificates.
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     /// What every end certificate of ours has.
     fn issue(
         &self,
@@ -181,7 +214,7 @@ fn new_key() -> Result<KeyPair, PkiError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(refused)
 }
 
-fn random_serial() -> Result<SerialNumber, PkiError> {
+pub(crate) fn random_serial() -> Result<SerialNumber, PkiError> {
     let mut bytes = [0; SERIAL_BYTES];
     let filled = aws_lc_rs::default_provider().secure_random.fill(&mut bytes);
     filled.map_err(|_| PkiError::Tls("the operating system gives no random bytes".to_owned()))?;
@@ -190,7 +223,7 @@ fn random_serial() -> Result<SerialNumber, PkiError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-fn refused(error: rcgen::Error) -> PkiError {
+pub(crate) fn refused(error: rcgen::Error) -> PkiError {
     PkiError::Certificate(error.to_string())
 }
 

@@ -10,6 +10,12 @@ pub enum PkiError {
     /// The PEM text holds no certificate.
     #[error("no certificate found: expected a PEM block '-----BEGIN CERTIFICATE-----'")]
     NoCertificate,
+    /// The PEM text holds no revocation list.
+    #[error("no revocation list found: expected a PEM block '-----BEGIN X509 CRL-----'")]
+    NoRevocationList,
+    /// A revocation list is not what X.509 says.
+    #[error("the revocation list can't be read: {0}")]
+    RevocationList(String),
     /// The PEM text holds no private key.
     #[error("no private key found: expected an unencrypted PEM block '-----BEGIN PRIVATE KEY-----'")]
     NoPrivateKey,
@@ -47,6 +53,9 @@ pub enum PkiError {
         /// The begin of its validity.
         not_before: OffsetDateTime,
     },
+    /// A certificate or list that another authority has signed.
+    #[error("'{0}' is not signed by this certificate authority")]
+    ForeignCertificate(String),
     /// A certificate that may not issue others.
     #[error("the certificate '{0}' is not a certificate authority")]
     NotAnAuthority(String),

@@ -1,7 +1,7 @@
 //! PEM text to DER, with errors that name what is missing.
 
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use crate::PkiError;
 
@@ -18,6 +18,19 @@ pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
         0 => Err(PkiError::NoCertificate),
         1..=MAX_CERTIFICATES => Ok(certificates),
         _ => Err(PkiError::Pem(format!("more than {MAX_CERTIFICATES} certificates"))),
+    }
+}
+
+/// All revocation lists, at least one.
+pub(crate) fn revocation_lists(text: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, PkiError> {
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(text)
+        .take(MAX_CERTIFICATES + 1)
+        .collect::<Result<_, _>>()
+        .map_err(|error| broken(&error))?;
+    match lists.len() {
+        0 => Err(PkiError::NoRevocationList),
+        1..=MAX_CERTIFICATES => Ok(lists),
+        _ => Err(PkiError::Pem(format!("more than {MAX_CERTIFICATES} revocation lists"))),
     }
 }
 

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::server::NoServerSessionStorage;
 use rustls::{
     ClientConfig, Error, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
 };
 use time::OffsetDateTime;
 
 use crate::facts::{CertFacts, parse};
-use crate::{PkiError, TlsIdentity, pem};
+use crate::{ClientTrust, PkiError, TlsIdentity, pem};
 
 /// The versions of TLS that a side speaks. There is none below 1.2 (RFC 8996).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -58,7 +59,23 @@ pub fn server_config_with(
     key_pem: &[u8],
     versions: TlsVersions,
 ) -> Result<Arc<ServerConfig>, PkiError> {
-    server_config_at(cert_chain_pem, key_pem, versions, OffsetDateTime::now_utc())
+    server_config_for(cert_chain_pem, key_pem, versions, None)
+}
+
+/// The same for clients that are asked for certificates, if `clients` says whose are good.
+///
+/// Such a server resumes no sessions: a certificate is looked at in a full handshake only, so one that is
+/// revoked could come back for as long as its session is remembered.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn server_config_for(
+    cert_chain_pem: &[u8],
+    key_pem: &[u8],
+    versions: TlsVersions,
+    clients: Option<Arc<ClientTrust>>,
+) -> Result<Arc<ServerConfig>, PkiError> {
+    server_config_at(cert_chain_pem, key_pem, versions, clients, OffsetDateTime::now_utc())
 }
 
 /// A client's TLS configuration: TLS 1.3 and 1.2, X25519MLKEM768 offered first, trusts only these CAs.
@@ -87,14 +104,19 @@ fn server_config_at(
     chain: &[u8],
     key: &[u8],
     versions: TlsVersions,
+    clients: Option<Arc<ClientTrust>>,
     now: OffsetDateTime,
 ) -> Result<Arc<ServerConfig>, PkiError> {
     let identity = TlsIdentity::at(chain, key, now)?;
-    let config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions.supported())
-        .map_err(tls_error)?
-        .with_no_client_auth()
-        .with_cert_resolver(identity.resolver());
+        .map_err(tls_error)?;
+    let Some(clients) = clients else {
+        return Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(identity.resolver())));
+    };
+    let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(identity.resolver());
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
@@ -116,7 +138,7 @@ fn client_config_at(
 
 /// The CAs of a bundle. One that is old or can't be read does no harm among good ones: a system's bundle
 /// holds whatever it holds. TLS itself never looks at a root's time.
-fn roots(ca_pem: &[u8], now: OffsetDateTime) -> Result<RootCertStore, PkiError> {
+pub(crate) fn roots(ca_pem: &[u8], now: OffsetDateTime) -> Result<RootCertStore, PkiError> {
     let mut roots = RootCertStore::empty();
     let mut unusable = PkiError::NoCertificate;
     for certificate in pem::certificates(ca_pem)? {

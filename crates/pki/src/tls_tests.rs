@@ -8,7 +8,7 @@ use rustls::{
 use time::Duration;
 
 use super::*;
-use crate::{Authority, Issued, certificate_facts};
+use crate::{Authority, ClientCertificates, Issued, certificate_facts};
 
 const DAY: Duration = Duration::DAY;
 
@@ -167,6 +167,46 @@ fn a_later_connection_of_the_same_configuration_resumes() {
 }
 
 #[test]
+fn a_server_that_asks_for_certificates_looks_at_them_each_time() {
+    let (ca, of_clients) = (authority(), authority());
+    let issued_alice = of_clients.issue_client("alice", DAY).unwrap();
+    let alice = identity_of(&issued_alice);
+    let leaf = issued(&ca);
+    for versions in [TlsVersions::Only12, TlsVersions::Only13] {
+        let trust =
+            ClientTrust::new(ClientCertificates::Required, of_clients.cert_pem().as_bytes(), None).unwrap();
+        let (chain, key) = (leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes());
+        let server = server_config_for(chain, key, versions, Some(Arc::clone(&trust))).unwrap();
+        let client = client_config_with(ca.cert_pem().as_bytes(), Some(&alice), versions).unwrap();
+        for _ in 0..2 {
+            let (server, _) = handshake(Arc::clone(&server), Arc::clone(&client), "localhost").unwrap();
+            assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full));
+            assert!(server.peer_certificates().is_some());
+        }
+        let list = of_clients.revoke(None, &[issued_alice.cert_pem.as_bytes()], DAY).unwrap();
+        trust.replace(of_clients.cert_pem().as_bytes(), Some(list.as_bytes())).unwrap();
+        assert_eq!(refusal(Arc::clone(&server), client, "localhost"), CertificateError::Revoked);
+        let nobody = client_of(&ca, versions);
+        assert_eq!(handshake(server, nobody, "localhost").err(), Some(Error::NoCertificatesPresented));
+    }
+}
+
+#[test]
+fn a_server_that_requests_certificates_takes_none_but_no_bad_one() {
+    let (ca, of_clients) = (authority(), authority());
+    let trust =
+        ClientTrust::new(ClientCertificates::Requested, of_clients.cert_pem().as_bytes(), None).unwrap();
+    let leaf = issued(&ca);
+    let server =
+        server_config_for(leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes(), TlsVersions::Both, Some(trust))
+            .unwrap();
+    assert!(handshake(Arc::clone(&server), client_of(&ca, TlsVersions::Both), "localhost").is_ok());
+    let stranger = identity_of(&authority().issue_client("alice", DAY).unwrap());
+    let client = client_config_with(ca.cert_pem().as_bytes(), Some(&stranger), TlsVersions::Both).unwrap();
+    refusal(server, client, "localhost");
+}
+
+#[test]
 fn a_strict_server_refuses_no_certificate_a_strangers_and_a_servers() {
     let (ca, of_clients) = (authority(), authority());
     let strict = || strict_server(&issued(&ca), &of_clients);
@@ -313,7 +353,7 @@ fn a_certificate_whose_time_is_not_now_is_refused_on_either_side() {
     let leaf = issued(&ca);
     let serve_at = |now| {
         let (chain, key) = (leaf.cert_pem.as_bytes(), leaf.key_pem.as_bytes());
-        server_config_at(chain, key, TlsVersions::Both, now).map(|_| ())
+        server_config_at(chain, key, TlsVersions::Both, None, now).map(|_| ())
     };
     let trust_at = |now| client_config_at(ca.cert_pem().as_bytes(), None, TlsVersions::Both, now).map(|_| ());
     let now = OffsetDateTime::now_utc();

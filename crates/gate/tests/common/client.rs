@@ -31,9 +31,14 @@ impl Client {
     }
 
     pub async fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
+        Self::connect_by(&TLS.client, address).await
+    }
+
+    /// With another TLS configuration, such as one with a certificate.
+    pub async fn connect_by(tls: &Arc<rustls::ClientConfig>, address: SocketAddr) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from("localhost").unwrap();
-        let connecting = TlsConnector::from(Arc::clone(&TLS.client)).connect(name, tcp);
+        let connecting = TlsConnector::from(Arc::clone(tls)).connect(name, tcp);
         let stream = timeout(PATIENCE, connecting).await.unwrap()?;
         Ok(Self { stream, correlation_id: 0 })
     }
@@ -125,6 +130,12 @@ impl Client {
         }
         scram.finish(&last.auth_bytes).unwrap();
         Ok(())
+    }
+
+    /// The whole way in by PLAIN; returns the answer to the token.
+    pub async fn login_plainly(&mut self, user: &str, password: &str) -> SaslAuthenticateResponse {
+        assert_eq!(self.handshake(1, "PLAIN").await.unwrap().error_code, 0);
+        self.token(format!("\0{user}\0{password}").into_bytes()).await.unwrap()
     }
 
     /// Something that is always answered.

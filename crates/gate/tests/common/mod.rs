@@ -18,7 +18,7 @@ use schloss_gate::{Gate, GateConfig, ListenerConfig};
 use schloss_identity::{Mechanism, Password, ScramCredential};
 use schloss_log::{Flusher, Vault};
 use schloss_metadata::Metadata;
-use schloss_pki::Authority;
+use schloss_pki::{Authority, Issued};
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
 use schloss_wire::Principal;
 
@@ -28,6 +28,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Tls {
+    pub authority: Authority,
+    pub issued: Issued,
     pub server: Arc<rustls::ServerConfig>,
     pub client: Arc<rustls::ClientConfig>,
 }
@@ -40,6 +42,8 @@ pub static TLS: LazyLock<Tls> = LazyLock::new(|| {
     Tls {
         server: schloss_pki::server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap(),
         client: schloss_pki::client_config(authority.cert_pem().as_bytes()).unwrap(),
+        authority,
+        issued,
     }
 });
 
@@ -78,7 +82,9 @@ impl House {
             name: "CLIENTS".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             tls: Arc::clone(&TLS.server),
-            mechanisms: vec![Mechanism::ScramSha512, Mechanism::ScramSha256],
+            mechanisms: vec![Mechanism::ScramSha512.into(), Mechanism::ScramSha256.into()],
+            clients: None,
+            max_reauth: None,
         };
         let mut config = GateConfig::new(vec![listener]);
         config.failed_authentication_delay = Duration::from_millis(1);

@@ -77,7 +77,9 @@ impl House {
             name: LISTENER.to_owned(),
             bind: ([127, 0, 0, 1], port).into(),
             tls: Arc::clone(&tls),
-            mechanisms: Mechanism::ALL.to_vec(),
+            mechanisms: Mechanism::ALL.map(Into::into).to_vec(),
+            clients: None,
+            max_reauth: None,
         };
         let addressing = Addressing::Ports { host: "localhost".to_owned(), base, bootstrap: vec![bootstrap] };
         let mut config =

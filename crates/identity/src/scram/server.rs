@@ -11,7 +11,7 @@ use super::messages::{ClientFinal, ClientFirst, MAX_TOKEN_BYTES, Malformed, to_b
 use crate::credential::{hmac_of, stored_key};
 use crate::{
     AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource,
-    ScramCredential, check_user_name,
+    ScramCredential, Step, check_user_name,
 };
 
 /// One exchange with a client that is not known yet.
@@ -26,19 +26,6 @@ pub struct ScramServer {
     nonce: String,
     claimed_user: Option<String>,
     state: State,
-}
-
-/// What one token of the client leads to.
-pub enum Step {
-    /// Send these bytes and wait for the client's next token.
-    Continue(Vec<u8>),
-    /// Send these bytes; the client has proved who it is.
-    Done {
-        /// The server's last message: its own proof.
-        reply: Vec<u8>,
-        /// Who the client is.
-        proof: Authenticated,
-    },
 }
 
 enum State {

@@ -9,7 +9,7 @@ use super::*;
 use crate::credential::{DEFAULT_ITERATIONS, MIN_ITERATIONS, ScramCredential};
 use crate::{
     AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource,
-    OsNonce, Password, UserNameError,
+    OsNonce, Password, Step, UserNameError,
 };
 
 struct Fixed(&'static str);
@@ -119,7 +119,7 @@ fn follows_vector(mechanism: Mechanism, nonce: &'static str, salt: [&str; 2], la
     assert_eq!(String::from_utf8_lossy(&reply), format!("c=biws,r=rOprNGfwEbeRWgbNEkqO{nonce},p={last}"));
     let Ok(Step::Done { reply, proof }) = server.step(&reply) else { panic!("refused") };
     assert_eq!(String::from_utf8_lossy(&reply), format!("v={signature}"));
-    assert_eq!((proof.principal().as_str(), proof.mechanism()), ("User:user", mechanism));
+    assert_eq!((proof.principal().as_str(), proof.method()), ("User:user", mechanism.into()));
     assert_eq!(client.finish(&reply), Ok(()));
 }
 
@@ -200,7 +200,7 @@ fn unknown_user_and_wrong_password_are_indistinguishable() {
         let (nonce, parameters) = first.split_once(',').unwrap();
         let last = client.reply(first.as_bytes()).unwrap();
         let failure = failure(server.step(&last));
-        let shown = (failure.to_string(), AuthFailure::client_message(server.mechanism()));
+        let shown = (failure.to_string(), AuthFailure::client_message(server.mechanism().into()));
         (nonce.len(), parameters.to_owned(), shown, failure.reason)
     };
     let (known, known_again) = (seen_by_the_peer("alice"), seen_by_the_peer("alice"));
@@ -211,7 +211,7 @@ fn unknown_user_and_wrong_password_are_indistinguishable() {
     assert_eq!(unknown.1, unknown_again.1, "the same salt each time");
     assert_ne!(unknown.1, seen_by_the_peer("mallory2").1, "but not for everybody");
     assert_eq!(known.1.len(), unknown.1.len());
-    assert!(known.1.ends_with(",i=8192") && unknown.1.ends_with(",i=8192"));
+    assert!(known.1.ends_with(",i=16384") && unknown.1.ends_with(",i=16384"));
     assert_eq!(known.2, unknown.2, "the same words");
     assert_eq!(known.3, AuthFailureReason::WrongPassword);
     assert_eq!(unknown.3, AuthFailureReason::UnknownUser);

@@ -79,6 +79,6 @@ fn gateway(config: &GatewayConfig) -> anyhow::Result<(Value, Vec<Value>)> {
 
 /// What is to be said of a listener whose TLS files fit.
 fn listener(listener: &Listener, told: &str, address: &str) -> anyhow::Result<Value> {
-    node::tls(listener)?;
+    node::door(listener)?;
     Ok(json!({ "name": listener.name, "bind": listener.bind, told: address }))
 }

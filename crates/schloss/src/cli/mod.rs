@@ -12,6 +12,7 @@ mod group;
 mod key;
 mod network;
 mod output;
+mod pki;
 mod policy;
 mod produce;
 mod quota;
@@ -66,6 +67,8 @@ enum Command {
     Config(config::Arguments),
     /// List and rotate the keys that seal a broker's records
     Key(key::Arguments),
+    /// Issue and revoke certificates of clients
+    Pki(pki::Arguments),
     /// Create, list, describe and delete topics
     Topic(topic::Arguments),
     /// Add, list and remove users
@@ -108,6 +111,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Config(arguments) => config::run(&arguments, output),
         Command::Key(arguments) => key::run(&arguments, output),
+        Command::Pki(arguments) => pki::run(arguments, output),
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),
         Command::Acl(arguments) => acl::run(arguments, output),

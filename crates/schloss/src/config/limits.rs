@@ -15,6 +15,7 @@ pub(crate) struct Limits {
     pub(crate) max_request_bytes: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_address: usize,
+    pub(crate) max_concurrent_handshakes: usize,
     pub(crate) handshake_timeout: Duration,
     pub(crate) authentication_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -27,6 +28,7 @@ pub(super) struct RawLimits {
     max_request_bytes: Option<Spanned<u64>>,
     max_connections: Option<Spanned<u64>>,
     max_connections_per_address: Option<Spanned<u64>>,
+    max_concurrent_handshakes: Option<Spanned<u64>>,
     handshake_timeout_ms: Option<Spanned<u64>>,
     authentication_timeout_ms: Option<Spanned<u64>>,
     idle_timeout_ms: Option<Spanned<u64>>,
@@ -52,6 +54,12 @@ pub(super) fn check(source: &Source<'_>, raw: &RawLimits) -> Result<Limits, Conf
             "limits.max_connections_per_address",
             1_000,
             1..=1_000_000,
+        )?,
+        max_concurrent_handshakes: source.count(
+            raw.max_concurrent_handshakes.as_ref(),
+            "limits.max_concurrent_handshakes",
+            256,
+            1..=100_000,
         )?,
         handshake_timeout: source.millis(
             raw.handshake_timeout_ms.as_ref(),

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use schloss_identity::Mechanism;
+use schloss_identity::{Mechanism, SaslMechanism};
 use schloss_pki::TlsVersions;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::client_certificates::{self, ClientCertificates, RawClientCertificates};
 use super::error::ConfigError;
+use super::limits::MS_PER_HOUR;
 use super::secret::require_private;
 use super::source::Source;
 
@@ -19,7 +22,10 @@ pub(crate) struct Listener {
     pub(crate) bind: Vec<SocketAddr>,
     pub(crate) advertised_host: String,
     pub(crate) tls: ListenerTls,
-    pub(crate) mechanisms: Vec<Mechanism>,
+    /// None where the certificate alone says who a client is.
+    pub(crate) mechanisms: Vec<SaslMechanism>,
+    /// How long a session lasts without authenticating again.
+    pub(crate) max_reauth: Option<Duration>,
 }
 
 /// What a listener shows of itself.
@@ -27,6 +33,8 @@ pub(crate) struct ListenerTls {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) versions: TlsVersions,
+    /// What clients have to show, if anything.
+    pub(crate) clients: Option<ClientCertificates>,
 }
 
 /// The keys of all kinds of files; each kind refuses those of another one.
@@ -43,6 +51,12 @@ pub(super) struct RawListener {
     tls_key: Spanned<PathBuf>,
     tls_versions: Option<Vec<Spanned<String>>>,
     mechanisms: Option<Vec<Spanned<String>>>,
+    max_reauth_ms: Option<Spanned<u64>>,
+    client_certificates: Option<Spanned<String>>,
+    client_ca_files: Option<Spanned<Vec<PathBuf>>>,
+    client_crl_files: Option<Spanned<Vec<PathBuf>>>,
+    principal_from: Option<Spanned<String>>,
+    principal_mapping_rules: Option<Spanned<String>>,
 }
 
 /// All listeners, each with what `own` makes of the keys that only one kind of file has.
@@ -86,12 +100,35 @@ fn check(source: &Source<'_>, raw: &RawListener) -> Result<Listener, ConfigError
         return Err(source.error(raw.tls_certificate.span(), "listener.tls_certificate", message));
     }
     require_private(&key).map_err(|message| source.error(raw.tls_key.span(), "listener.tls_key", message))?;
+    let mechanisms = mechanisms(source, raw)?;
+    let clients = client_certificates::check(
+        source,
+        &RawClientCertificates {
+            asked_for: raw.client_certificates.as_ref(),
+            ca_files: raw.client_ca_files.as_ref(),
+            crl_files: raw.client_crl_files.as_ref(),
+            principal_from: raw.principal_from.as_ref(),
+            mapping_rules: raw.principal_mapping_rules.as_ref(),
+            listener: raw.name.span(),
+            alone: mechanisms.is_empty(),
+        },
+    )?;
+    if mechanisms.is_empty() {
+        let message =
+            "there is no way to authenticate again with a certificate: its own end is the session's";
+        refuse(source, raw.max_reauth_ms.as_ref(), "listener.max_reauth_ms", message)?;
+    }
+    let max_reauth = raw
+        .max_reauth_ms
+        .as_ref()
+        .map(|given| source.millis(Some(given), "listener.max_reauth_ms", 0, 1_000..=365 * 24 * MS_PER_HOUR));
     Ok(Listener {
         name: raw.name.get_ref().clone(),
         advertised_host: raw.advertised_host.get_ref().clone(),
         bind,
-        tls: ListenerTls { certificate, key, versions: versions(source, raw)? },
-        mechanisms: mechanisms(source, raw)?,
+        tls: ListenerTls { certificate, key, versions: versions(source, raw)?, clients },
+        mechanisms,
+        max_reauth: max_reauth.transpose()?,
     })
 }
 
@@ -136,16 +173,13 @@ fn versions(source: &Source<'_>, raw: &RawListener) -> Result<TlsVersions, Confi
     }
 }
 
-fn mechanisms(source: &Source<'_>, raw: &RawListener) -> Result<Vec<Mechanism>, ConfigError> {
+fn mechanisms(source: &Source<'_>, raw: &RawListener) -> Result<Vec<SaslMechanism>, ConfigError> {
     const KEY: &str = "listener.mechanisms";
-    let Some(names) = &raw.mechanisms else { return Ok(Mechanism::ALL.to_vec()) };
-    if names.is_empty() {
-        return Err(source.error(raw.name.span(), KEY, "is empty: nobody could log in"));
-    }
+    let Some(names) = &raw.mechanisms else { return Ok(Mechanism::ALL.map(SaslMechanism::from).to_vec()) };
     let mechanism = |name: &Spanned<String>| {
-        Mechanism::from_name(name.get_ref()).ok_or_else(|| {
+        SaslMechanism::from_name(name.get_ref()).ok_or_else(|| {
             let message = format!("'{}' is not a mechanism that this version has", name.get_ref());
-            let known = Mechanism::ALL.map(Mechanism::name).join(", ");
+            let known = SaslMechanism::ALL.map(SaslMechanism::name).join(", ");
             ConfigError { help: Some(format!("known: {known}")), ..source.error(name.span(), KEY, message) }
         })
     };

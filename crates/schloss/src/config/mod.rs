@@ -3,6 +3,7 @@
 
 mod audit;
 mod bootstrap;
+mod client_certificates;
 mod common;
 mod encryption;
 mod error;
@@ -17,6 +18,7 @@ mod upstream;
 
 pub(crate) use audit::Audit as AuditSection;
 pub(crate) use bootstrap::Bootstrap;
+pub(crate) use client_certificates::ClientCertificates;
 pub(crate) use common::Common;
 pub(crate) use encryption::{Encryption, UnlockWith};
 pub(crate) use error::ConfigError;

@@ -173,7 +173,9 @@ mod tests {
             name: "secure".to_owned(),
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
             tls: schloss_pki::server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap(),
-            mechanisms: vec![Mechanism::ScramSha512],
+            mechanisms: vec![Mechanism::ScramSha512.into()],
+            clients: None,
+            max_reauth: None,
         }
     }
 

@@ -4,35 +4,55 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use schloss_gate::{GateConfig, ListenerConfig};
+use schloss_gate::{GateConfig, ListenerConfig, TrustedClients};
 
+use super::client_files;
 use crate::config::{Common, Listener};
+
+/// What a listener shows of itself, and whom it trusts.
+pub(crate) struct Door {
+    tls: Arc<rustls::ServerConfig>,
+    clients: Option<TrustedClients>,
+}
 
 /// The TLS configuration of a listener.
 ///
 /// # Errors
 /// Its files can't be read or don't fit.
-pub(crate) fn tls(listener: &Listener) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+pub(crate) fn door(listener: &Listener) -> anyhow::Result<Door> {
     let read = |path: &Path| {
         std::fs::read(path)
             .with_context(|| format!("listener '{}' can't read {}", listener.name, path.display()))
     };
     let (certificate, key) = (read(&listener.tls.certificate)?, read(&listener.tls.key)?);
-    schloss_pki::server_config_with(&certificate, &key, listener.tls.versions)
-        .with_context(|| format!("listener '{}' can't use its TLS files", listener.name))
+    let clients = match &listener.tls.clients {
+        Some(clients) => {
+            let trust = client_files::trust(clients).with_context(|| {
+                format!("listener '{}' can't use its files about client certificates", listener.name)
+            })?;
+            Some(TrustedClients { trust, identity: Arc::new(clients.identity.clone()) })
+        }
+        None => None,
+    };
+    let trust = clients.as_ref().map(|clients| Arc::clone(&clients.trust));
+    let tls = schloss_pki::server_config_for(&certificate, &key, listener.tls.versions, trust)
+        .with_context(|| format!("listener '{}' can't use its TLS files", listener.name))?;
+    Ok(Door { tls, clients })
 }
 
 /// One port for each address that a listener is to bind.
 ///
 /// # Errors
-/// As [`tls`].
+/// As [`door`].
 pub(super) fn ports(listener: &Listener) -> anyhow::Result<Vec<ListenerConfig>> {
-    let tls = tls(listener)?;
+    let door = door(listener)?;
     let port = |&bind| ListenerConfig {
         name: listener.name.clone(),
         bind,
-        tls: Arc::clone(&tls),
+        tls: Arc::clone(&door.tls),
         mechanisms: listener.mechanisms.clone(),
+        clients: door.clients.clone(),
+        max_reauth: listener.max_reauth,
     };
     Ok(listener.bind.iter().map(port).collect())
 }
@@ -44,6 +64,7 @@ pub(super) fn gate_config(common: &Common, ports: Vec<ListenerConfig>) -> GateCo
         max_request_bytes: limits.max_request_bytes,
         max_connections: limits.max_connections,
         max_connections_per_address: limits.max_connections_per_address,
+        max_concurrent_handshakes: limits.max_concurrent_handshakes,
         handshake_timeout: limits.handshake_timeout,
         authentication_timeout: limits.authentication_timeout,
         idle_timeout: limits.idle_timeout,

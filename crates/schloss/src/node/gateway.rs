@@ -12,7 +12,7 @@ use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
 use super::broker_ports::BrokerPorts;
 use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
-use super::{Behind, Node, Office, doors};
+use super::{Behind, ClientFiles, Node, Office, doors};
 use crate::config::GatewayConfig;
 use crate::datadir::DataDir;
 
@@ -101,10 +101,11 @@ impl GatewayState {
             GatewayError::Upstream(error) => upstream_error(error, &config.upstream.client_file),
             other => other.into(),
         })?;
-        let mut open = Vec::new();
+        let (mut open, mut client_files) = (Vec::new(), ClientFiles::default());
         let mut ports = BrokerPorts::new(gateway.broker_ids());
         for one in &config.listeners {
             let bootstrap = doors::ports(&one.listener)?;
+            client_files.add(&one.listener, &bootstrap);
             ports.add(&bootstrap, &one.addressing);
             open.extend(bootstrap);
         }
@@ -118,7 +119,7 @@ impl GatewayState {
         let suspend = Box::new(move |why| suspended.suspend(why));
         let watch = StateWatch::of(&mut shared, &config.state, suspend);
         let behind = Behind::Cluster(Box::new(Chores { shared, ports, watch }));
-        office.open_gate(&config.common, gate_config, gateway, behind).await
+        office.open_gate(&config.common, gate_config, gateway, behind, client_files).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! One running node: every room opened in order, and closed in the opposite one.
 
 mod broker_ports;
+mod client_files;
 mod doors;
 mod gateway;
 mod keys;
@@ -17,11 +18,12 @@ use tracing::info;
 
 use crate::datadir::DataDir;
 
+use client_files::ClientFiles;
 use gateway::Chores;
 use process::Signals;
 use serve::OwnLog;
 
-pub(crate) use doors::tls;
+pub(crate) use doors::door;
 pub(crate) use gateway::{GatewayState, upstream_error};
 pub(crate) use keys::{NodeKeys, rotated, wrapped_keys};
 pub(crate) use office::{Office, open_audit};
@@ -37,6 +39,7 @@ pub(crate) struct Node {
     audit: Audit,
     behind: Behind,
     signals: Signals,
+    client_files: ClientFiles,
     /// Held until the end: a second process stays out.
     _data_dir: DataDir,
 }
@@ -87,6 +90,7 @@ impl Node {
         let name = tokio::select! {
             name = self.signals.next() => name,
             () = self.behind.work(&self.gate, &self.audit) => "END",
+            () = self.client_files.follow(&self.audit) => "END",
         };
         info!(signal = name, "stopping: requests in flight are finished and everything is flushed");
         self.stop(name).await

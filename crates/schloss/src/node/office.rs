@@ -12,7 +12,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::process::Signals;
-use super::{Behind, Node, SYSTEM};
+use super::{Behind, ClientFiles, Node, SYSTEM};
 use crate::config::{AuditSection, Bootstrap, Common};
 use crate::datadir::DataDir;
 
@@ -119,6 +119,7 @@ impl Office {
         config: GateConfig,
         engine: Arc<dyn Engine>,
         behind: Behind,
+        client_files: ClientFiles,
     ) -> anyhow::Result<Node> {
         let Self { data_dir, metadata, audit } = self;
         // From here on clients may see that it is there, and so may who is to stop it.
@@ -131,6 +132,6 @@ impl Office {
             .principal(SYSTEM)
             .change(json!({ "version": env!("CARGO_PKG_VERSION"), "config": common.path }));
         audit.record_durably(vec![started]).await?;
-        Ok(Node { gate, audit, behind, signals, _data_dir: data_dir })
+        Ok(Node { gate, audit, behind, client_files, signals, _data_dir: data_dir })
     }
 }

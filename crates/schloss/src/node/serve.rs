@@ -12,7 +12,7 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, Node, NodeKeys, Office, SYSTEM, doors, open_audit, process};
+use super::{Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, doors, open_audit, process};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
@@ -111,14 +111,16 @@ impl State {
         })
         .await?
         .context("the records can't be opened")?;
-        let mut ports = Vec::new();
+        let (mut ports, mut client_files) = (Vec::new(), ClientFiles::default());
         for one in &config.listeners {
-            ports.extend(doors::ports(&one.listener)?);
+            let opened = doors::ports(&one.listener)?;
+            client_files.add(&one.listener, &opened);
+            ports.extend(opened);
         }
         let gate_config = doors::gate_config(&config.common, ports);
         let engine = Arc::new(Broker::clone(&broker));
         let behind = Behind::Log(Box::new(OwnLog { broker, flusher, keys }));
-        office.open_gate(&config.common, gate_config, engine, behind).await
+        office.open_gate(&config.common, gate_config, engine, behind, client_files).await
     }
 }
 

@@ -57,12 +57,16 @@ pub(super) fn shared_ca(directory: &Path) -> PathBuf {
     if inside.exists() { inside } else { directory.join(CA) }
 }
 
-fn shared_authority(directory: &Path) -> anyhow::Result<Authority> {
+/// The CA in a directory like our `pki/`, or in one that has such a directory.
+///
+/// # Errors
+/// It is not there, can't be used, or its key can be read by others.
+pub(crate) fn shared_authority(directory: &Path) -> anyhow::Result<Authority> {
     let certificate = shared_ca(directory);
     let key = certificate.with_file_name(CA_KEY);
     let unreadable = |path: &Path, error: &dyn Display| {
         UsageError(format!(
-            "--ca: {}: {error}; name the data directory of another gateway, or one with its {CA} and {CA_KEY}",
+            "--ca: {}: {error}; name the data directory of a node that has a CA, or one with {CA} and {CA_KEY}",
             path.display()
         ))
     };

@@ -25,6 +25,8 @@ use schloss_client::ClientConfig;
 use crate::logging;
 use crate::node::Node;
 
+pub(crate) use certificates::shared_authority;
+
 /// Who does all this, in audit records.
 const QUICKSTART: &str = "System:quickstart";
 const DEFAULT_PORT: u16 = 9092;

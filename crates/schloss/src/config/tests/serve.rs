@@ -99,8 +99,56 @@ fn impossible_values_are_refused_one_by_one() {
         ),
         (
             "tls_key",
-            "mechanisms = [\"PLAIN\"]\ntls_key",
-            "schloss.toml:10: listener.mechanisms: 'PLAIN' is not a mechanism",
+            "mechanisms = [\"plain\"]\ntls_key",
+            "schloss.toml:10: listener.mechanisms: 'plain' is not a mechanism",
+        ),
+        (
+            "tls_key",
+            "mechanisms = []\ntls_key",
+            "schloss.toml:6: listener.mechanisms: is empty, so only a certificate can say who a client is",
+        ),
+        (
+            "tls_key",
+            "client_certificates = \"maybe\"\ntls_key",
+            "schloss.toml:10: listener.client_certificates: 'maybe' is none of",
+        ),
+        (
+            "tls_key",
+            "client_certificates = \"required\"\ntls_key",
+            "schloss.toml:6: listener.client_ca_files: is missing",
+        ),
+        (
+            "tls_key",
+            "client_ca_files = [\"server.pem\"]\ntls_key",
+            "schloss.toml:10: listener.client_ca_files: has no effect",
+        ),
+        (
+            "tls_key",
+            "principal_from = \"uri\"\ntls_key",
+            "schloss.toml:10: listener.principal_from: has no effect",
+        ),
+        (
+            "tls_key",
+            "client_certificates = \"required\"\nclient_ca_files = [\"nowhere.pem\"]\ntls_key",
+            "schloss.toml:11: listener.client_ca_files: nowhere.pem is no file",
+        ),
+        (
+            "tls_key",
+            "mechanisms = []\nclient_certificates = \"required\"\nclient_ca_files = [\"server.pem\"]\n\
+             principal_mapping_rules = \"RULE:a\"\ntls_key",
+            "schloss.toml:13: listener.principal_mapping_rules: rule 1: its parts have to end with a slash",
+        ),
+        (
+            "tls_key",
+            "mechanisms = []\nclient_certificates = \"required\"\nclient_ca_files = [\"server.pem\"]\n\
+             principal_from = \"san\"\ntls_key",
+            "schloss.toml:13: listener.principal_from: 'san' is none of",
+        ),
+        (
+            "tls_key",
+            "mechanisms = []\nclient_certificates = \"required\"\nclient_ca_files = [\"server.pem\"]\n\
+             max_reauth_ms = 60000\ntls_key",
+            "schloss.toml:13: listener.max_reauth_ms: there is no way to authenticate again",
         ),
     ] {
         let error = error(&fixture, &GOOD.replace(from, to));

@@ -1,0 +1,108 @@
+//! Whether a session may go on: proofs end, and certificates are revoked.
+
+use std::time::Duration;
+
+use rustls::ServerConnection;
+use rustls::pki_types::CertificateDer;
+use schloss_identity::{Authenticated, Method};
+use tokio::time::Instant;
+
+use crate::TrustedClients;
+use crate::sasl::session_lifetime;
+
+/// A client that authenticates again sooner than this is refused, as by Kafka.
+const REAUTH_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// What a session rests on.
+pub(crate) struct Standing {
+    begun: Instant,
+    /// When its proof ends.
+    ends: Option<Instant>,
+    /// Whether its client can prove itself again on the same connection.
+    is_renewable: bool,
+    certificate: Option<ShownCertificate>,
+}
+
+/// The certificate that a client has shown, and when it was last found good.
+pub(crate) struct ShownCertificate {
+    chain: Vec<CertificateDer<'static>>,
+    clients: TrustedClients,
+    generation: u64,
+}
+
+impl ShownCertificate {
+    /// What a connection has shown, if anything. `generation` is that of the trust before its handshake.
+    pub(crate) fn of(
+        connection: &ServerConnection,
+        clients: Option<&TrustedClients>,
+        generation: u64,
+    ) -> Option<Self> {
+        let (clients, chain) = (clients?.clone(), connection.peer_certificates()?.to_vec());
+        Some(Self { chain, clients, generation })
+    }
+
+    /// Looks at the chain again if others are good now.
+    fn objection(&mut self) -> Option<String> {
+        let generation = self.clients.trust.generation();
+        if generation == self.generation {
+            return None;
+        }
+        match self.clients.trust.check(&self.chain) {
+            Ok(()) => {
+                self.generation = generation;
+                None
+            }
+            Err(error) => Some(format!("the client certificate is not good any more: {error}")),
+        }
+    }
+}
+
+impl Standing {
+    pub(crate) fn new(
+        proof: &Authenticated,
+        max_reauth: Option<Duration>,
+        certificate: Option<ShownCertificate>,
+    ) -> Self {
+        let begun = Instant::now();
+        let is_renewable = proof.method() != Method::Certificate;
+        // A certificate can't be shown again, so only its own end counts.
+        let max_reauth = max_reauth.filter(|_| is_renewable);
+        let ends = session_lifetime(proof, max_reauth).and_then(|lifetime| begun.checked_add(lifetime));
+        Self { begun, ends, is_renewable, certificate }
+    }
+
+    /// The same after its client has proved itself again.
+    pub(crate) fn renewed(&mut self, proof: &Authenticated, max_reauth: Option<Duration>) {
+        *self = Self::new(proof, max_reauth, self.certificate.take());
+    }
+
+    /// Whether its client may prove itself again now. Where no session ends there is no need for it.
+    pub(crate) fn may_renew(&self, now: Instant) -> bool {
+        let is_early = now.saturating_duration_since(self.begun) < REAUTH_INTERVAL_MIN;
+        self.is_renewable && self.ends.is_some() && !is_early
+    }
+
+    /// Why no further request is served, if so.
+    pub(crate) fn objection(&mut self, now: Instant) -> Option<String> {
+        self.bad_certificate().or_else(|| self.end(now))
+    }
+
+    /// Why the connection is of no use any more, if so. One whose client is silent may still be renewed.
+    pub(crate) fn lasting_objection(&mut self, now: Instant) -> Option<String> {
+        self.bad_certificate().or_else(|| self.end(now).filter(|_| !self.is_renewable))
+    }
+
+    fn bad_certificate(&mut self) -> Option<String> {
+        self.certificate.as_mut().and_then(ShownCertificate::objection)
+    }
+
+    fn end(&self, now: Instant) -> Option<String> {
+        let is_over = self.ends.is_some_and(|end| end <= now);
+        let words = if self.is_renewable {
+            "the session has ended, and its client has not authenticated again"
+        } else {
+            "the client certificate has expired"
+        };
+        is_over.then(|| words.to_owned())
+    }
+}
