@@ -7,6 +7,8 @@ use std::time::Duration;
 use schloss_identity::{CertificateIdentity, SaslMechanism};
 use schloss_pki::ClientTrust;
 
+use crate::LockoutConfig;
+
 /// One port.
 #[derive(Clone)]
 pub struct ListenerConfig {
@@ -70,6 +72,8 @@ pub struct GateConfig {
     /// How long the answer to a failed authentication is held back
     /// (`connection.failed.authentication.delay.ms` of Kafka).
     pub failed_authentication_delay: Duration,
+    /// Who fails to log in too often waits.
+    pub lockout: LockoutConfig,
     /// Denies nothing and records what would have been denied. Identities are proven all the same, users and
     /// ACLs stay guarded, and what is reserved stays out of reach.
     pub insecure_observe_only: bool,
@@ -97,6 +101,7 @@ impl GateConfig {
             max_connections_per_address: 1_000,
             max_concurrent_handshakes: 256,
             failed_authentication_delay: Duration::from_millis(100),
+            lockout: LockoutConfig::default(),
             insecure_observe_only: false,
             audit_summary_interval: Duration::from_secs(60),
         }

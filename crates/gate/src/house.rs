@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use crate::api_versions::Offer;
 use crate::limits::Limits;
+use crate::lockout::Lockouts;
 use crate::memory::FrameMemory;
 use crate::quota::{QUOTA_APIS, Quotas};
 use crate::sasl::Door;
@@ -48,6 +49,7 @@ pub(crate) struct House {
     closing: watch::Receiver<bool>,
     fake_salts: Arc<FakeSaltKey>,
     password_checks: PasswordChecks,
+    pub(crate) lockouts: Arc<Lockouts>,
     connections: AtomicU64,
 }
 
@@ -72,6 +74,7 @@ impl House {
             quotas: (!engine.keeps_quotas()).then(Quotas::new),
             fake_salts: Arc::clone(snapshot.fake_salt_key()),
             password_checks: PasswordChecks::new(),
+            lockouts: Arc::new(Lockouts::new(config.lockout)),
             config,
             engine,
             metadata,
@@ -138,6 +141,8 @@ impl House {
             credentials: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),
             password_checks: self.password_checks.clone(),
+            lockouts: Arc::clone(&self.lockouts),
+            address: peer.address.ip(),
             max_reauth: peer.max_reauth,
             expected: None,
             audit_is_writable: self.audit.is_writable(),

@@ -3,6 +3,7 @@
 //! Each state takes one frame and is consumed by it. The only way to a [`Session`](crate::session::Session) is
 //! [`Turn::Admit`], which carries the proof that a mechanism made; an exchange that merely ended has none.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +17,10 @@ use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{
     Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Principal, Request, RequestHead, Response, build,
 };
+use tokio::time::Instant;
 
 use crate::api_versions::Offer;
+use crate::lockout::Lockouts;
 
 /// What the states need to know about the house.
 pub(crate) struct Door {
@@ -26,6 +29,9 @@ pub(crate) struct Door {
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) fake_salts: Arc<FakeSaltKey>,
     pub(crate) password_checks: PasswordChecks,
+    pub(crate) lockouts: Arc<Lockouts>,
+    /// Where the client is.
+    pub(crate) address: IpAddr,
     /// How long a session lasts without authenticating again, if there is a bound.
     pub(crate) max_reauth: Option<Duration>,
     /// The only one who may come in, where somebody authenticates again.
@@ -37,8 +43,21 @@ pub(crate) struct Door {
 impl Door {
     /// Why somebody who has proved who they are is not let in all the same, if so.
     fn objection(&self, proof: &Authenticated) -> Option<AuthFailureReason> {
-        let is_another = self.expected.as_ref().is_some_and(|expected| expected != proof.principal());
-        is_another.then_some(AuthFailureReason::AnotherPrincipal)
+        if self.expected.as_ref().is_some_and(|expected| expected != proof.principal()) {
+            return Some(AuthFailureReason::AnotherPrincipal);
+        }
+        let locked = self.lockouts.locked(Some(proof.principal().name()), self.address, Instant::now());
+        locked.map(|locked| AuthFailureReason::LockedOut(locked.to_string()))
+    }
+
+    /// Counts a failure, if it may have been a guess; what is to be said of it.
+    fn failed(&self, failure: &AuthFailure) -> String {
+        let words = failure.reason.to_string();
+        if !failure.reason.is_guess() {
+            return words;
+        }
+        let locks = self.lockouts.failed(failure.claimed_user.as_deref(), self.address, Instant::now());
+        locks.iter().fold(words, |words, lock| format!("{words}; {lock}"))
     }
 
     fn server(&self, mechanism: SaslMechanism) -> SaslServer {
@@ -202,7 +221,7 @@ impl Exchange {
             }
             Err(failure) => {
                 let frame = self.failure_frame(&head);
-                Turn::Refuse(frame, Refusal { head: Some(head), ..self.failed(failure) })
+                Turn::Refuse(frame, Refusal { head: Some(head), ..self.failed(failure, door) })
             }
         }
     }
@@ -215,16 +234,18 @@ impl Exchange {
         match self.step(token, door).await {
             Ok(Step::Continue(reply)) => Turn::Answer(raw_frame(&reply), Stage::Exchange(self)),
             Ok(Step::Done { reply, proof }) => Turn::Admit(raw_frame(&reply), proof),
-            Err(failure) => Turn::Refuse(None, self.failed(failure)),
+            Err(failure) => Turn::Refuse(None, self.failed(failure, door)),
         }
     }
 
     async fn step(&mut self, token: &[u8], door: &Door) -> Result<Step, AuthFailure> {
         let step = self.server.step(token).await?;
-        if let Step::Done { proof, .. } = &step
-            && let Some(reason) = door.objection(proof)
-        {
-            return Err(AuthFailure { reason, claimed_user: Some(proof.principal().name().to_owned()) });
+        if let Step::Done { proof, .. } = &step {
+            let user = proof.principal().name();
+            if let Some(reason) = door.objection(proof) {
+                return Err(AuthFailure { reason, claimed_user: Some(user.to_owned()) });
+            }
+            door.lockouts.succeeded(user, door.address, Instant::now());
         }
         Ok(step)
     }
@@ -249,8 +270,8 @@ impl Exchange {
         encode(&response.into(), head, head.api_version)
     }
 
-    fn failed(&self, failure: AuthFailure) -> Refusal {
-        let words = failure.reason.to_string();
+    fn failed(&self, failure: AuthFailure, door: &Door) -> Refusal {
+        let words = door.failed(&failure);
         self.failed_login(words, failure.claimed_user)
     }
 

@@ -82,6 +82,9 @@ pub enum AuthFailureReason {
     /// On an open connection, somebody else authenticated than whose it is (KIP-368).
     #[error("the client authenticated again as somebody else")]
     AnotherPrincipal,
+    /// Too many log-ins have failed before; the text says of whom, and for how long nobody is let in.
+    #[error("{0}")]
+    LockedOut(String),
     /// A success that can't be written down.
     #[error("the audit trail can't be written, so nobody is let in; see to the audit directory")]
     NoAudit,
@@ -91,4 +94,13 @@ pub enum AuthFailureReason {
     /// A token came after the exchange had ended.
     #[error("a SASL token came after the exchange had ended")]
     Ended,
+}
+
+impl AuthFailureReason {
+    /// Whether it may have been a guess at a user or a password, of which there should not be many. Whoever has proved
+    /// who they are, and is not let in for another reason, did not guess.
+    #[must_use]
+    pub const fn is_guess(&self) -> bool {
+        !matches!(self, Self::LockedOut(_) | Self::NoAudit | Self::Stopping | Self::AnotherPrincipal)
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schloss_gate::LockoutConfig;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -20,6 +21,7 @@ pub(crate) struct Limits {
     pub(crate) authentication_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) failed_authentication_delay: Duration,
+    pub(crate) lockout: LockoutConfig,
 }
 
 #[derive(Default, Deserialize)]
@@ -33,6 +35,10 @@ pub(super) struct RawLimits {
     authentication_timeout_ms: Option<Spanned<u64>>,
     idle_timeout_ms: Option<Spanned<u64>>,
     failed_authentication_delay_ms: Option<Spanned<u64>>,
+    lockout_principal_failures: Option<Spanned<u64>>,
+    lockout_address_failures: Option<Spanned<u64>>,
+    lockout_first_ms: Option<Spanned<u64>>,
+    lockout_longest_ms: Option<Spanned<u64>>,
 }
 
 pub(super) fn check(source: &Source<'_>, raw: &RawLimits) -> Result<Limits, ConfigError> {
@@ -85,5 +91,39 @@ pub(super) fn check(source: &Source<'_>, raw: &RawLimits) -> Result<Limits, Conf
             100,
             0..=10_000,
         )?,
+        lockout: lockout(source, raw)?,
     })
+}
+
+fn lockout(source: &Source<'_>, raw: &RawLimits) -> Result<LockoutConfig, ConfigError> {
+    let default = LockoutConfig::default();
+    let failures = |value: &Option<Spanned<u64>>, key: &str, default: u32| {
+        let count = source.number(value.as_ref(), key, default.into(), 0..=1_000_000)?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    };
+    let time = |value: &Option<Spanned<u64>>, key: &str, default: Duration| {
+        let millis = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        source.millis(value.as_ref(), key, millis, 1..=24 * MS_PER_HOUR)
+    };
+    let lockout = LockoutConfig {
+        principal_failures: failures(
+            &raw.lockout_principal_failures,
+            "limits.lockout_principal_failures",
+            default.principal_failures,
+        )?,
+        address_failures: failures(
+            &raw.lockout_address_failures,
+            "limits.lockout_address_failures",
+            default.address_failures,
+        )?,
+        first: time(&raw.lockout_first_ms, "limits.lockout_first_ms", default.first)?,
+        longest: time(&raw.lockout_longest_ms, "limits.lockout_longest_ms", default.longest)?,
+    };
+    match &raw.lockout_first_ms {
+        Some(first) if lockout.first > lockout.longest => {
+            let message = format!("is more than lockout_longest_ms, {} ms", lockout.longest.as_millis());
+            Err(source.error(first.span(), "limits.lockout_first_ms", message))
+        }
+        _ => Ok(lockout),
+    }
 }

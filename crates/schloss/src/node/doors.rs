@@ -69,6 +69,7 @@ pub(super) fn gate_config(common: &Common, ports: Vec<ListenerConfig>) -> GateCo
         authentication_timeout: limits.authentication_timeout,
         idle_timeout: limits.idle_timeout,
         failed_authentication_delay: limits.failed_authentication_delay,
+        lockout: limits.lockout,
         audit_summary_interval: common.audit.summary_interval,
         ..GateConfig::new(ports)
     }

@@ -81,6 +81,16 @@ fn impossible_values_are_refused_one_by_one() {
             "schloss.toml:13: limits.max_connections: 0 is impossible",
         ),
         ("86400000", "59999", "schloss.toml:19: offsets.retention_ms: 59999 is impossible: must be 60000 to"),
+        (
+            "max_connections = 500",
+            "lockout_first_ms = 1000000",
+            "schloss.toml:13: limits.lockout_first_ms: is more than lockout_longest_ms, 900000 ms",
+        ),
+        (
+            "max_connections = 500",
+            "lockout_principal_failures = 1000001",
+            "schloss.toml:13: limits.lockout_principal_failures: 1000001 is impossible",
+        ),
         ("\"fsync\"", "\"maybe\"", "schloss.toml:16: log.durability: 'maybe' is neither"),
         ("127.0.0.1:9092", "localhost", "schloss.toml:7: listener.bind: 'localhost' is not an address"),
         ("[::1]:9092", "[::1]:0", "schloss.toml:7: listener.bind: [::1]:0 has port 0"),
