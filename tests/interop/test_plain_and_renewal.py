@@ -77,6 +77,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_the_same_by_plain(renewin
         client = AdminClient({**conf, "error_cb": heard.append, "log_level": 0})
         with pytest.raises(KafkaException):
             client.list_topics(timeout=4)
+        client.poll(1)
         assert any(error.code() == KafkaError._AUTHENTICATION for error in heard), heard
     refused = server.audit("--kind", "authentication", "--decision", "denied")
     assert {record["data"]["result"]["message"] for record in refused} >= {

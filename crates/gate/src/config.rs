@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{CertificateIdentity, SaslMechanism};
+use schloss_identity::{CertificateIdentity, SaslMechanism, TokenLogin};
 use schloss_pki::ClientTrust;
 
 use crate::LockoutConfig;
@@ -23,6 +23,8 @@ pub struct ListenerConfig {
     pub mechanisms: Vec<SaslMechanism>,
     /// Whose client certificates are good, and whom they name; `tls` has to ask for them.
     pub clients: Option<TrustedClients>,
+    /// Whose tokens are good, where `OAUTHBEARER` is on offer.
+    pub tokens: Option<Arc<TokenLogin>>,
     /// How long a session lasts until its client has to authenticate again (`connections.max.reauth.ms` of Kafka).
     pub max_reauth: Option<Duration>,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use schloss_audit::Audit;
+use schloss_identity::SaslMechanism;
 use schloss_metadata::Metadata;
 use schloss_pki::ClientCertificates;
 use thiserror::Error;
@@ -48,6 +49,9 @@ pub enum GateError {
     /// Nobody could authenticate.
     #[error("listener '{0}' needs at least one SASL mechanism, or has to require client certificates")]
     NoMechanism(String),
+    /// Nobody could say whose tokens are good.
+    #[error("listener '{0}' offers OAUTHBEARER and has no issuer of tokens")]
+    NoIssuer(String),
 }
 
 impl Gate {
@@ -139,6 +143,9 @@ fn check_listener(listener: &ListenerConfig) -> Result<(), GateError> {
     let certificates = listener.clients.as_ref().map(|clients| clients.trust.expected());
     if listener.mechanisms.is_empty() && certificates != Some(ClientCertificates::Required) {
         return Err(GateError::NoMechanism(listener.name.clone()));
+    }
+    if listener.mechanisms.contains(&SaslMechanism::OAuthBearer) && listener.tokens.is_none() {
+        return Err(GateError::NoIssuer(listener.name.clone()));
     }
     Ok(())
 }

@@ -141,6 +141,7 @@ impl House {
             credentials: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),
             password_checks: self.password_checks.clone(),
+            tokens: peer.tokens.clone(),
             lockouts: Arc::clone(&self.lockouts),
             address: peer.address.ip(),
             max_reauth: peer.max_reauth,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::SaslMechanism;
+use schloss_identity::{SaslMechanism, TokenLogin};
 use schloss_wire::ErrorCode;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +33,7 @@ pub(crate) struct Listener {
     name: Arc<str>,
     mechanisms: Arc<[SaslMechanism]>,
     clients: Option<TrustedClients>,
+    tokens: Option<Arc<TokenLogin>>,
     max_reauth: Option<Duration>,
     acceptor: TlsAcceptor,
     socket: TcpListener,
@@ -54,6 +55,7 @@ impl Listener {
             name: Arc::from(config.name.as_str()),
             mechanisms: config.mechanisms.as_slice().into(),
             clients: config.clients.clone(),
+            tokens: config.tokens.clone(),
             max_reauth: config.max_reauth,
             acceptor,
             socket,
@@ -115,6 +117,7 @@ impl Listener {
             connection_id,
             mechanisms: Arc::clone(&self.mechanisms),
             clients: self.clients.clone(),
+            tokens: self.tokens.clone(),
             max_reauth: self.max_reauth,
         };
         let permit = house.limits.connection(address.ip());

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use schloss_identity::{
-    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, OsNonce, PasswordChecks,
-    PlainServer, SaslMechanism, SaslServer, ScramServer, Step,
+    AuthFailure, AuthFailureReason, Authenticated, BearerServer, CredentialStore, FakeSaltKey, OsNonce,
+    PasswordChecks, PlainServer, SaslMechanism, SaslServer, ScramServer, Step, TokenLogin,
 };
 use schloss_policy::refuse;
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
@@ -29,6 +29,8 @@ pub(crate) struct Door {
     pub(crate) credentials: Arc<dyn CredentialStore>,
     pub(crate) fake_salts: Arc<FakeSaltKey>,
     pub(crate) password_checks: PasswordChecks,
+    /// Whose tokens are good, where they are.
+    pub(crate) tokens: Option<Arc<TokenLogin>>,
     pub(crate) lockouts: Arc<Lockouts>,
     /// Where the client is.
     pub(crate) address: IpAddr,
@@ -60,16 +62,23 @@ impl Door {
         locks.iter().fold(words, |words, lock| format!("{words}; {lock}"))
     }
 
-    fn server(&self, mechanism: SaslMechanism) -> SaslServer {
+    /// The exchange of a mechanism that is offered here.
+    fn server(&self, mechanism: SaslMechanism) -> Option<SaslServer> {
+        if !self.mechanisms.contains(&mechanism) {
+            return None;
+        }
         let (credentials, fakes) = (Arc::clone(&self.credentials), Arc::clone(&self.fake_salts));
-        match mechanism {
+        Some(match mechanism {
             SaslMechanism::Scram(mechanism) => {
                 SaslServer::Scram(ScramServer::new(mechanism, credentials, fakes, &OsNonce))
             }
             SaslMechanism::Plain => {
                 SaslServer::Plain(PlainServer::new(credentials, fakes, self.password_checks.clone()))
             }
-        }
+            SaslMechanism::OAuthBearer => {
+                SaslServer::Bearer(BearerServer::new(Arc::clone(self.tokens.as_ref()?)))
+            }
+        })
     }
 }
 
@@ -169,8 +178,8 @@ fn handshake(head: RequestHead, body: Bytes, door: &Door) -> Turn {
         }
     };
     let mechanisms = door.mechanisms.iter().map(|mechanism| mechanism.name().into()).collect();
-    let chosen = SaslMechanism::from_name(&wanted).filter(|mechanism| door.mechanisms.contains(mechanism));
-    let Some(mechanism) = chosen else {
+    let chosen = SaslMechanism::from_name(&wanted).and_then(|mechanism| door.server(mechanism));
+    let Some(server) = chosen else {
         let error = ErrorCode::UnsupportedSaslMechanism;
         let response = build!(SaslHandshakeResponse { error_code: error.code(), mechanisms });
         let frame = encode(&response.into(), &head, head.api_version);
@@ -182,7 +191,7 @@ fn handshake(head: RequestHead, body: Bytes, door: &Door) -> Turn {
         };
         return Turn::Refuse(frame, refusal);
     };
-    let exchange = Exchange { server: door.server(mechanism), raw_tokens: head.api_version == 0 };
+    let exchange = Exchange { server, raw_tokens: head.api_version == 0 };
     let response = build!(SaslHandshakeResponse { mechanisms });
     answer(&response.into(), &head, head.api_version, Stage::Exchange(Box::new(exchange)))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{Authenticated, SaslMechanism};
+use schloss_identity::{Authenticated, SaslMechanism, TokenLogin};
 use schloss_metadata::ClientQuotas;
 use schloss_policy::{DecisionCache, Subject};
 use schloss_wire::RequestHead;
@@ -22,6 +22,8 @@ pub(crate) struct Peer {
     pub(crate) mechanisms: Arc<[SaslMechanism]>,
     /// Whose certificates are good there.
     pub(crate) clients: Option<TrustedClients>,
+    /// Whose tokens are.
+    pub(crate) tokens: Option<Arc<TokenLogin>>,
     /// How long sessions last there without authenticating again.
     pub(crate) max_reauth: Option<Duration>,
 }

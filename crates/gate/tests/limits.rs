@@ -125,6 +125,7 @@ async fn a_gate_without_a_port_or_with_impossible_settings_does_not_start() {
             tls: std::sync::Arc::clone(&common::TLS.server),
             mechanisms: vec![schloss_identity::Mechanism::ScramSha512.into()],
             clients: None,
+            tokens: None,
             max_reauth: None,
         };
         let mut config = schloss_gate::GateConfig::new(vec![listener]);

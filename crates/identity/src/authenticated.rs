@@ -66,7 +66,6 @@ impl Authenticated {
     }
 
     /// The same, with what a token, a certificate or a directory says of groups; see [`groups`].
-    #[allow(dead_code, reason = "mechanisms that know of groups are on their way")]
     #[must_use]
     pub(crate) fn in_groups(self, groups: Arc<[Principal]>) -> Self {
         Self { groups, ..self }

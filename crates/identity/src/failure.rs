@@ -82,6 +82,9 @@ pub enum AuthFailureReason {
     /// On an open connection, somebody else authenticated than whose it is (KIP-368).
     #[error("the client authenticated again as somebody else")]
     AnotherPrincipal,
+    /// A token that proves nothing; the text says why.
+    #[error("the token is not good: {0}")]
+    Token(String),
     /// Too many log-ins have failed before; the text says of whom, and for how long nobody is let in.
     #[error("{0}")]
     LockedOut(String),

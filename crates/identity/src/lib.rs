@@ -12,6 +12,7 @@ mod credential;
 mod failure;
 mod mechanism;
 mod nonce;
+mod oauth;
 mod password;
 mod password_checks;
 mod plain;
@@ -31,6 +32,10 @@ pub use credential::{
 pub use failure::{AuthFailure, AuthFailureReason};
 pub use mechanism::Mechanism;
 pub use nonce::{NonceSource, OsNonce};
+pub use oauth::{
+    BearerServer, IssuerKeys, KeySource, KeysError, MAX_BEARER_BYTES, MAX_KEYS_BYTES, TokenAlgorithm,
+    TokenLogin, TokenRules,
+};
 pub use password::Password;
 pub use password_checks::PasswordChecks;
 pub use plain::PlainServer;

@@ -11,12 +11,18 @@ pub enum SaslMechanism {
     Plain,
     /// SCRAM with one of its hashes.
     Scram(Mechanism),
+    /// `OAUTHBEARER` (RFC 7628): a signed token.
+    OAuthBearer,
 }
 
 impl SaslMechanism {
     /// Every one.
-    pub const ALL: [Self; 3] =
-        [Self::Scram(Mechanism::ScramSha512), Self::Scram(Mechanism::ScramSha256), Self::Plain];
+    pub const ALL: [Self; 4] = [
+        Self::Scram(Mechanism::ScramSha512),
+        Self::Scram(Mechanism::ScramSha256),
+        Self::Plain,
+        Self::OAuthBearer,
+    ];
 
     /// The name on the wire, such as `PLAIN`.
     #[must_use]
@@ -24,6 +30,7 @@ impl SaslMechanism {
         match self {
             Self::Plain => "PLAIN",
             Self::Scram(mechanism) => mechanism.name(),
+            Self::OAuthBearer => "OAUTHBEARER",
         }
     }
 

@@ -1,6 +1,6 @@
 //! The server's side of one SASL exchange, whatever the mechanism.
 
-use crate::{AuthFailure, Authenticated, PlainServer, SaslMechanism, ScramServer};
+use crate::{AuthFailure, Authenticated, BearerServer, PlainServer, SaslMechanism, ScramServer};
 
 /// One exchange with a client that is not known yet. Feed it the client's tokens until it is [`Step::Done`] or fails.
 pub enum SaslServer {
@@ -8,6 +8,8 @@ pub enum SaslServer {
     Scram(ScramServer),
     /// By a password that is sent.
     Plain(PlainServer),
+    /// By a signed token.
+    Bearer(BearerServer),
 }
 
 /// What one token of the client leads to.
@@ -30,6 +32,7 @@ impl SaslServer {
         match self {
             Self::Scram(server) => server.mechanism().into(),
             Self::Plain(_) => SaslMechanism::Plain,
+            Self::Bearer(_) => SaslMechanism::OAuthBearer,
         }
     }
 
@@ -42,6 +45,7 @@ impl SaslServer {
         match self {
             Self::Scram(server) => server.step(token),
             Self::Plain(server) => server.step(token).await,
+            Self::Bearer(server) => server.step(token).await,
         }
     }
 }

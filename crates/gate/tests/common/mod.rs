@@ -84,6 +84,7 @@ impl House {
             tls: Arc::clone(&TLS.server),
             mechanisms: vec![Mechanism::ScramSha512.into(), Mechanism::ScramSha256.into()],
             clients: None,
+            tokens: None,
             max_reauth: None,
         };
         let mut config = GateConfig::new(vec![listener]);

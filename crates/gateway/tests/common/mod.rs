@@ -79,6 +79,7 @@ impl House {
             tls: Arc::clone(&tls),
             mechanisms: Mechanism::ALL.map(Into::into).to_vec(),
             clients: None,
+            tokens: None,
             max_reauth: None,
         };
         let addressing = Addressing::Ports { host: "localhost".to_owned(), base, bootstrap: vec![bootstrap] };

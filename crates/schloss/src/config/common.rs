@@ -9,6 +9,7 @@ use super::audit::{self, Audit, RawAudit};
 use super::bootstrap::{self, Bootstrap, RawBootstrap};
 use super::error::ConfigError;
 use super::limits::{self, Limits, RawLimits};
+use super::oauth::{self, Oauth, RawOauth};
 use super::source::Source;
 
 /// What every kind of configuration says; paths are absolute or relative to the working directory.
@@ -22,6 +23,8 @@ pub(crate) struct Common {
     /// The account made at the first start, if any.
     pub(crate) bootstrap: Option<Bootstrap>,
     pub(crate) limits: Limits,
+    /// Whose tokens are good.
+    pub(crate) oauth: Option<Oauth>,
     pub(crate) audit: Audit,
 }
 
@@ -31,6 +34,7 @@ pub(super) struct RawCommon {
     pub(super) super_users: Vec<Spanned<String>>,
     pub(super) bootstrap: Option<RawBootstrap>,
     pub(super) limits: RawLimits,
+    pub(super) oauth: Option<RawOauth>,
     pub(super) audit: RawAudit,
 }
 
@@ -45,6 +49,7 @@ pub(super) fn check(source: &Source<'_>, raw: RawCommon) -> Result<Common, Confi
         super_users: raw.super_users.iter().map(super_user).collect::<Result<_, _>>()?,
         bootstrap: raw.bootstrap.map(|raw| bootstrap::check(source, raw)).transpose()?,
         limits: limits::check(source, &raw.limits)?,
+        oauth: raw.oauth.as_ref().map(|raw| oauth::check(source, raw)).transpose()?,
         audit: audit::check(source, &data_dir, &raw.audit)?,
         data_dir,
     })

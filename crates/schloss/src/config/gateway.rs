@@ -13,6 +13,7 @@ use super::common::{self, Common, RawCommon};
 use super::error::ConfigError;
 use super::limits::RawLimits;
 use super::listener::{self, Listener, RawListener, refuse};
+use super::oauth::RawOauth;
 use super::shared_state::{self, RawState, SharedState};
 use super::source::{self, Source};
 use super::upstream::{self, RawUpstream, Upstream};
@@ -49,6 +50,7 @@ struct RawGateway {
     bootstrap: Option<RawBootstrap>,
     #[serde(default)]
     limits: RawLimits,
+    oauth: Option<RawOauth>,
     #[serde(default)]
     audit: RawAudit,
 }
@@ -69,7 +71,7 @@ impl GatewayConfig {
             let help = "add a [state] section with key_file, the key of all gateways before this cluster";
             return Err(source.missing("state", help));
         };
-        let listeners = listener::check_all(source, &raw.listener, |listener, raw| {
+        let listeners = listener::check_all(source, &raw.listener, raw.oauth.is_some(), |listener, raw| {
             let addressing = addressing(source, &listener, raw)?;
             Ok(GatewayListener { listener, addressing })
         })?;
@@ -86,6 +88,7 @@ impl GatewayConfig {
                     super_users: raw.super_users,
                     bootstrap: raw.bootstrap,
                     limits: raw.limits,
+                    oauth: raw.oauth,
                     audit: raw.audit,
                 },
             )?,

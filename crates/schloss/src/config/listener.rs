@@ -63,6 +63,7 @@ pub(super) struct RawListener {
 pub(super) fn check_all<T>(
     source: &Source<'_>,
     raw: &[RawListener],
+    has_issuer: bool,
     mut own: impl FnMut(Listener, &RawListener) -> Result<T, ConfigError>,
 ) -> Result<Vec<T>, ConfigError> {
     if raw.is_empty() {
@@ -74,7 +75,15 @@ pub(super) fn check_all<T>(
             return Err(source.error(one.name.span(), "listener.name", format!("'{name}' is used twice")));
         }
     }
-    raw.iter().map(|raw| own(check(source, raw)?, raw)).collect()
+    let checked = |raw: &RawListener| {
+        let listener = check(source, raw)?;
+        if listener.mechanisms.contains(&SaslMechanism::OAuthBearer) && !has_issuer {
+            let message = "OAUTHBEARER needs an [oauth] section that says whose tokens are good";
+            return Err(source.error(raw.name.span(), "listener.mechanisms", message));
+        }
+        Ok(listener)
+    };
+    raw.iter().map(|raw| own(checked(raw)?, raw)).collect()
 }
 
 /// Refuses a key that another kind of file has.

@@ -10,6 +10,7 @@ mod error;
 mod gateway;
 mod limits;
 mod listener;
+mod oauth;
 mod secret;
 mod serve;
 mod shared_state;
@@ -24,6 +25,7 @@ pub(crate) use encryption::{Encryption, UnlockWith};
 pub(crate) use error::ConfigError;
 pub(crate) use gateway::GatewayConfig;
 pub(crate) use listener::Listener;
+pub(crate) use oauth::Keys;
 pub(crate) use serve::ServeConfig;
 pub(crate) use shared_state::{SharedState, check_state_topic};
 

@@ -16,6 +16,7 @@ use super::encryption::{self, Encryption, RawEncryption};
 use super::error::ConfigError;
 use super::limits::RawLimits;
 use super::listener::{self, Listener, RawListener, refuse};
+use super::oauth::RawOauth;
 use super::source::{self, Source};
 
 /// What `schloss serve` is told.
@@ -59,6 +60,7 @@ struct RawServe {
     bootstrap: Option<RawBootstrap>,
     #[serde(default)]
     limits: RawLimits,
+    oauth: Option<RawOauth>,
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
@@ -104,7 +106,7 @@ impl ServeConfig {
             let message = format!("must be 0 to {}", i32::MAX);
             return Err(source.error(raw.node_id.span(), "node_id", message));
         }
-        let listeners = listener::check_all(source, &raw.listener, |listener, raw| {
+        let listeners = listener::check_all(source, &raw.listener, raw.oauth.is_some(), |listener, raw| {
             const GATEWAY: &str = "is a key of 'schloss gateway': here is one broker, at advertised_port";
             refuse(source, raw.broker_port_base.as_ref(), "listener.broker_port_base", GATEWAY)?;
             refuse(source, raw.broker_names.as_ref(), "listener.broker_names", GATEWAY)?;
@@ -124,6 +126,7 @@ impl ServeConfig {
                     super_users: raw.super_users,
                     bootstrap: raw.bootstrap,
                     limits: raw.limits,
+                    oauth: raw.oauth,
                     audit: raw.audit,
                 },
             )?,

@@ -175,6 +175,7 @@ mod tests {
             tls: schloss_pki::server_config(issued.cert_pem.as_bytes(), issued.key_pem.as_bytes()).unwrap(),
             mechanisms: vec![Mechanism::ScramSha512.into()],
             clients: None,
+            tokens: None,
             max_reauth: None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use schloss_gate::{GateConfig, ListenerConfig, TrustedClients};
+use schloss_identity::TokenLogin;
 
 use super::client_files;
 use crate::config::{Common, Listener};
@@ -44,7 +45,10 @@ pub(crate) fn door(listener: &Listener) -> anyhow::Result<Door> {
 ///
 /// # Errors
 /// As [`door`].
-pub(super) fn ports(listener: &Listener) -> anyhow::Result<Vec<ListenerConfig>> {
+pub(super) fn ports(
+    listener: &Listener,
+    tokens: Option<&Arc<TokenLogin>>,
+) -> anyhow::Result<Vec<ListenerConfig>> {
     let door = door(listener)?;
     let port = |&bind| ListenerConfig {
         name: listener.name.clone(),
@@ -52,6 +56,7 @@ pub(super) fn ports(listener: &Listener) -> anyhow::Result<Vec<ListenerConfig>> 
         tls: Arc::clone(&door.tls),
         mechanisms: listener.mechanisms.clone(),
         clients: door.clients.clone(),
+        tokens: tokens.cloned(),
         max_reauth: listener.max_reauth,
     };
     Ok(listener.bind.iter().map(port).collect())

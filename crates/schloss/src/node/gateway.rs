@@ -12,7 +12,7 @@ use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
 use super::broker_ports::BrokerPorts;
 use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
-use super::{Behind, ClientFiles, Node, Office, doors};
+use super::{Behind, ClientFiles, Node, Office, doors, issuer};
 use crate::config::GatewayConfig;
 use crate::datadir::DataDir;
 
@@ -101,10 +101,11 @@ impl GatewayState {
             GatewayError::Upstream(error) => upstream_error(error, &config.upstream.client_file),
             other => other.into(),
         })?;
+        let tokens = issuer::tokens(&config.common, &office.data_dir).await?;
         let (mut open, mut client_files) = (Vec::new(), ClientFiles::default());
         let mut ports = BrokerPorts::new(gateway.broker_ids());
         for one in &config.listeners {
-            let bootstrap = doors::ports(&one.listener)?;
+            let bootstrap = doors::ports(&one.listener, tokens.as_ref())?;
             client_files.add(&one.listener, &bootstrap);
             ports.add(&bootstrap, &one.addressing);
             open.extend(bootstrap);

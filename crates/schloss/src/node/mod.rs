@@ -4,6 +4,7 @@ mod broker_ports;
 mod client_files;
 mod doors;
 mod gateway;
+mod issuer;
 mod keys;
 mod office;
 mod process;

@@ -12,7 +12,7 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, doors, open_audit, process};
+use super::{Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, doors, issuer, open_audit, process};
 use crate::config::ServeConfig;
 use crate::datadir::DataDir;
 
@@ -111,9 +111,10 @@ impl State {
         })
         .await?
         .context("the records can't be opened")?;
+        let tokens = issuer::tokens(&config.common, &office.data_dir).await?;
         let (mut ports, mut client_files) = (Vec::new(), ClientFiles::default());
         for one in &config.listeners {
-            let opened = doors::ports(&one.listener)?;
+            let opened = doors::ports(&one.listener, tokens.as_ref())?;
             client_files.add(&one.listener, &opened);
             ports.extend(opened);
         }

@@ -172,6 +172,39 @@ fn impossible_values_are_refused_one_by_one() {
 }
 
 #[test]
+fn whose_tokens_are_good_is_said_whole() {
+    let fixture = Fixture::new();
+    let oauth = "[oauth]\nissuer = \"https://idp\"\naudiences = [\"kafka\"]\njwks_url = \"https://idp/jwks\"\n\
+        jwks_ca_file = \"server.pem\"\n";
+    let with_tokens = GOOD.replace("tls_key", "mechanisms = [\"OAUTHBEARER\"]\ntls_key");
+    let good = load(&fixture, &format!("{with_tokens}\n{oauth}")).unwrap().common.oauth.unwrap();
+    assert_eq!((good.rules.principal_claim.as_str(), good.rules.algorithms.len()), ("sub", 9));
+    let missing = error(&fixture, &with_tokens);
+    assert!(
+        missing.starts_with("schloss.toml:6: listener.mechanisms: OAUTHBEARER needs an [oauth]"),
+        "{missing}"
+    );
+    for (from, to, expected) in [
+        ("[\"kafka\"]", "[]", "oauth.audiences: is empty"),
+        ("\"https://idp\"", "\"\"", "oauth.issuer: is empty"),
+        (
+            "https://idp/jwks",
+            "http://idp/jwks",
+            "oauth.jwks_url: can't be used: it does not begin with https://",
+        ),
+        ("server.pem", "nowhere.pem", "oauth.jwks_ca_file: nowhere.pem is no file"),
+        ("jwks_url", "jwks_file = \"x\"\njwks_url", "oauth: needs exactly one of jwks_url and jwks_file"),
+        ("audiences", "algorithms = [\"HS256\"]\naudiences", "oauth.algorithms: 'HS256' is no algorithm"),
+        ("audiences", "algorithms = [\"none\"]\naudiences", "oauth.algorithms: 'none' is no algorithm"),
+        ("audiences", "algorithms = []\naudiences", "oauth.algorithms: is empty"),
+        ("audiences", "clock_skew_ms = 600001\naudiences", "oauth.clock_skew_ms: 600001 is impossible"),
+    ] {
+        let error = error(&fixture, &format!("{GOOD}\n{}", oauth.replace(from, to)));
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
     let fixture = Fixture::new();
     fixture.write("server.key", "", 0o640);
