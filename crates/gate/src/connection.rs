@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use schloss_identity::{AuthFailure, AuthFailureReason, Authenticated};
 use schloss_wire::{DecodeBudget, ErrorCode};
+use time::OffsetDateTime;
 use tokio::io::{AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -177,14 +178,20 @@ async fn admit_by_certificate(
 ) -> Result<Authenticated, Turned> {
     let identity = peer.clients.as_ref().map(|clients| Arc::clone(&clients.identity)).unwrap_or_default();
     let failure = match identity.authenticate(stream.get_ref().1) {
-        Ok(proof) if house.audit.is_writable() => {
-            house.audit.record(audit_trail::logged_in(peer, &proof)).await;
-            return Ok(proof);
+        Ok(proof) => {
+            let user = proof.principal().name();
+            let snapshot = house.metadata.snapshot();
+            let account = snapshot.accounts().get(user);
+            let reason = match account.and_then(|account| account.objection(OffsetDateTime::now_utc())) {
+                Some(words) => AuthFailureReason::Barred(words),
+                None if house.audit.is_writable() => {
+                    house.audit.record(audit_trail::logged_in(peer, &proof)).await;
+                    return Ok(proof);
+                }
+                None => AuthFailureReason::NoAudit,
+            };
+            AuthFailure { reason, claimed_user: Some(user.to_owned()) }
         }
-        Ok(proof) => AuthFailure {
-            reason: AuthFailureReason::NoAudit,
-            claimed_user: Some(proof.principal().name().to_owned()),
-        },
         Err(failure) => failure,
     };
     sleep(house.config.failed_authentication_delay).await;

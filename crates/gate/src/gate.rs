@@ -71,6 +71,7 @@ impl Gate {
         let (closing, hears_closing) = watch::channel(false);
         let house = Arc::new(House::new(config, engine, metadata, audit, hears_closing));
         let gate = Self { house, listening: Mutex::default(), closing };
+        gate.listening.lock().listeners.spawn(Arc::clone(&gate.house).follow_identities());
         for listener in bound {
             gate.spawn(listener);
         }

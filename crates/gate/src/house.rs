@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use schloss_audit::Audit;
 use schloss_identity::{FakeSaltKey, Method, PasswordChecks, SaslMechanism};
 use schloss_metadata::Metadata;
@@ -45,6 +47,8 @@ pub(crate) struct House {
     pub(crate) memory: FrameMemory,
     /// For frames of all others.
     pub(crate) stranger_memory: FrameMemory,
+    /// Moves when users or accounts change.
+    identities: watch::Sender<u64>,
     // Turns true when the gate closes.
     closing: watch::Receiver<bool>,
     fake_salts: Arc<FakeSaltKey>,
@@ -80,6 +84,7 @@ impl House {
             metadata,
             audit,
             limits,
+            identities: watch::Sender::new(snapshot.identity_generation()),
             closing,
             connections: AtomicU64::new(0),
         }
@@ -111,6 +116,32 @@ impl House {
         Judge::new(acls, subject, cache).observing(observes)
     }
 
+    /// Tells sessions of each change of users or accounts, until the gate closes.
+    pub(crate) async fn follow_identities(self: Arc<Self>) {
+        let mut changes = self.metadata.changes();
+        let closing = self.closing();
+        tokio::pin!(closing);
+        loop {
+            let generation = changes.borrow_and_update().identity_generation();
+            self.identities.send_if_modified(|known| std::mem::replace(known, generation) != generation);
+            tokio::select! {
+                () = &mut closing => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Ends when users or accounts change after this moment.
+    pub(crate) fn identity_change(&self) -> BoxFuture<'static, ()> {
+        let mut identities = self.identities.subscribe();
+        async move {
+            if identities.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+        .boxed()
+    }
+
     /// Ends when the gate closes; a gate that is dropped closes as well.
     pub(crate) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut closing = self.closing.clone();
@@ -138,7 +169,7 @@ impl House {
         Door {
             mechanisms: Arc::clone(&peer.mechanisms),
             offer: Arc::clone(offer),
-            credentials: self.metadata.snapshot(),
+            snapshot: self.metadata.snapshot(),
             fake_salts: Arc::clone(&self.fake_salts),
             password_checks: self.password_checks.clone(),
             tokens: peer.tokens.clone(),

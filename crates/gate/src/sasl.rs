@@ -12,11 +12,13 @@ use schloss_identity::{
     AuthFailure, AuthFailureReason, Authenticated, BearerServer, CredentialStore, FakeSaltKey, OsNonce,
     PasswordChecks, PlainServer, SaslMechanism, SaslServer, ScramServer, Step, TokenLogin,
 };
+use schloss_metadata::Snapshot;
 use schloss_policy::refuse;
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use schloss_wire::{
     Api, DecodeBudget, ErrorCode, LENGTH_PREFIX_BYTES, Principal, Request, RequestHead, Response, build,
 };
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::api_versions::Offer;
@@ -26,7 +28,7 @@ use crate::lockout::Lockouts;
 pub(crate) struct Door {
     pub(crate) mechanisms: Arc<[SaslMechanism]>,
     pub(crate) offer: Arc<Offer>,
-    pub(crate) credentials: Arc<dyn CredentialStore>,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) fake_salts: Arc<FakeSaltKey>,
     pub(crate) password_checks: PasswordChecks,
     /// Whose tokens are good, where they are.
@@ -49,7 +51,12 @@ impl Door {
             return Some(AuthFailureReason::AnotherPrincipal);
         }
         let locked = self.lockouts.locked(Some(proof.principal().name()), self.address, Instant::now());
-        locked.map(|locked| AuthFailureReason::LockedOut(locked.to_string()))
+        if let Some(locked) = locked {
+            return Some(AuthFailureReason::LockedOut(locked.to_string()));
+        }
+        let account = self.snapshot.accounts().get(proof.principal().name());
+        let objection = account.and_then(|account| account.objection(OffsetDateTime::now_utc()));
+        objection.map(AuthFailureReason::Barred)
     }
 
     /// Counts a failure, if it may have been a guess; what is to be said of it.
@@ -67,7 +74,8 @@ impl Door {
         if !self.mechanisms.contains(&mechanism) {
             return None;
         }
-        let (credentials, fakes) = (Arc::clone(&self.credentials), Arc::clone(&self.fake_salts));
+        let credentials: Arc<dyn CredentialStore> = Arc::clone(&self.snapshot) as _;
+        let fakes = Arc::clone(&self.fake_salts);
         Some(match mechanism {
             SaslMechanism::Scram(mechanism) => {
                 SaslServer::Scram(ScramServer::new(mechanism, credentials, fakes, &OsNonce))

@@ -53,6 +53,8 @@ pub(crate) struct Serving {
     sums: TrafficSums,
     clock: Interval,
     closing: BoxFuture<'static, ()>,
+    // Ends when users or accounts change.
+    identities: BoxFuture<'static, ()>,
     was_active: bool,
     last_active: Instant,
     ending: Option<Ending>,
@@ -107,6 +109,7 @@ impl Serving {
             sums: TrafficSums::new(),
             clock,
             closing: Box::pin(house.closing()),
+            identities: house.identity_change(),
             was_active: false,
             last_active: Instant::now(),
             ending: None,
@@ -117,6 +120,8 @@ impl Serving {
     /// Serves until the connection ends. Safe to drop and to unwind out of; [`Serving::close`] is due after it
     /// in any case.
     pub(crate) async fn run(&mut self) {
+        // Much may have happened since its proof was looked at.
+        self.check_standing(Instant::now());
         loop {
             let step = poll_fn(|cx| self.poll_step(cx)).await;
             for event in std::mem::take(&mut self.events) {
@@ -178,7 +183,7 @@ impl Serving {
             {
                 return Poll::Ready(Step::End);
             }
-            if !self.fill(cx) && !self.hear_closing(cx) {
+            if !self.fill(cx) && !self.hear_closing(cx) && !self.hear_identities(cx) {
                 return Poll::Pending;
             }
         }
@@ -195,7 +200,7 @@ impl Serving {
                 self.reauth.begin(&self.house, &self.session, incoming);
                 continue;
             }
-            if let Some(words) = self.session.standing.objection(now) {
+            if let Some(words) = self.session.standing.objection(now, &self.house.metadata.snapshot()) {
                 self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
                 continue;
             }
@@ -405,8 +410,9 @@ impl Serving {
         if self.ending.is_some() {
             return;
         }
-        if let Some(words) = self.session.standing.lasting_objection(now) {
-            return self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
+        self.check_standing(now);
+        if self.ending.is_some() {
+            return;
         }
         if self.session.seat.is_paused() {
             return self.check_pause();
@@ -427,6 +433,26 @@ impl Serving {
                 self.reader.release();
             }
         }
+    }
+
+    /// Ends the connection if its client could not have it now.
+    fn check_standing(&mut self, now: Instant) {
+        let objection = self.session.standing.lasting_objection(now, &self.house.metadata.snapshot());
+        if let Some(words) = objection {
+            self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
+            // What waits for new records would keep it open.
+            self.drop_cancellable();
+        }
+    }
+
+    /// Whether users or accounts have changed.
+    fn hear_identities(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.ending.is_some() || self.identities.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.identities = self.house.identity_change();
+        self.check_standing(Instant::now());
+        true
     }
 
     /// Ends the connection after the answers that are due, with a record of why.

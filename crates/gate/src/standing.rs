@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rustls::ServerConnection;
 use rustls::pki_types::CertificateDer;
-use schloss_identity::{Authenticated, Method};
+use schloss_identity::{Authenticated, CredentialStore, Method, SaslMechanism};
+use schloss_metadata::Snapshot;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::TrustedClients;
@@ -21,6 +23,17 @@ pub(crate) struct Standing {
     /// Whether its client can prove itself again on the same connection.
     is_renewable: bool,
     certificate: Option<ShownCertificate>,
+    account: KnownAccount,
+}
+
+/// Whose session it is, and when that was last found good.
+struct KnownAccount {
+    name: String,
+    method: Method,
+    /// That of the state it was found good in.
+    generation: Option<u64>,
+    /// When it is over.
+    ends: Option<OffsetDateTime>,
 }
 
 /// The certificate that a client has shown, and when it was last found good.
@@ -57,6 +70,36 @@ impl ShownCertificate {
     }
 }
 
+impl KnownAccount {
+    fn of(proof: &Authenticated) -> Self {
+        let name = proof.principal().name().to_owned();
+        Self { name, method: proof.method(), generation: None, ends: None }
+    }
+
+    /// Looks at the account again if users or accounts have changed.
+    fn objection(&mut self, snapshot: &Snapshot) -> Option<String> {
+        let now = OffsetDateTime::now_utc();
+        if self.generation == Some(snapshot.identity_generation()) {
+            return self.ends.filter(|end| *end <= now).map(|_| "the account has expired".to_owned());
+        }
+        let credential_is_gone = match self.method {
+            Method::Sasl(SaslMechanism::Scram(mechanism)) => snapshot.scram(&self.name, mechanism).is_none(),
+            Method::Sasl(SaslMechanism::Plain) => snapshot.user(&self.name).is_none(),
+            Method::Sasl(SaslMechanism::OAuthBearer) | Method::Certificate => false,
+        };
+        if credential_is_gone {
+            return Some("the credential that the client logged in with was removed".to_owned());
+        }
+        let account = snapshot.accounts().get(&self.name);
+        if let Some(words) = account.and_then(|account| account.objection(now)) {
+            return Some(words.to_owned());
+        }
+        self.ends = account.and_then(|account| account.expires);
+        self.generation = Some(snapshot.identity_generation());
+        None
+    }
+}
+
 impl Standing {
     pub(crate) fn new(
         proof: &Authenticated,
@@ -68,7 +111,7 @@ impl Standing {
         // A certificate can't be shown again, so only its own end counts.
         let max_reauth = max_reauth.filter(|_| is_renewable);
         let ends = session_lifetime(proof, max_reauth).and_then(|lifetime| begun.checked_add(lifetime));
-        Self { begun, ends, is_renewable, certificate }
+        Self { begun, ends, is_renewable, certificate, account: KnownAccount::of(proof) }
     }
 
     /// The same after its client has proved itself again.
@@ -83,17 +126,18 @@ impl Standing {
     }
 
     /// Why no further request is served, if so.
-    pub(crate) fn objection(&mut self, now: Instant) -> Option<String> {
-        self.bad_certificate().or_else(|| self.end(now))
+    pub(crate) fn objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+        self.gone(snapshot).or_else(|| self.end(now))
     }
 
     /// Why the connection is of no use any more, if so. One whose client is silent may still be renewed.
-    pub(crate) fn lasting_objection(&mut self, now: Instant) -> Option<String> {
-        self.bad_certificate().or_else(|| self.end(now).filter(|_| !self.is_renewable))
+    pub(crate) fn lasting_objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+        self.gone(snapshot).or_else(|| self.end(now).filter(|_| !self.is_renewable))
     }
 
-    fn bad_certificate(&mut self) -> Option<String> {
-        self.certificate.as_mut().and_then(ShownCertificate::objection)
+    fn gone(&mut self, snapshot: &Snapshot) -> Option<String> {
+        let certificate = self.certificate.as_mut().and_then(ShownCertificate::objection);
+        certificate.or_else(|| self.account.objection(snapshot))
     }
 
     fn end(&self, now: Instant) -> Option<String> {

@@ -88,6 +88,9 @@ pub enum AuthFailureReason {
     /// Too many log-ins have failed before; the text says of whom, and for how long nobody is let in.
     #[error("{0}")]
     LockedOut(String),
+    /// Nobody is served by this account; the text says why.
+    #[error("{0}")]
+    Barred(&'static str),
     /// A success that can't be written down.
     #[error("the audit trail can't be written, so nobody is let in; see to the audit directory")]
     NoAudit,
@@ -104,6 +107,9 @@ impl AuthFailureReason {
     /// who they are, and is not let in for another reason, did not guess.
     #[must_use]
     pub const fn is_guess(&self) -> bool {
-        !matches!(self, Self::LockedOut(_) | Self::NoAudit | Self::Stopping | Self::AnotherPrincipal)
+        !matches!(
+            self,
+            Self::LockedOut(_) | Self::Barred(_) | Self::NoAudit | Self::Stopping | Self::AnotherPrincipal
+        )
     }
 }

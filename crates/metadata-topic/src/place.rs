@@ -30,6 +30,8 @@ pub(crate) enum Place {
     },
     /// One credential.
     Scram { user: String, mechanism: Mechanism },
+    /// What is known of a user.
+    Account { name: String },
     /// The quotas of one entity.
     ClientQuotas(QuotaEntity),
 }
@@ -56,6 +58,9 @@ impl Place {
             Record::ScramDeleted { user, mechanism } => {
                 Some(Self::Scram { user: user.clone(), mechanism: *mechanism })
             }
+            Record::Account { name, .. } | Record::AccountDeleted { name } => {
+                Some(Self::Account { name: name.clone() })
+            }
             Record::ClientQuotas { entity, .. } | Record::ClientQuotasDeleted { entity } => {
                 Some(Self::ClientQuotas(entity.clone()))
             }
@@ -74,6 +79,7 @@ impl Place {
                 Some(Record::RoleBindingDeleted(Binding { role, principal, resource, expires: None }))
             }
             Self::Scram { user, mechanism } => Some(Record::ScramDeleted { user, mechanism }),
+            Self::Account { name } => Some(Record::AccountDeleted { name }),
             Self::ClientQuotas(entity) => Some(Record::ClientQuotasDeleted { entity }),
         }
     }
@@ -101,6 +107,7 @@ pub(crate) const fn is_deletion(record: &Record) -> bool {
             | Record::RoleDeleted { .. }
             | Record::RoleBindingDeleted(_)
             | Record::ScramDeleted { .. }
+            | Record::AccountDeleted { .. }
             | Record::ClientQuotasDeleted { .. }
     )
 }
@@ -160,6 +167,7 @@ mod tests {
                 Place::Acl(acl),
                 r#"{"acl":{"resource_type":"topic","pattern_type":"prefixed","resource_name":"orders","principal":"User:alice","host":"*","operation":"read","permission":"allow"}}"#,
             ),
+            (Place::Account { name: "alice".to_owned() }, r#"{"account":{"name":"alice"}}"#),
             (
                 Place::ClientQuotas(QuotaEntity::User(QuotaName::Default)),
                 r#"{"client_quotas":{"user":"default"}}"#,

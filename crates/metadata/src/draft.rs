@@ -7,6 +7,7 @@ use schloss_identity::FakeSaltKey;
 use schloss_policy::{Acl, AclSet, Bindings, Groups, ResourceType, Roles, Rules, check_group, check_role};
 use schloss_wire::Principal;
 
+use crate::accounts::{Accounts, check_account};
 use crate::error::{MetadataError, Refusal};
 use crate::quota_changes::check_quotas;
 use crate::quotas::ClientQuotas;
@@ -22,6 +23,9 @@ pub(crate) struct Draft {
     fake_salt_key: Option<Arc<FakeSaltKey>>,
     topics: Arc<Topics>,
     users: Arc<Users>,
+    accounts: Arc<Accounts>,
+    /// Users and accounts as they were, and the number of that.
+    identities: (Arc<Users>, Arc<Accounts>, u64),
     broker_configs: Arc<Configs>,
     group_configs: Arc<Configs>,
     client_quotas: Arc<ClientQuotas>,
@@ -44,6 +48,8 @@ impl Draft {
             fake_salt_key: None,
             topics: Arc::default(),
             users: Arc::default(),
+            accounts: Arc::default(),
+            identities: Default::default(),
             broker_configs: Arc::default(),
             group_configs: Arc::default(),
             client_quotas: Arc::default(),
@@ -65,6 +71,8 @@ impl Draft {
             fake_salt_key,
             topics,
             users,
+            accounts,
+            identity_generation,
             acls,
             super_users,
             broker_configs,
@@ -77,7 +85,9 @@ impl Draft {
             cluster_id: Some(cluster_id),
             fake_salt_key: Some(fake_salt_key),
             topics,
+            identities: (Arc::clone(&users), Arc::clone(&accounts), identity_generation),
             users,
+            accounts,
             broker_configs,
             group_configs,
             client_quotas,
@@ -99,6 +109,7 @@ impl Draft {
             version: snapshot.version,
             compiled: Arc::clone(&snapshot.acls),
             acls: Some(BTreeSet::new()),
+            identities: (Arc::default(), Arc::default(), snapshot.identity_generation),
             ..Self::empty(snapshot.super_users.to_vec())
         }
     }
@@ -184,6 +195,15 @@ impl Draft {
             Record::ScramDeleted { user, mechanism } => {
                 Arc::make_mut(&mut self.users).remove(&user, mechanism);
             }
+            Record::Account { name, account } => {
+                if let Err(words) = check_account(&name, &account) {
+                    return wrong(words);
+                }
+                Arc::make_mut(&mut self.accounts).insert(name, account);
+            }
+            Record::AccountDeleted { name } => {
+                Arc::make_mut(&mut self.accounts).remove(&name);
+            }
             Record::ClientQuotas { entity, quotas } => {
                 if quotas.is_empty() {
                     return wrong(format!("{entity} is given no quotas"));
@@ -219,6 +239,11 @@ impl Draft {
             super_users: self.super_users.to_vec(),
         };
         AclSet::compile(rules, 0)
+    }
+
+    /// What is known of users.
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Whether there is a user of this name.
@@ -265,7 +290,11 @@ impl Draft {
             };
             Arc::new(AclSet::compile(rules, compiled.generation() + 1))
         };
+        let (users, accounts, generation) = self.identities;
+        let is_same = Arc::ptr_eq(&users, &self.users) && Arc::ptr_eq(&accounts, &self.accounts);
         Ok(Snapshot {
+            identity_generation: if is_same { generation } else { generation + 1 },
+            accounts: self.accounts,
             cluster_id,
             fake_salt_key,
             topics: self.topics,

@@ -8,6 +8,7 @@
 //! ([`Metadata::alter_configs`]), groups, roles and whole policies ([`Metadata::alter_security`]), client quotas ([`Metadata::alter_client_quotas`]) and producer ids
 //! ([`Metadata::allocate_producer_id`]).
 
+mod accounts;
 mod acl_changes;
 mod config_changes;
 mod draft;
@@ -29,6 +30,7 @@ mod topics;
 mod user_changes;
 mod users;
 
+pub use accounts::{Account, AccountKind, Accounts};
 pub use config_changes::ConfigChange;
 pub use entry::MAX_CHANGE_BYTES;
 pub use error::{MetadataError, Refusal};

@@ -12,6 +12,7 @@ use schloss_wire::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::accounts::Account;
 use crate::quotas::{QuotaEntity, QuotaValues};
 
 /// One step of the state. Serialised as `{"<kind>":{..}}`; a kind or a field that is not known refuses the
@@ -105,6 +106,18 @@ pub enum Record {
         user: String,
         /// The mechanism.
         mechanism: Mechanism,
+    },
+    /// This is known of a user now, instead of what was known before.
+    Account {
+        /// The user's name.
+        name: String,
+        /// What is known.
+        account: Account,
+    },
+    /// Nothing is known of a user any more.
+    AccountDeleted {
+        /// The user's name.
+        name: String,
     },
     /// An entity has these quotas now, instead of those before.
     ClientQuotas {

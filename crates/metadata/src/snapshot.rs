@@ -8,6 +8,7 @@ use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, Scram
 use schloss_policy::{AclSet, TopicNames};
 use schloss_wire::{Principal, Uuid};
 
+use crate::accounts::Accounts;
 use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::topics::{TopicMeta, Topics};
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub(crate) fake_salt_key: Arc<FakeSaltKey>,
     pub(crate) topics: Arc<Topics>,
     pub(crate) users: Arc<Users>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) identity_generation: u64,
     pub(crate) acls: Arc<AclSet>,
     pub(crate) super_users: Arc<[Principal]>,
     pub(crate) broker_configs: Arc<Configs>,
@@ -85,6 +88,18 @@ impl Snapshot {
     /// All topics, by name.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &Arc<TopicMeta>> {
         self.topics.iter()
+    }
+
+    /// Moves when users or accounts change, and only then; starts anew with the process.
+    #[must_use]
+    pub fn identity_generation(&self) -> u64 {
+        self.identity_generation
+    }
+
+    /// What is known of users, by name.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// The user of this name.
@@ -150,6 +165,10 @@ impl Snapshot {
                 credential: (**credential).clone(),
             })
         });
+        let accounts = self
+            .accounts
+            .iter()
+            .map(|(name, account)| Record::Account { name: name.clone(), account: account.clone() });
         let acls = self.acls.iter().map(|acl| Record::Acl(acl.clone()));
         let groups = self
             .acls
@@ -167,7 +186,14 @@ impl Snapshot {
             .client_quotas
             .iter()
             .map(|(entity, quotas)| Record::ClientQuotas { entity: entity.clone(), quotas: quotas.clone() });
-        made_once.into_iter().chain(topics).chain(configs).chain(scram).chain(rules).chain(quotas)
+        made_once
+            .into_iter()
+            .chain(topics)
+            .chain(configs)
+            .chain(scram)
+            .chain(accounts)
+            .chain(rules)
+            .chain(quotas)
     }
 }
 

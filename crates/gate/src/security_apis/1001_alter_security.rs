@@ -31,7 +31,10 @@ pub(super) async fn serve(
         let words = "the cluster behind this gateway keeps the quotas: leave the part 'quotas' out";
         return refused(ErrorCode::InvalidRequest, words.to_owned());
     }
-    let dry_run = matches!(change, SecurityChange::Apply { dry_run: true, .. });
+    let dry_run = matches!(
+        change,
+        SecurityChange::Apply { dry_run: true, .. } | SecurityChange::Offboard { dry_run: true, .. }
+    );
     match metadata.alter_security(change, caller).await {
         Ok(steps) => match serde_json::to_vec(&steps) {
             Ok(document) => {
@@ -85,6 +88,7 @@ fn refused(code: ErrorCode, words: String) -> (Response, Vec<Change>) {
 fn resource_type(what: &str) -> &'static str {
     match what {
         "user" => "User",
+        "account" => "Account",
         "group" => "LocalGroup",
         "role" => "Role",
         "binding" => "RoleBinding",

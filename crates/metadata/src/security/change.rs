@@ -7,9 +7,11 @@ use schloss_policy::{
 };
 use schloss_wire::{ErrorCode, Principal};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::policy::PolicyDocument;
 use super::steps::{Step, Target};
+use crate::accounts::{Account, Accounts};
 use crate::draft::Draft;
 use crate::error::{MetadataError, Refusal};
 use crate::metadata::Metadata;
@@ -56,6 +58,22 @@ pub enum SecurityChange {
     Bind(Binding),
     /// Somebody has a role no more.
     Unbind(Binding),
+    /// This is known of a user, instead of what was known before; `None`: nothing.
+    SetAccount {
+        /// The user's name.
+        name: String,
+        /// What is known.
+        account: Option<Account>,
+    },
+    /// A user is gone for good: without credentials, ACLs, roles and memberships, and with an account that is disabled, so
+    /// that neither a certificate nor a token lets it in again.
+    Offboard {
+        /// The user's name.
+        user: String,
+        /// Only tell the steps.
+        #[serde(default)]
+        dry_run: bool,
+    },
     /// All that the document speaks of is as it says.
     Apply {
         /// The document.
@@ -116,9 +134,40 @@ impl SecurityChange {
                 }
                 Target { bindings: Some(bindings), ..Target::default() }
             }
+            Self::SetAccount { name, account } => {
+                let mut accounts = now.accounts().clone();
+                match account {
+                    Some(account) => accounts.insert(name, account),
+                    None => accounts.remove(&name),
+                };
+                Target { accounts: Some(accounts), ..Target::default() }
+            }
+            Self::Offboard { user, dry_run } => return Ok((offboarded(now, &user), dry_run)),
             Self::Apply { policy, dry_run } => return Ok((policy.target(now)?, dry_run)),
         };
         Ok((target, false))
+    }
+}
+
+/// Everything without a user.
+fn offboarded(now: &Snapshot, user: &str) -> Target {
+    let (rules, principal) = (now.acls(), Principal::user(user));
+    let others = now.users().filter(|(name, _)| name.as_ref() != user);
+    let users = others
+        .map(|(name, user)| (name.to_string(), user.mechanisms().map(|(mechanism, _)| mechanism).collect()));
+    let mut groups = Groups::clone(rules.groups());
+    groups.values_mut().for_each(|members| members.retain(|member| *member != principal));
+    let bindings = rules.bindings().iter().filter(|binding| binding.principal != principal);
+    let acls = rules.iter().filter(|acl| acl.principal != principal.as_str());
+    let mut accounts = now.accounts().clone();
+    accounts.entry(user.to_owned()).or_default().disabled = true;
+    Target {
+        users: Some(users.collect()),
+        accounts: Some(accounts),
+        groups: Some(groups),
+        bindings: Some(bindings.cloned().collect()),
+        acls: Some(acls.cloned().collect()),
+        ..Target::default()
     }
 }
 
@@ -168,6 +217,14 @@ fn refuse_lock_out(now: &Snapshot, records: &[Record], caller: &Subject) -> Resu
         }
     }
     let name = caller.principal.name();
+    let is_barred = |accounts: &Accounts| {
+        let account = accounts.get(name);
+        account.and_then(|account| account.objection(OffsetDateTime::now_utc())).is_some()
+    };
+    if is_barred(draft.accounts()) && !is_barred(now.accounts()) {
+        let words = format!("this would take the account of {}, who asks for it", caller.principal);
+        return Err(Refusal::new(ErrorCode::PolicyViolation, words).into());
+    }
     let is_user = caller.principal.kind() == Principal::USER;
     if is_user && now.user(name).is_some() && !draft.has_user(name) {
         let words = format!("this would take the last credential of {}, who asks for it", caller.principal);

@@ -129,6 +129,7 @@ impl PolicyDocument {
             .map(|bindings| once(bindings.into_iter().map(|binding| (binding, ())), "a binding"));
         let acls = self.acls.map(|acls| once(acls.into_iter().map(|acl| (acl, ())), "an ACL"));
         Ok(Target {
+            accounts: None,
             users: self.users,
             groups: self.groups,
             roles: self.roles,

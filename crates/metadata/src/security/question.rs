@@ -6,12 +6,15 @@ use schloss_policy::{Access, Asker, Binding, Explanation, Groups, Holder, Roles,
 use serde::{Deserialize, Serialize};
 
 use super::policy::PolicyDocument;
+use crate::accounts::Accounts;
 use crate::snapshot::Snapshot;
 
 /// A question; each has its [`SecurityAnswer`].
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SecurityQuestion {
+    /// What is known of users?
+    Accounts,
     /// Which local groups are there?
     Groups,
     /// Which roles were made, and who has which?
@@ -44,6 +47,8 @@ pub enum SecurityQuestion {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SecurityAnswer {
+    /// Accounts by name.
+    Accounts(Accounts),
     /// Local groups with their members.
     Groups(Groups),
     /// Roles and bindings.
@@ -69,6 +74,7 @@ impl SecurityQuestion {
     pub fn answer(self, snapshot: &Snapshot) -> SecurityAnswer {
         let rules = snapshot.acls();
         match self {
+            Self::Accounts => SecurityAnswer::Accounts(snapshot.accounts().clone()),
             Self::Groups => SecurityAnswer::Groups(Groups::clone(rules.groups())),
             Self::Roles => SecurityAnswer::Roles {
                 roles: Roles::clone(rules.roles()),

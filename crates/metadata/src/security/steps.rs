@@ -9,8 +9,11 @@ use schloss_wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::accounts::{Accounts, check_account};
 use crate::error::Refusal;
-use crate::limits::{MAX_ACLS, MAX_BINDINGS, MAX_GROUPS, MAX_MEMBERS, MAX_QUOTA_ENTITIES, MAX_ROLES};
+use crate::limits::{
+    MAX_ACLS, MAX_BINDINGS, MAX_GROUPS, MAX_MEMBERS, MAX_QUOTA_ENTITIES, MAX_ROLES, MAX_USERS,
+};
 use crate::quota_changes::check_quotas;
 use crate::quotas::{QuotaEntity, QuotaValues};
 use crate::record::Record;
@@ -20,6 +23,7 @@ use crate::snapshot::Snapshot;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Target {
     pub(super) users: Option<BTreeMap<String, BTreeSet<Mechanism>>>,
+    pub(super) accounts: Option<Accounts>,
     pub(super) groups: Option<Groups>,
     pub(super) roles: Option<Roles>,
     pub(super) bindings: Option<Bindings>,
@@ -46,7 +50,7 @@ pub struct Step {
     /// What it does.
     #[serde(rename = "do")]
     pub kind: StepKind,
-    /// To what sort of thing: `user`, `group`, `role`, `binding`, `acl`, `quota`.
+    /// To what sort of thing: `user`, `account`, `group`, `role`, `binding`, `acl`, `quota`.
     pub what: String,
     /// Its name, or itself in words.
     pub name: String,
@@ -75,6 +79,14 @@ impl Target {
         let mut steps = Steps::default();
         if let Some(users) = &self.users {
             steps.users(now, users)?;
+        }
+        if let Some(accounts) = &self.accounts {
+            bound(accounts.len(), MAX_USERS, "accounts")?;
+            accounts.iter().try_for_each(|(name, account)| check_account(name, account)).map_err(wrong)?;
+            steps.maps("account", now.accounts(), accounts, |name, account| match account {
+                Some(account) => Record::Account { name: name.clone(), account: account.clone() },
+                None => Record::AccountDeleted { name: name.clone() },
+            });
         }
         if let Some(groups) = &self.groups {
             bound(groups.len(), MAX_GROUPS, "groups")?;

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and where each word is carried out.
 
 mod access;
+mod account;
 mod acl;
 mod audit;
 mod config;

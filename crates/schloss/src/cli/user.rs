@@ -6,11 +6,13 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use schloss_client::Cluster;
 use schloss_identity::{DEFAULT_ITERATIONS, Mechanism, Password};
+use schloss_metadata::Account;
 use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::ClientFile;
+use super::account;
 use super::confirm::confirm;
 use super::exit::UsageError;
 use super::network::with_cluster;
@@ -60,7 +62,69 @@ enum Command {
         #[command(flatten)]
         client: ClientFile,
     },
+    /// List what is known of users, whatever they log in with
+    #[command(after_help = "Example:
+  schloss user accounts --client admin.properties")]
+    Accounts {
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Say what is known of a user, whatever it logs in with
+    #[command(after_help = ACCOUNT_EXAMPLES)]
+    Account {
+        /// The user's name
+        user: String,
+        #[command(flatten)]
+        facts: account::Facts,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Close a user's connections and let it in no more, until it is enabled again
+    #[command(after_help = "Example:
+  schloss user disable alice --client admin.properties")]
+    Disable {
+        /// The user's name
+        user: String,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Let a disabled user in again
+    #[command(after_help = "Example:
+  schloss user enable alice --client admin.properties")]
+    Enable {
+        /// The user's name
+        user: String,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Take everything from a user who leaves: connections, credentials, ACLs, roles and memberships
+    #[command(after_help = OFFBOARD_EXAMPLES)]
+    Offboard {
+        /// The user's name
+        user: String,
+        /// Only show what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        client: ClientFile,
+    },
 }
+
+const ACCOUNT_EXAMPLES: &str = "Examples:
+  schloss user account billing --kind service --owner alice --client admin.properties
+  schloss user account contractor --until 90d --client admin.properties
+
+What is not named stays as it is.";
+
+const OFFBOARD_EXAMPLES: &str = "Examples:
+  schloss user offboard alice --dry-run --client admin.properties
+  schloss user offboard alice --yes --client admin.properties
+
+All of it is one change. Connections are closed within a second on every node. The account stays, disabled, so that neither
+a certificate nor a token of that name lets anybody in.";
 
 const ADD_EXAMPLES: &str = "Examples:
   schloss user add alice --client admin.properties
@@ -90,6 +154,25 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
         Command::Remove { user, yes, client } => {
             confirm(yes, &format!("User {user} will not be able to log in any more."))?;
             with_cluster(&client, async |cluster| remove(cluster, &user, format).await)
+        }
+        Command::Accounts { client } => {
+            with_cluster(&client, async |cluster| account::list(cluster, format).await)
+        }
+        Command::Account { user, facts, client } => {
+            let change = |account: &mut Account| facts.apply(account);
+            with_cluster(&client, async |cluster| account::change(cluster, &user, change, format).await)
+        }
+        Command::Disable { user, client } => with_cluster(&client, async |cluster| {
+            account::change(cluster, &user, |account| account.disabled = true, format).await
+        }),
+        Command::Enable { user, client } => with_cluster(&client, async |cluster| {
+            account::change(cluster, &user, |account| account.disabled = false, format).await
+        }),
+        Command::Offboard { user, dry_run, yes, client } => {
+            let words =
+                format!("User {user} loses its connections, credentials, ACLs, roles and memberships.");
+            confirm(yes || dry_run, &words)?;
+            with_cluster(&client, async |cluster| account::offboard(cluster, user, dry_run, format).await)
         }
     }
 }
