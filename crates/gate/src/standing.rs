@@ -1,4 +1,4 @@
-//! Whether a session may go on: proofs end, and certificates are revoked.
+//! Whether a session may go on: proofs end, certificates are revoked, accounts are disabled.
 
 use std::time::Duration;
 
@@ -78,9 +78,9 @@ impl KnownAccount {
 
     /// Looks at the account again if users or accounts have changed.
     fn objection(&mut self, snapshot: &Snapshot) -> Option<String> {
-        let now = OffsetDateTime::now_utc();
         if self.generation == Some(snapshot.identity_generation()) {
-            return self.ends.filter(|end| *end <= now).map(|_| "the account has expired".to_owned());
+            let is_over = self.ends.is_some_and(|end| end <= OffsetDateTime::now_utc());
+            return is_over.then(|| "the account has expired".to_owned());
         }
         let credential_is_gone = match self.method {
             Method::Sasl(SaslMechanism::Scram(mechanism)) => snapshot.scram(&self.name, mechanism).is_none(),
@@ -91,7 +91,7 @@ impl KnownAccount {
             return Some("the credential that the client logged in with was removed".to_owned());
         }
         let account = snapshot.accounts().get(&self.name);
-        if let Some(words) = account.and_then(|account| account.objection(now)) {
+        if let Some(words) = account.and_then(|account| account.objection(OffsetDateTime::now_utc())) {
             return Some(words.to_owned());
         }
         self.ends = account.and_then(|account| account.expires);
