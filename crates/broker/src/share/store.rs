@@ -178,7 +178,8 @@ impl Shares {
                 if share.is_within(log_end) {
                     continue;
                 }
-                warn!(group = %id, start = share.start(), log_end, "a share group goes back to where a log ends now");
+                let start = share.start();
+                warn!(group = %id, start, log_end, "a share group goes back to where a log ends now");
                 share.follow(log_start, log_end);
                 let rows = share.all_rows().collect();
                 let _ = self.inner.append(&whole(id, *at, share.start(), rows));

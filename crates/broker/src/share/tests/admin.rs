@@ -8,7 +8,9 @@ use schloss_wire::messages::delete_share_group_offsets_request::DeleteShareGroup
 use schloss_wire::messages::describe_share_group_offsets_request::{
     DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
 };
-use schloss_wire::messages::describe_share_group_offsets_response::DescribeShareGroupOffsetsResponseGroup;
+use schloss_wire::messages::describe_share_group_offsets_response::{
+    DescribeShareGroupOffsetsResponseGroup, DescribeShareGroupOffsetsResponseTopic,
+};
 use schloss_wire::messages::{
     AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse, DeleteShareGroupOffsetsRequest,
     DeleteShareGroupOffsetsResponse, DescribeShareGroupOffsetsRequest,
@@ -49,9 +51,11 @@ async fn describe(
 async fn progress(house: &House, topics: Option<&[(&str, &[i32])]>) -> Vec<(String, i64, i64, i16)> {
     let group = describe(house, 1, topics).await;
     assert_eq!(group.error_code, 0);
-    let of_topic = |topic: &schloss_wire::messages::describe_share_group_offsets_response::DescribeShareGroupOffsetsResponseTopic| {
+    let of_topic = |topic: &DescribeShareGroupOffsetsResponseTopic| {
         let name = topic.topic_name.to_string();
-        topic.partitions.iter().map(move |one| (name.clone(), one.start_offset, one.lag, one.error_code)).collect::<Vec<_>>()
+        let rows = topic.partitions.iter();
+        let rows = rows.map(move |one| (name.clone(), one.start_offset, one.lag, one.error_code));
+        rows.collect::<Vec<_>>()
     };
     group.topics.iter().flat_map(of_topic).collect()
 }
