@@ -47,6 +47,7 @@ fn a_good_file_is_taken_with_its_defaults() {
     assert_eq!(config.offsets_retention.as_secs(), 24 * 60 * 60);
     let silent = load(&fixture, &GOOD.replace("retention_ms = 86400000", "")).unwrap();
     assert_eq!(silent.offsets_retention.as_secs(), 7 * 24 * 60 * 60, "a week");
+    assert_eq!(config.log.max_partitions, 20_000);
     let [secure] = &config.listeners[..] else { panic!("one listener") };
     assert_eq!((&*secure.listener.advertised_host, secure.advertised_port), ("localhost", 9092));
     assert_eq!(secure.listener.bind.len(), 2);
@@ -92,6 +93,11 @@ fn impossible_values_are_refused_one_by_one() {
             "schloss.toml:13: limits.lockout_principal_failures: 1000001 is impossible",
         ),
         ("\"fsync\"", "\"maybe\"", "schloss.toml:16: log.durability: 'maybe' is neither"),
+        (
+            "durability = \"fsync\"",
+            "max_partitions = 0",
+            "schloss.toml:16: log.max_partitions: 0 is impossible",
+        ),
         ("127.0.0.1:9092", "localhost", "schloss.toml:7: listener.bind: 'localhost' is not an address"),
         ("[::1]:9092", "[::1]:0", "schloss.toml:7: listener.bind: [::1]:0 has port 0"),
         ("User:admin", "admin", "schloss.toml:3: super_users: 'admin' is not a principal"),
