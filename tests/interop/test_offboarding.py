@@ -79,3 +79,24 @@ def test_a_disabled_user_comes_back_when_it_is_enabled(schloss, leaver):
     assert (mine["kind"], mine["owner"], mine["disabled"]) == ("service", "alice", False), mine
     producer.client.produce(topic, b"after")
     assert producer.client.flush(TIMEOUT) == 0
+
+
+def test_an_api_key_is_rotated_without_downtime(schloss, leaver):
+    user, topic = leaver
+
+    def add_key():
+        made = json.loads(schloss.run("user", "add-key", user.name, "--output", "json").stdout)
+        return made["key"], {**user.conf(), "sasl.username": made["key"], "sasl.password": made["secret"]}
+
+    (old, with_old), (new, with_new) = add_key(), add_key()
+    producers = []
+    for conf in (with_old, with_new):
+        producers.append(Watched(Producer, conf))
+        producers[-1].client.produce(topic, b"x")
+        assert producers[-1].client.flush(TIMEOUT) == 0, "it has the rights of its account"
+    schloss.run("user", "remove-key", old)
+    assert hears_of_its_end(producers[0], 10)
+    producers[1].client.produce(topic, b"x")
+    assert producers[1].client.flush(TIMEOUT) == 0 and producers[1].errors == []
+    logins = schloss.audit("--kind", "authentication", "--principal", user.name)
+    assert any(new in (record["data"]["result"].get("message") or "") for record in logins), logins

@@ -54,7 +54,11 @@ pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
         Method::Certificate => TLS_HANDSHAKE,
     };
     let groups = proof.groups().iter().map(ToString::to_string);
-    with_proof(peer, proof, Event::authentication(method)).groups(groups)
+    let event = with_proof(peer, proof, Event::authentication(method)).groups(groups);
+    if proof.login() == proof.principal().name() {
+        return event;
+    }
+    event.message(format!("by the API key {}", proof.login()))
 }
 
 /// A certificate was good and names nobody who could be served.

@@ -50,7 +50,7 @@ impl Door {
         if self.expected.as_ref().is_some_and(|expected| expected != proof.principal()) {
             return Some(AuthFailureReason::AnotherPrincipal);
         }
-        let locked = self.lockouts.locked(Some(proof.principal().name()), self.address, Instant::now());
+        let locked = self.lockouts.locked(Some(proof.login()), self.address, Instant::now());
         if let Some(locked) = locked {
             return Some(AuthFailureReason::LockedOut(locked.to_string()));
         }
@@ -262,7 +262,7 @@ impl Exchange {
             if let Some(reason) = door.objection(proof) {
                 return Err(AuthFailure { reason, claimed_user: Some(user.to_owned()) });
             }
-            door.lockouts.succeeded(user, door.address, Instant::now());
+            door.lockouts.succeeded(proof.login(), door.address, Instant::now());
         }
         Ok(step)
     }

@@ -29,6 +29,8 @@ pub(crate) struct Standing {
 /// Whose session it is, and when that was last found good.
 struct KnownAccount {
     name: String,
+    /// What it logged in with: its name, or one of its keys.
+    login: String,
     method: Method,
     /// That of the state it was found good in.
     generation: Option<u64>,
@@ -73,7 +75,8 @@ impl ShownCertificate {
 impl KnownAccount {
     fn of(proof: &Authenticated) -> Self {
         let name = proof.principal().name().to_owned();
-        Self { name, method: proof.method(), generation: None, ends: None }
+        let login = proof.login().to_owned();
+        Self { name, login, method: proof.method(), generation: None, ends: None }
     }
 
     /// Looks at the account again if users or accounts have changed.
@@ -83,11 +86,13 @@ impl KnownAccount {
             return is_over.then(|| "the account has expired".to_owned());
         }
         let credential_is_gone = match self.method {
-            Method::Sasl(SaslMechanism::Scram(mechanism)) => snapshot.scram(&self.name, mechanism).is_none(),
-            Method::Sasl(SaslMechanism::Plain) => snapshot.user(&self.name).is_none(),
+            Method::Sasl(SaslMechanism::Scram(mechanism)) => snapshot.scram(&self.login, mechanism).is_none(),
+            Method::Sasl(SaslMechanism::Plain) => snapshot.user(&self.login).is_none(),
             Method::Sasl(SaslMechanism::OAuthBearer) | Method::Certificate => false,
         };
-        if credential_is_gone {
+        let is_key = self.login != self.name;
+        let is_no_key_any_more = is_key && snapshot.account_of(&self.login).as_deref() != Some(&*self.name);
+        if credential_is_gone || is_no_key_any_more {
             return Some("the credential that the client logged in with was removed".to_owned());
         }
         let account = snapshot.accounts().get(&self.name);

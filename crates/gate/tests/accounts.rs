@@ -112,3 +112,30 @@ async fn offboarding_takes_everything_in_one_change_and_a_dry_run_nothing() {
     let refused = change(&house, offboard("admin", false)).await.unwrap_err();
     assert!(refused.to_string().contains("who asks for it"), "{refused}");
 }
+
+#[tokio::test]
+async fn an_api_key_logs_in_as_its_account_for_as_long_as_it_is_one() {
+    let house = House::open_with(|config| config.listeners[0].mechanisms.push(SaslMechanism::Plain)).await;
+    let key = "alice:key:one";
+    house.add_user(key).await;
+    house.login(key).await.ping().await;
+    house.event("the name as it is", |event| event.principal() == Some("User:alice:key:one")).await;
+    set(&house, Account { keys: [key.to_owned()].into(), ..Account::default() }).await;
+    let by_scram = house.login(key).await;
+    let mut plainly = house.connect().await;
+    assert_eq!(plainly.login_plainly(key, PASSWORD).await.error_code, 0);
+    house
+        .event("the key", |event| {
+            event.principal() == Some("User:alice") && message(event) == "by the API key alice:key:one"
+        })
+        .await;
+    let mut alice = house.login("alice").await;
+    set(&house, Account::default()).await;
+    ends_at_once([by_scram, plainly]).await;
+    alice.ping().await;
+    for wrong in ["bob:key:one", "alice", "alice:key:a\nb"] {
+        let account = Account { keys: [wrong.to_owned()].into(), ..Account::default() };
+        let wish = SecurityChange::SetAccount { name: "alice".to_owned(), account: Some(account) };
+        assert!(change(&house, wish).await.is_err(), "{wrong}");
+    }
+}

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use schloss_wire::Principal;
 use thiserror::Error;
 
-use crate::Method;
+use crate::{CredentialStore, Method};
 
 /// Most groups of one principal. Whoever is in more is refused: to pass over some could pass over a DENY.
 pub const MAX_GROUPS: usize = 1024;
@@ -57,18 +57,26 @@ pub struct Authenticated {
     principal: Principal,
     groups: Arc<[Principal]>,
     method: Method,
+    login: Option<Arc<str>>,
     expires: Option<SystemTime>,
 }
 
 impl Authenticated {
     pub(crate) fn new(principal: Principal, method: impl Into<Method>) -> Self {
-        Self { principal, groups: Arc::default(), method: method.into(), expires: None }
+        Self { principal, groups: Arc::default(), method: method.into(), login: None, expires: None }
     }
 
     /// The same, with what a token, a certificate or a directory says of groups; see [`groups`].
     #[must_use]
     pub(crate) fn in_groups(self, groups: Arc<[Principal]>) -> Self {
         Self { groups, ..self }
+    }
+
+    /// Whoever has the password of `user`: that user, or whose API key it is.
+    pub(crate) fn by_password(user: &str, method: impl Into<Method>, store: &dyn CredentialStore) -> Self {
+        let account = store.account_of(user);
+        let proof = Self::new(Principal::user(account.as_deref().unwrap_or(user)), method);
+        Self { login: account.map(|_| Arc::from(user)), ..proof }
     }
 
     /// The same, good for no longer than this.
@@ -93,6 +101,12 @@ impl Authenticated {
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The name that it logged in with: that of the principal, or of an API key.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        self.login.as_deref().unwrap_or(self.principal.name())
     }
 
     /// When what it was proved with ends, if it does: a certificate or a token.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use schloss_wire::Principal;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::credential::{MAX_PASSWORD_BYTES, client_key, salt_password, stored_key};
@@ -61,7 +60,8 @@ impl PlainServer {
         let matches = self.checks.run(move || fits_one(&password, &candidates)).await;
         match matches {
             Some(true) => {
-                let proof = Authenticated::new(Principal::user(&user), Method::Sasl(SaslMechanism::Plain));
+                let method = Method::Sasl(SaslMechanism::Plain);
+                let proof = Authenticated::by_password(&user, method, self.store.as_ref());
                 Ok(Step::Done { reply: Vec::new(), proof })
             }
             Some(false) if exists => Err(failure(AuthFailureReason::WrongPassword)),

@@ -24,6 +24,12 @@ pub trait CredentialStore: Send + Sync {
     /// The credential of `user` for `mechanism`.
     fn scram(&self, user: &str, mechanism: Mechanism) -> Option<Arc<ScramCredential>>;
 
+    /// Whose account a name stands for that somebody logs in with, where that is another one: an API key's.
+    fn account_of(&self, user: &str) -> Option<String> {
+        let _ = user;
+        None
+    }
+
     /// The iteration count shown for a user that does not exist.
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {
         let _ = (mechanism, seed);

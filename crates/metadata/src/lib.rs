@@ -30,7 +30,7 @@ mod topics;
 mod user_changes;
 mod users;
 
-pub use accounts::{Account, AccountKind, Accounts};
+pub use accounts::{Account, AccountKind, Accounts, KEY_MARK, MAX_KEYS, key_owner};
 pub use config_changes::ConfigChange;
 pub use entry::MAX_CHANGE_BYTES;
 pub use error::{MetadataError, Refusal};

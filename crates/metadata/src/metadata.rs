@@ -140,6 +140,10 @@ impl CredentialStore for Metadata {
         self.state.snapshot().scram(user, mechanism)
     }
 
+    fn account_of(&self, user: &str) -> Option<String> {
+        self.state.snapshot().account_of(user)
+    }
+
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {
         self.state.snapshot().unknown_iterations(mechanism, seed)
     }

@@ -8,7 +8,7 @@ use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, Scram
 use schloss_policy::{AclSet, TopicNames};
 use schloss_wire::{Principal, Uuid};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, key_owner};
 use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::topics::{TopicMeta, Topics};
@@ -200,6 +200,10 @@ impl Snapshot {
 impl CredentialStore for Snapshot {
     fn scram(&self, user: &str, mechanism: Mechanism) -> Option<Arc<ScramCredential>> {
         self.users.get(user)?.credential(mechanism).cloned()
+    }
+
+    fn account_of(&self, user: &str) -> Option<String> {
+        key_owner(&self.accounts, user).map(str::to_owned)
     }
 
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {

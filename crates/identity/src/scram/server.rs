@@ -3,7 +3,6 @@
 use std::mem;
 use std::sync::Arc;
 
-use schloss_wire::Principal;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -76,7 +75,7 @@ impl ScramServer {
         readable(client)
             .and_then(|text| match state {
                 State::Start => self.challenge(text),
-                State::Challenged(challenge) => challenge.verify(self.mechanism, text),
+                State::Challenged(challenge) => challenge.verify(self.mechanism, self.store.as_ref(), text),
                 State::Ended => Err(AuthFailureReason::Ended),
             })
             .map_err(|reason| AuthFailure { reason, claimed_user: self.claimed_user.clone() })
@@ -125,7 +124,12 @@ impl Challenge {
         nonce.strip_prefix(self.client_nonce.as_str()) == Some(self.nonce.as_str())
     }
 
-    fn verify(self, mechanism: Mechanism, text: &str) -> Result<Step, AuthFailureReason> {
+    fn verify(
+        self,
+        mechanism: Mechanism,
+        store: &dyn CredentialStore,
+        text: &str,
+    ) -> Result<Step, AuthFailureReason> {
         let last = ClientFinal::read(text)?;
         if last.nonce != self.nonce && !self.is_doubled(last.nonce) {
             return Err(AuthFailureReason::NonceMismatch);
@@ -147,10 +151,9 @@ impl Challenge {
         if !self.user_exists {
             Err(AuthFailureReason::UnknownUser)
         } else if bool::from(proved) {
-            let principal = Principal::user(&self.user);
             Ok(Step::Done {
                 reply: format!("v={}", to_base64(&server_signature)).into_bytes(),
-                proof: Authenticated::new(principal, mechanism),
+                proof: Authenticated::by_password(&self.user, mechanism, store),
             })
         } else {
             Err(AuthFailureReason::WrongPassword)

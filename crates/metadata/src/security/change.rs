@@ -152,7 +152,8 @@ impl SecurityChange {
 /// Everything without a user.
 fn offboarded(now: &Snapshot, user: &str) -> Target {
     let (rules, principal) = (now.acls(), Principal::user(user));
-    let others = now.users().filter(|(name, _)| name.as_ref() != user);
+    let keys = now.accounts().get(user).map(|account| account.keys.clone()).unwrap_or_default();
+    let others = now.users().filter(|(name, _)| name.as_ref() != user && !keys.contains(name.as_ref()));
     let users = others
         .map(|(name, user)| (name.to_string(), user.mechanisms().map(|(mechanism, _)| mechanism).collect()));
     let mut groups = Groups::clone(rules.groups());
@@ -160,7 +161,9 @@ fn offboarded(now: &Snapshot, user: &str) -> Target {
     let bindings = rules.bindings().iter().filter(|binding| binding.principal != principal);
     let acls = rules.iter().filter(|acl| acl.principal != principal.as_str());
     let mut accounts = now.accounts().clone();
-    accounts.entry(user.to_owned()).or_default().disabled = true;
+    let account = accounts.entry(user.to_owned()).or_default();
+    account.disabled = true;
+    account.keys.clear();
     Target {
         users: Some(users.collect()),
         accounts: Some(accounts),

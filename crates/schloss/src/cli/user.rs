@@ -79,6 +79,22 @@ enum Command {
         #[command(flatten)]
         client: ClientFile,
     },
+    /// Make an API key: a name and a secret of its own that log in as a user, by SCRAM or PLAIN
+    #[command(after_help = KEY_EXAMPLES)]
+    AddKey {
+        /// The user's name
+        user: String,
+        #[command(flatten)]
+        client: ClientFile,
+    },
+    /// Remove an API key and close its connections
+    #[command(after_help = KEY_EXAMPLES)]
+    RemoveKey {
+        /// The key's name, such as billing:key:4xq2m7ab
+        key: String,
+        #[command(flatten)]
+        client: ClientFile,
+    },
     /// Close a user's connections and let it in no more, until it is enabled again
     #[command(after_help = "Example:
   schloss user disable alice --client admin.properties")]
@@ -118,6 +134,12 @@ const ACCOUNT_EXAMPLES: &str = "Examples:
   schloss user account contractor --until 90d --client admin.properties
 
 What is not named stays as it is.";
+
+const KEY_EXAMPLES: &str = "Examples:
+  schloss user add-key billing --client admin.properties
+  schloss user remove-key billing:key:4xq2m7ab --client admin.properties
+
+To rotate: add a key, give it to the service, and remove the one before.";
 
 const OFFBOARD_EXAMPLES: &str = "Examples:
   schloss user offboard alice --dry-run --client admin.properties
@@ -161,6 +183,12 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
         Command::Account { user, facts, client } => {
             let change = |account: &mut Account| facts.apply(account);
             with_cluster(&client, async |cluster| account::change(cluster, &user, change, format).await)
+        }
+        Command::AddKey { user, client } => {
+            with_cluster(&client, async |cluster| account::add_key(cluster, &user, format).await)
+        }
+        Command::RemoveKey { key, client } => {
+            with_cluster(&client, async |cluster| account::remove_key(cluster, &key, format).await)
         }
         Command::Disable { user, client } => with_cluster(&client, async |cluster| {
             account::change(cluster, &user, |account| account.disabled = true, format).await
