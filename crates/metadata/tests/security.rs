@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{acl, credential, home, open};
 use schloss_identity::Mechanism;
-use schloss_metadata::security::{PolicyDocument, SecurityChange, Step, StepKind};
+use schloss_metadata::security::{PolicyDocument, SecurityChange, SecurityQuestion, Step, StepKind};
 use schloss_metadata::{ChangeError, Metadata, QuotaChange, QuotaEntity, QuotaKey, QuotaName};
 use schloss_policy::{Acl, Binding, Operation, Permission, ResourceType, Subject};
 use schloss_wire::Principal;
@@ -293,4 +293,13 @@ async fn parts_that_are_left_out_stay() {
     let steps = alter(&metadata, apply(policy)).await;
     assert_eq!(steps.len(), 1, "{steps:?}");
     assert!(metadata.snapshot().user("alice").is_some() && metadata.snapshot().acls().iter().len() == 3);
+}
+
+#[test]
+fn what_fuzzing_begins_with_can_be_read() {
+    let mut lines = include_str!("../../../fuzz/seeds/policy/rules").lines();
+    let document: PolicyDocument = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert!(document.compile().is_super_user(&Principal::user("root")));
+    let questions = lines.map(serde_json::from_str::<SecurityQuestion>).collect::<Result<Vec<_>, _>>();
+    assert_eq!(questions.unwrap().len(), 3);
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use common::spelled_out;
 use proptest::prelude::*;
 use schloss_policy::{
-    Acl, AclSet, Binding, Bindings, DecisionCache, Groups, Judge, Operation, Pattern, PatternType,
-    Permission, Reason, ResourceType, Rules, Subject,
+    Access, Acl, AclSet, Asker, Binding, Bindings, DecisionCache, Groups, Judge, Operation, Pattern,
+    PatternType, Permission, Reason, ResourceType, Rules, Subject,
 };
 use schloss_wire::Principal;
 use time::{Duration, OffsetDateTime};
@@ -215,8 +215,8 @@ fn an_explanation_names_rule_group_and_way_out() {
         Some((R::Topic, PatternType::Prefixed, "ord")),
     )]);
     let set = AclSet::compile(Rules { acls, groups, bindings, ..Rules::default() }, 1);
-    let asker = schloss_policy::Asker { principal: Principal::user("alice"), groups: Vec::new(), host: None };
-    let about = |operation| schloss_policy::Access {
+    let asker = Asker { principal: Principal::user("alice"), groups: Vec::new(), host: None };
+    let about = |operation| Access {
         operation,
         resource_type: R::Topic,
         resource_name: "orders".to_owned(),
@@ -239,7 +239,7 @@ fn an_explanation_names_rule_group_and_way_out() {
         "{ways}"
     );
     assert!(ways.contains("schloss group add writers --member User:alice"), "{ways}");
-    let there = schloss_policy::Asker { host: Some("10.9.1.1".parse().unwrap()), ..asker };
+    let there = Asker { host: Some("10.9.1.1".parse().unwrap()), ..asker };
     assert!(set.explain(&there, &about(O::Write)).allowed);
 
     let readers: Vec<String> =
@@ -308,6 +308,40 @@ proptest! {
                     plain.decide_any(&somebody(user), operation, R::Topic).allowed,
                     "{} {} on any", user, operation
                 );
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_questions_the_other_way_round_agree_with_decisions(
+        acls in proptest::collection::vec(any_acl(), 0..8),
+        held in proptest::collection::vec(any_binding(), 0..3),
+        in_g in proptest::collection::btree_set(prop_oneof![Just("u"), Just("v")], 0..2),
+    ) {
+        let in_g = in_g.iter().map(|name| Principal::user(name)).collect();
+        let groups: Groups = [("g".to_owned(), in_g)].into();
+        let held: Bindings = held.into_iter().collect();
+        let rules = Rules { acls, groups: groups.into(), bindings: held.into(), ..Rules::default() };
+        let set = AclSet::compile(rules, 1);
+        let host = Some("10.0.0.1".parse().unwrap());
+        for operation in [O::Read, O::Write, O::Describe] {
+            let access = Access { operation, resource_type: R::Topic, resource_name: "ab".to_owned() };
+            let who: Vec<Principal> =
+                set.who_can(&access, host).into_iter().map(|holder| holder.principal).collect();
+            for user in ["u", "v", "w"] {
+                let asker = Asker { principal: Principal::user(user), groups: Vec::new(), host };
+                let explanation = set.explain(&asker, &access);
+                prop_assert_eq!(explanation.allowed, may(&set, &somebody(user), operation, "ab"));
+                let is_listed = who.contains(&asker.principal);
+                prop_assert!(!is_listed || explanation.allowed, "{} is listed", user);
+                let is_meant = is_listed || who.contains(&Principal::user("*"));
+                prop_assert!(!explanation.allowed || is_meant, "{} is not listed", user);
+                // Whatever decides is among what concerns it.
+                let of = set.rules_of(&asker);
+                prop_assert!(explanation.rules.iter().all(|rule| of.contains(rule)));
+                prop_assert!(!explanation.allowed || of.iter().any(|rule| rule.rule == explanation.reason));
             }
         }
     }
