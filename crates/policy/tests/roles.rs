@@ -216,11 +216,7 @@ fn an_explanation_names_rule_group_and_way_out() {
     )]);
     let set = AclSet::compile(Rules { acls, groups, bindings, ..Rules::default() }, 1);
     let asker = Asker { principal: Principal::user("alice"), groups: Vec::new(), host: None };
-    let about = |operation| Access {
-        operation,
-        resource_type: R::Topic,
-        resource_name: "orders".to_owned(),
-    };
+    let about = |operation| Access { operation, resource_type: R::Topic, resource_name: "orders".to_owned() };
     let read = set.explain(&asker, &about(O::Read));
     assert!(read.allowed);
     assert_eq!(read.through, Some(Principal::group("readers")));
