@@ -144,3 +144,79 @@ pub(super) fn read_policy(path: &Path) -> anyhow::Result<PolicyDocument> {
     }
     serde_saphyr::from_str(&text).map_err(|error| wrong(&error).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType};
+
+    use super::*;
+
+    #[test]
+    fn odd_names_come_back_from_a_file_as_they_went_in() {
+        let names = [
+            "*",
+            "no",
+            "null",
+            "~",
+            "1e3",
+            "0x10",
+            "2026-01-01",
+            "a: b",
+            "a #b",
+            "'",
+            "\"",
+            "- a",
+            "&a",
+            "!t",
+            "%",
+            "CN=a,O=b: c",
+            "ä\u{2028}b",
+            " a ",
+            "{}",
+            "[]",
+            "|",
+            ">",
+            "@",
+            "`",
+        ];
+        let acl = |name: &&str| Acl {
+            resource_type: ResourceType::Topic,
+            pattern_type: PatternType::Literal,
+            resource_name: (*name).to_owned(),
+            principal: format!("User:{name}"),
+            host: "*".to_owned(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        };
+        let document = PolicyDocument {
+            version: 1,
+            groups: Some(names.iter().map(|name| ((*name).to_owned(), Default::default())).collect()),
+            acls: Some(names.iter().map(acl).collect()),
+            ..PolicyDocument::default()
+        };
+        let directory = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("policy.yaml", serde_saphyr::to_string(&document).unwrap()),
+            ("policy.json", serde_json::to_string(&document).unwrap()),
+        ] {
+            let path = directory.path().join(file);
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read_policy(&path).unwrap(), document, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_word_that_no_policy_has_is_refused_with_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.yaml");
+        for (text, words) in [
+            ("version: 1\ngruops: {}\n", "gruops"),
+            ("version: 1\nacls:\n- operation: reed\n", "line 3"),
+            ("version: one\n", "line 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", read_policy(&path).unwrap_err());
+            assert!(error.contains("policy.yaml") && error.contains(words), "{error}");
+        }
+    }
+}
