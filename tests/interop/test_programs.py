@@ -139,3 +139,30 @@ def test_a_streams_application_without_rights_on_its_own_topics_is_refused(
     )
     result = program("StreamsWordCount", account.properties, source, sink, application, protocol, tmp_path)
     assert result.returncode == 1 and "Authorization" in result.stdout + result.stderr, result.stdout + result.stderr
+
+
+def test_the_stock_tool_shows_and_deletes_a_streams_group(schloss, program, kafka, make, user, unique, tmp_path):
+    source, sink, application = make("lines", 2), make("counts"), unique("word-count")
+    account = user(
+        *on_topics(source, sink),
+        ["--operation", "all", "--topic", application, "--pattern", "prefixed"],
+        ["--operation", "read", "--operation", "describe", "--group", application],
+        [*transactional(application), "--pattern", "prefixed"],
+    )
+    succeeded(program("StreamsWordCount", account.properties, source, sink, application, "streams", tmp_path))
+
+    def tool(*arguments):
+        result = kafka(
+            "streams-groups", *arguments,
+            "--bootstrap-server", schloss.bootstrap, "--command-config", schloss.client("admin", "properties"),
+        )
+        assert result.returncode == 0 and "Exception" not in result.stdout + result.stderr, result.stdout + result.stderr
+        return result.stdout
+
+    assert application in tool("--list").split()
+    # The program is gone, and so is its member.
+    assert re.search(rf"{application}.*Empty", tool("--describe", "--group", application, "--state"))
+    offsets = tool("--describe", "--group", application, "--offsets")
+    assert re.search(rf"{application}\s+{source}\s+[01]", offsets), offsets
+    assert application in tool("--delete", "--group", application)
+    assert application not in tool("--list").split()

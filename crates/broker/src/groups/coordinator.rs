@@ -93,7 +93,8 @@ pub(super) struct Group {
     /// Whether somebody has been in it since then.
     pub(super) was_joined: bool,
     pub(super) armed: Option<Instant>,
-    weighed: usize,
+    /// What it takes of [`State::member_bytes`].
+    pub(super) weighed: usize,
 }
 
 impl Group {

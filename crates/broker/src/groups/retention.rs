@@ -6,6 +6,8 @@
 //! costs members nothing; a crash takes back one look at most.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use schloss_wire::Uuid;
 use tokio::time::Instant;
@@ -27,8 +29,8 @@ pub(crate) type NameOf<'a> = &'a dyn Fn(Uuid) -> Option<Arc<str>>;
 impl Groups {
     /// Looks at all groups if it is time to, and forgets what is too old at `now_ms`, in milliseconds since
     /// the epoch. The first look is an interval after the first call, so that members have come back after a
-    /// start. Does nothing while somebody commits; nothing waits for the disk, since what a crash takes back
-    /// goes again.
+    /// start. It is given up for now while the journal is written anew; nothing waits for the disk, since what
+    /// a crash takes back goes again. Blocks for a moment: not for threads that serve.
     pub(crate) fn expire_offsets(&self, now_ms: i64, name_of: NameOf<'_>) {
         let inner = &self.inner;
         let mut next_look = inner.next_look_ms.lock();
@@ -38,7 +40,7 @@ impl Groups {
         }
         let ids: Vec<_> = inner.state.lock().groups.keys().cloned().collect();
         for id in ids {
-            let Ok(_turn) = inner.offsets_turn.try_lock() else { return };
+            let Some(_turn) = inner.turn_soon() else { return };
             inner.look_at_offsets(&id, now_ms, name_of);
         }
         *next_look = Some(now_ms.saturating_add(CHECK_INTERVAL_MS));
@@ -46,6 +48,18 @@ impl Groups {
 }
 
 impl Inner {
+    /// The turn, if it can be had within a tenth of a second.
+    fn turn_soon(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        const TRIES: usize = 100;
+        (0..TRIES).find_map(|_| {
+            let turn = self.offsets_turn.try_lock().ok();
+            if turn.is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            turn
+        })
+    }
+
     /// The caller holds the turn.
     fn look_at_offsets(self: &Arc<Self>, id: &str, now_ms: i64, name_of: NameOf<'_>) {
         let mut state = self.state.lock();

@@ -304,6 +304,7 @@ impl State {
     pub(super) fn remove(&mut self, group_id: &str) {
         let Some((id, group)) = self.groups.remove_entry(group_id) else { return };
         self.offsets_bytes -= group.offsets_bytes();
+        self.member_bytes -= group.weighed;
         if let Some(armed) = group.armed {
             self.deadlines.remove(&(armed, id));
         }

@@ -123,7 +123,10 @@ impl StreamsGroup {
 
     /// Takes the next step of this member, if there is one to take.
     pub(super) fn reconcile(&mut self, now: Instant, id: &str, owned: Option<&BTreeSet<Task>>) {
-        let Some(member) = self.members.get(id) else { return };
+        let epoch = self.assignment_epoch.max(1);
+        let Some(member) = self.members.get(id).filter(|member| !member.place.is_reconciled_to(epoch)) else {
+            return;
+        };
         let others = self.members.values().filter(|other| other.id != member.id);
         // A task is active with one member, and once on the disk of a process.
         let (mut active, mut on_disk): (HashSet<&TaskId>, HashSet<&TaskId>) = Default::default();
@@ -142,7 +145,7 @@ impl StreamsGroup {
         };
         let mut place = member.place.clone();
         let rebalance_ends = now + member.rebalance_timeout;
-        if place.advance(self.assignment_epoch.max(1), owned, rebalance_ends, is_free)
+        if place.advance(epoch, owned, rebalance_ends, is_free)
             && let Some(member) = self.members.get_mut(id)
         {
             member.place = place;

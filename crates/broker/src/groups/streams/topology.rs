@@ -39,7 +39,7 @@ pub(crate) struct Subtopology {
     /// The topics with the history of its state.
     pub(crate) changelogs: BTreeMap<String, InternalTopic>,
     /// Topics that it reads and that must have the same number of partitions.
-    pub(crate) copartitioned: Vec<BTreeSet<String>>,
+    pub(crate) copartitioned: BTreeSet<BTreeSet<String>>,
 }
 
 /// A topic that belongs to the application.
@@ -142,8 +142,8 @@ fn names_in(asked: &AskedSubtopology) -> usize {
 }
 
 /// Groups are told as places in the lists of topics.
-fn copartitioned(asked: &AskedSubtopology) -> Result<Vec<BTreeSet<String>>, Refused> {
-    let mut groups = Vec::with_capacity(asked.copartition_groups.len());
+fn copartitioned(asked: &AskedSubtopology) -> Result<BTreeSet<BTreeSet<String>>, Refused> {
+    let mut groups = BTreeSet::new();
     for group in &asked.copartition_groups {
         if !group.source_topic_regex.is_empty() {
             return Err(Refused::invalid("Regular expressions for source topics are not supported yet."));
@@ -154,7 +154,7 @@ fn copartitioned(asked: &AskedSubtopology) -> Result<Vec<BTreeSet<String>>, Refu
         let members = group.source_topics.iter().map(source);
         let members = members.chain(group.repartition_source_topics.iter().map(repartition));
         let members: Option<BTreeSet<String>> = members.map(|name| name.map(ToString::to_string)).collect();
-        groups.push(members.ok_or_else(|| {
+        groups.insert(members.ok_or_else(|| {
             invalid(format_args!(
                 "A copartition group of subtopology {} names a topic that is not there.",
                 asked.subtopology_id

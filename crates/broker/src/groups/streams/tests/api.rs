@@ -289,6 +289,7 @@ async fn it_is_one_group_among_others() {
     assert_eq!(list(&house.killed(), &[]).await, [line("Empty")], "the kind is kept");
     let deleted = answer!(house, 2, delete() => DeleteGroups);
     assert_eq!(deleted.results[0].error_code, 0);
+    assert_eq!(house.broker.groups.inner.state.lock().member_bytes, 0, "its topology is forgotten");
     assert_eq!(list(&house.killed(), &[]).await, []);
 }
 

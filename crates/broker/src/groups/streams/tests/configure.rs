@@ -54,7 +54,7 @@ fn topics_that_are_read_together_are_of_one_size() {
         };
         let reader = Subtopology {
             repartitions: internal(repartitions),
-            copartitioned: vec![names(&together)],
+            copartitioned: BTreeSet::from([names(&together)]),
             ..reading(sources)
         };
         topology(1, vec![writer, reader])

@@ -55,7 +55,7 @@ fn reading(sources: &[&str]) -> Subtopology {
         sinks: BTreeSet::new(),
         repartitions: BTreeMap::new(),
         changelogs: BTreeMap::new(),
-        copartitioned: Vec::new(),
+        copartitioned: BTreeSet::new(),
     }
 }
 
