@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 
 import pytest
@@ -72,14 +73,47 @@ def committed(conf, topic, offset=None, group="of-the-small-disk"):
         consumer.close()
 
 
-def commit_until_refused(consumer, topic):
-    """Commits one offset after the other; returns the last that was taken. A few find room in the last block."""
-    for offset in range(1000):
-        try:
-            consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
-        except KafkaException:
-            return offset - 1
-    pytest.fail("commits are taken on and on")
+class Commits:
+    """Commits one offset after the other; `last` is the last that was taken."""
+
+    GROUP = "commits-on-and-on"
+
+    def __init__(self, conf, topic):
+        self.last, self.topic = -1, topic
+        self.consumer = Consumer({**conf, "group.id": self.GROUP, "enable.auto.commit": False})
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stopping.wait(0.01):
+            try:
+                # It may wait for as long as the broker lets nobody in.
+                offset = TopicPartition(self.topic, 0, self.last + 1)
+                self.consumer.commit(offsets=[offset], asynchronous=False)
+                self.last += 1
+            except KafkaException:
+                pass
+
+    def await_more(self, count):
+        wanted, end = self.last + count, time.monotonic() + SECONDS
+        while self.last < wanted:
+            assert time.monotonic() < end, f"{self.last} of {wanted} offsets are committed"
+            time.sleep(0.02)
+
+    def await_silence(self, seconds=1):
+        last, since, end = self.last, time.monotonic(), time.monotonic() + SECONDS
+        while time.monotonic() < since + seconds:
+            assert time.monotonic() < end, "commits are taken on and on"
+            time.sleep(0.05)
+            if self.last > last:
+                last, since = self.last, time.monotonic()
+
+    def stop(self):
+        self._stopping.set()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive(), "a commit gets no answer"
+        self.consumer.close()
 
 
 def await_success(broker, *arguments):
@@ -155,7 +189,8 @@ def test_a_disk_that_others_have_filled_to_the_last_byte_is_survived(broker, sma
     broker.run("topic", "create", "kept")
     load = Load(conf, "kept", 1)
     load.await_more(200)
-    assert committed(conf, "kept", 7) == 7
+    commits = Commits(conf, "kept")
+    commits.await_more(3)
     logged_in = Consumer({**conf, "group.id": "was-here-before", "enable.auto.commit": False})
     logged_in.assign([TopicPartition("kept", 0, 0)])
     assert logged_in.poll(SECONDS).error() is None
@@ -167,21 +202,20 @@ def test_a_disk_that_others_have_filled_to_the_last_byte_is_survived(broker, sma
         except OSError:
             pass
     load.await_silence()
+    # The last block of the journal has room for a few.
+    commits.await_silence()
     # Who is logged in reads on. Nothing is changed that can't be written down, and nobody logs in.
     logged_in.seek(TopicPartition("kept", 0, 0))
     assert logged_in.poll(SECONDS).error() is None
     refused = broker.run("topic", "create", "more", check=False)
     assert refused.returncode != 0
-    last = commit_until_refused(logged_in, "kept")
     in_the_way.unlink()
     load.await_more(200)
     await_success(broker, "topic", "create", "more")
-    [found] = logged_in.committed([TopicPartition("kept", 0)], timeout=SECONDS)
-    assert found.offset == last
-    logged_in.commit(offsets=[TopicPartition("kept", 0, last + 1000)], asynchronous=False)
+    commits.await_more(3)
+    commits.stop()
     logged_in.close()
     conf = check_everything_after_a_restart(broker, load, conf)
-    assert committed(conf, "kept") == 7
-    assert committed(conf, "kept", group="was-here-before") == last + 1000
+    assert committed(conf, "kept", group=Commits.GROUP) == commits.last
     listed = broker.run("topic", "list").stdout
     assert "kept" in listed and "more" in listed
