@@ -25,7 +25,7 @@ pub(crate) struct Options {
     targets: Vec<String>,
 }
 
-/// Builds the targets and runs one after the other; stops at the first that finds something.
+/// Builds the targets and runs as many at once as there are cores; stops when one has found something.
 ///
 /// # Errors
 /// `cargo-fuzz` can't be had, a target does not build or does not exist, or an input made one fail: it lies in
@@ -40,28 +40,44 @@ pub(crate) fn fuzz(options: &Options) -> anyhow::Result<bool> {
         bail!("there is no fuzz target {unknown}; there are {}", all.join(", "));
     }
     let chosen = if options.targets.is_empty() { &all } else { &options.targets };
-    for target in chosen {
-        let directory = root().join("fuzz");
-        // What a run finds goes into the corpus, which is not kept in the repository; what a target can't do
-        // without is in its seeds, which are.
-        let corpus = directory.join("corpus").join(target);
-        let seeds = directory.join("seeds").join(target);
-        std::fs::create_dir_all(&corpus).with_context(|| format!("can't make {}", corpus.display()))?;
-        println!("fuzzing {target} for {} s", options.seconds);
-        run(cargo_fuzz("run")
-            .arg(target)
-            .args([&corpus].into_iter().chain(Some(&seeds).filter(|seeds| seeds.is_dir())))
-            .arg("--")
-            .arg(format!("-max_total_time={}", options.seconds))
-            .arg(format!("-max_len={MAX_INPUT_BYTES}"))
-            .arg(format!("-timeout={INPUT_LIMIT_SECONDS}"))
-            .args(["-print_final_stats=1", "-verbosity=0"]))
-        .with_context(|| {
-            format!("the fuzz target {target} failed; its input lies in fuzz/artifacts/{target}")
+    // Once for all: two that run at once would both want to build.
+    run(&mut cargo_fuzz("build"))?;
+    let at_once = std::thread::available_parallelism().map_or(1, Into::into);
+    for together in chosen.chunks(at_once) {
+        println!("fuzzing {} for {} s", together.join(", "), options.seconds);
+        let run_one = |target: &String| fuzz_one(target, options.seconds);
+        std::thread::scope(|scope| {
+            let running: Vec<_> =
+                together.iter().map(|target| scope.spawn(move || run_one(target))).collect();
+            let ended =
+                running.into_iter().map(|one| one.join().unwrap_or_else(|_| bail!("a fuzzer was lost")));
+            ended.collect::<anyhow::Result<Vec<()>>>()
         })?;
     }
     println!("{} fuzz targets found nothing", chosen.len());
     Ok(true)
+}
+
+/// Runs one target, and fails if it finds something.
+fn fuzz_one(target: &str, seconds: u32) -> anyhow::Result<()> {
+    let directory = root().join("fuzz");
+    // What a run finds goes into the corpus, which is not kept in the repository; what a target can't do without is
+    // in its seeds, which are.
+    let corpus = directory.join("corpus").join(target);
+    let seeds = directory.join("seeds").join(target);
+    std::fs::create_dir_all(&corpus).with_context(|| format!("can't make {}", corpus.display()))?;
+    let mut command = cargo_fuzz("run");
+    command
+        .arg(target)
+        .args([&corpus].into_iter().chain(Some(&seeds).filter(|seeds| seeds.is_dir())))
+        .arg("--")
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={MAX_INPUT_BYTES}"))
+        .arg(format!("-timeout={INPUT_LIMIT_SECONDS}"))
+        .args(["-print_final_stats=1", "-verbosity=0"]);
+    run(&mut command).with_context(|| {
+        format!("the fuzz target {target} failed; its input lies in fuzz/artifacts/{target}")
+    })
 }
 
 fn targets() -> anyhow::Result<Vec<String>> {
