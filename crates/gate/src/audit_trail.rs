@@ -55,10 +55,13 @@ pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
     };
     let groups = proof.groups().iter().map(ToString::to_string);
     let event = with_proof(peer, proof, Event::authentication(method)).groups(groups);
-    if proof.login() == proof.principal().name() {
-        return event;
+    match proof.method() {
+        Method::Certificate => event.message(format!("by {}", proof.login())),
+        Method::Sasl(_) if proof.login() != proof.principal().name() => {
+            event.message(format!("by the API key {}", proof.login()))
+        }
+        Method::Sasl(_) => event,
     }
-    event.message(format!("by the API key {}", proof.login()))
 }
 
 /// A certificate was good and names nobody who could be served.

@@ -85,14 +85,18 @@ impl KnownAccount {
             let is_over = self.ends.is_some_and(|end| end <= OffsetDateTime::now_utc());
             return is_over.then(|| "the account has expired".to_owned());
         }
-        let credential_is_gone = match self.method {
-            Method::Sasl(SaslMechanism::Scram(mechanism)) => snapshot.scram(&self.login, mechanism).is_none(),
-            Method::Sasl(SaslMechanism::Plain) => snapshot.user(&self.login).is_none(),
+        let is_password_gone = |has_credential: bool| {
+            let owner = snapshot.account_of(&self.login);
+            !has_credential || owner.as_ref().unwrap_or(&self.login) != &self.name
+        };
+        let is_gone = match self.method {
+            Method::Sasl(SaslMechanism::Scram(mechanism)) => {
+                is_password_gone(snapshot.scram(&self.login, mechanism).is_some())
+            }
+            Method::Sasl(SaslMechanism::Plain) => is_password_gone(snapshot.user(&self.login).is_some()),
             Method::Sasl(SaslMechanism::OAuthBearer) | Method::Certificate => false,
         };
-        let is_key = self.login != self.name;
-        let is_no_key_any_more = is_key && snapshot.account_of(&self.login).as_deref() != Some(&*self.name);
-        if credential_is_gone || is_no_key_any_more {
+        if is_gone {
             return Some("the credential that the client logged in with was removed".to_owned());
         }
         let account = snapshot.accounts().get(&self.name);

@@ -73,6 +73,8 @@ async fn connect(house: &House, issued: &Issued) -> Client {
 async fn principal_seen(house: &House) -> String {
     let logged_in = |event: &schloss_audit::CloudEvent| event.kind() == Some(EventKind::Authentication);
     let event = house.event("the log-in", logged_in).await;
+    assert!(message(&event).starts_with("by the certificate "), "{event:?}");
+    assert!(message(&event).ends_with(" of 'CN=alice'"), "{event:?}");
     let who = event.data.authentication_info.unwrap();
     assert_eq!(who.metadata.mechanism.as_deref(), Some("TLS"));
     who.principal.unwrap()

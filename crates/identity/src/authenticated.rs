@@ -79,6 +79,11 @@ impl Authenticated {
         Self { login: account.map(|_| Arc::from(user)), ..proof }
     }
 
+    /// The same, with what it was that proved it.
+    pub(crate) fn by(self, login: String) -> Self {
+        Self { login: Some(login.into()), ..self }
+    }
+
     /// The same, good for no longer than this.
     #[must_use]
     pub(crate) fn until(self, end: SystemTime) -> Self {
@@ -103,7 +108,7 @@ impl Authenticated {
         self.method
     }
 
-    /// The name that it logged in with: that of the principal, or of an API key.
+    /// What it logged in with: the name of the principal, that of an API key, or a certificate in words.
     #[must_use]
     pub fn login(&self) -> &str {
         self.login.as_deref().unwrap_or(self.principal.name())

@@ -46,14 +46,16 @@ impl CertificateIdentity {
     /// There is no certificate, or it names nobody, or several.
     pub fn authenticate(&self, connection: &ServerConnection) -> Result<Authenticated, AuthFailure> {
         let failure = |reason| AuthFailure { reason, claimed_user: None };
-        let shown = connection.peer_certificates().filter(|_| !connection.is_handshaking());
-        let own = shown
+        let chain = connection.peer_certificates().filter(|_| !connection.is_handshaking());
+        let own = chain
             .and_then(|chain| chain.first())
             .ok_or_else(|| failure(AuthFailureReason::Certificate("no certificate was shown".to_owned())))?;
         let certificate = PeerCertificate::read(own)
             .map_err(|error| failure(AuthFailureReason::Certificate(error.to_string())))?;
         let principal = self.principal(&certificate).map_err(failure)?;
+        let (serial, subject) = (&certificate.serial, shown(&certificate.distinguished_name));
         let proof = Authenticated::new(principal, Method::Certificate);
+        let proof = proof.by(format!("the certificate {serial} of '{subject}'"));
         Ok(proof.until(SystemTime::from(certificate.not_after)))
     }
 
