@@ -1,4 +1,4 @@
-//! `cargo xtask bench layers`: what Schloss takes for each layer of security that can be taken away.
+//! `cargo xtask bench layers`: what Schloss takes for ACLs, beside the machine's rate of encryption.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,38 +35,22 @@ pub(super) struct Options {
 struct Layer {
     name: &'static str,
     setting: &'static str,
-    sealed: bool,
     acls: u32,
     /// Clients are the super user of the quickstart, whom no ACL binds.
     is_super: bool,
 }
 
-const LAYERS: [Layer; 4] = [
+const LAYERS: [Layer; 3] = [
     Layer {
-        name: "tls-scram-audit",
-        setting: "TLS, SCRAM, audit; clients are a super user; records are not sealed",
-        sealed: false,
+        name: "super-user",
+        setting: "TLS, SCRAM, audit, sealing; clients are a super user",
         acls: 0,
         is_super: true,
     },
-    Layer {
-        name: "acls",
-        setting: "and clients have an account with ACLs each",
-        sealed: false,
-        acls: 0,
-        is_super: false,
-    },
+    Layer { name: "acls", setting: "and clients have an account with ACLs each", acls: 0, is_super: false },
     Layer {
         name: "many-acls",
         setting: "and there are 10,000 more ACLs, a fifth of them of these accounts",
-        sealed: false,
-        acls: 10_000,
-        is_super: false,
-    },
-    Layer {
-        name: "sealing",
-        setting: "and records are sealed: everything is on, as by default",
-        sealed: true,
         acls: 10_000,
         is_super: false,
     },
@@ -147,9 +131,6 @@ impl Prepared {
         let directory = rig.scratch.path().join(layer.name);
         let (server, certificates) =
             schloss_server::prepare_broker(layer.name, &directory, Durability::Os, schloss)?;
-        if !layer.sealed {
-            schloss_server::leave_plain(&directory)?;
-        }
         Ok(Self { layer, server, ca: certificates.ca, directory: directory.join("clients") })
     }
 

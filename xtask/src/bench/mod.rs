@@ -47,7 +47,7 @@ pub(crate) struct Options {
 enum Other {
     /// Measure what the gateway adds: the same Apache Kafka with and without it
     Gateway(gateway::Options),
-    /// Measure what Schloss takes for ACLs and for sealing, and how fast this machine encrypts
+    /// Measure what Schloss takes for ACLs, and how fast this machine encrypts
     Layers(layers::Options),
     /// Compare record sizes, numbers of partitions and codecs, and a read of what was written long ago
     Workloads(workloads::Options),

@@ -110,18 +110,6 @@ fn port(bootstrap: &str) -> anyhow::Result<u16> {
 /// Where a quickstart puts everything, below a server's directory.
 const DATA: &str = "data";
 
-/// Has a broker below `directory` that was never started seal nothing.
-///
-/// # Errors
-/// The file system's.
-pub(super) fn leave_plain(directory: &Path) -> anyhow::Result<()> {
-    let configuration = directory.join(DATA).join("schloss.toml");
-    let text = fs::read_to_string(&configuration)
-        .with_context(|| format!("can't read {}", configuration.display()))?;
-    let plain = format!("{text}\n[encryption]\ninsecure_plain = true\n");
-    Ok(fs::write(&configuration, plain)?)
-}
-
 /// Changes the one line in place, which keeps the file's mode.
 fn set_durability(configuration: &Path, durability: Durability) -> anyhow::Result<()> {
     let text = fs::read_to_string(configuration)

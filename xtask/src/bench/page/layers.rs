@@ -74,8 +74,8 @@ fn method(report: &Report) -> String {
          counted. A turn writes {} records of {} bytes to {} partitions with `ProducerPerformance` (`acks=all`, \
          acknowledged from the page cache) and reads them with `ConsumerPerformance`. `~` marks a difference \
          within which rounds of both lines lie. Schloss has neither a listener without TLS or authentication nor a \
-         way to turn its audit off, so what these cost is in the first line and can't be told apart by a \
-         measurement of the product as it is.\n\n{COSTS}\n",
+         way to turn its audit off, and a data directory is sealed from its making, so what these cost is in the first \
+         line and can't be told apart by a measurement of the product as it is.\n\n{COSTS}\n",
         load.map_or(0, |load| load.records),
         load.map_or(0, |load| load.shape.record_bytes),
         load.map_or(0, |load| load.shape.partitions),
