@@ -46,8 +46,15 @@ fn milliseconds(duration: &str) -> Option<i64> {
         None => (time.strip_suffix('S')?, ""),
     };
     seconds = seconds.checked_add(number(whole)?)?;
-    let fraction = if fraction.is_empty() { 0 } else { number(&format!("{fraction:0<3}")[..3])? };
+    let fraction = if fraction.is_empty() { 0 } else { thousandths(fraction)? };
     (days.is_empty()).then(|| seconds.checked_mul(1_000)?.checked_add(fraction))?
+}
+
+/// The thousandths that the digits behind a point come to; further ones are of no account.
+fn thousandths(digits: &str) -> Option<i64> {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let three: String = digits.chars().chain("00".chars()).take(3).collect();
+    number(&three).filter(|_| is_number)
 }
 
 /// Takes the number before `unit` off the front, if it is there.
@@ -78,6 +85,7 @@ mod tests {
             ("P1D", 86_400_000),
             ("P2DT3H4M5.006S", 183_845_006),
             ("pt0.5s", 500),
+            ("PT0.123456789S", 123),
             ("PT90M", 5_400_000),
             ("PT0S", 0),
         ] {
@@ -106,6 +114,10 @@ mod tests {
             "P1D1D",
             "P99999999999999999D",
             "PT1.éS",
+            "PT1.00éS",
+            "PT1.0éS",
+            "PT1.😀S",
+            "PT1.123xS",
         ] {
             assert_eq!(OffsetReset::parse(&format!("by_duration:{duration}")), None, "{duration}");
         }
