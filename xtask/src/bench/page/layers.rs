@@ -4,7 +4,7 @@ use super::super::results::{Ladder, Report, Rung};
 use super::super::statistics::Summary;
 use super::super::table::{number, table};
 use super::super::turn::Turn;
-use super::{COSTS, Chapter, range};
+use super::{COSTS, Chapter, FULL_SPEED, range};
 
 /// Schloss alone, with more and more of its security.
 pub(in super::super) const LAYERS: Chapter = Chapter {
@@ -13,14 +13,7 @@ pub(in super::super) const LAYERS: Chapter = Chapter {
     tables,
     method,
     noise: |_| String::new(),
-    columns: &[
-        ("produce CPU", |turn| turn.produce.server_cpu),
-        ("consume CPU", |turn| turn.consume.server_cpu),
-        ("produce", |turn| turn.produce.mib_per_second),
-        ("consume", |turn| turn.consume.mib_per_second),
-        ("peak", |turn| turn.peak_memory_mib),
-        ("client CPU", |turn| turn.produce.client_cpu),
-    ],
+    columns: FULL_SPEED,
 };
 
 /// Title, and the value of a turn.

@@ -37,6 +37,16 @@ pub(super) struct Chapter {
 /// A header and what stands below it.
 type Column = (&'static str, fn(&Turn) -> f64);
 
+/// The columns of turns without a run at a fixed rate.
+const FULL_SPEED: &[Column] = &[
+    ("produce CPU", |turn| turn.produce.server_cpu),
+    ("consume CPU", |turn| turn.consume.server_cpu),
+    ("produce", |turn| turn.produce.mib_per_second),
+    ("consume", |turn| turn.consume.mib_per_second),
+    ("peak", |turn| turn.peak_memory_mib),
+    ("client CPU", |turn| turn.produce.client_cpu),
+];
+
 impl Chapter {
     fn text(&self, report: &Report) -> String {
         let mut text = format!("## {}\n\n", self.title);

@@ -2,7 +2,7 @@
 
 use super::super::results::{Metric, Pair, Report};
 use super::super::turn::Turn;
-use super::{COSTS, Chapter, comparison_row, comparison_rows};
+use super::{COSTS, Chapter, FULL_SPEED, comparison_row, comparison_rows};
 
 /// Two brokers with records of several shapes.
 pub(in super::super) const WORKLOADS: Chapter = Chapter {
@@ -11,15 +11,7 @@ pub(in super::super) const WORKLOADS: Chapter = Chapter {
     tables,
     method,
     noise: |_| String::new(),
-    columns: &[
-        ("produce CPU", |turn| turn.produce.server_cpu),
-        ("consume CPU", |turn| turn.consume.server_cpu),
-        ("produce", |turn| turn.produce.mib_per_second),
-        ("consume", |turn| turn.consume.mib_per_second),
-        ("peak", |turn| turn.peak_memory_mib),
-        ("client CPU", |turn| turn.produce.client_cpu),
-        ("other's CPU s", |turn| turn.other_cpu_seconds),
-    ],
+    columns: FULL_SPEED,
 };
 
 /// A table for each: what is told, and how.
