@@ -7,6 +7,7 @@ mod engine;
 mod recorder;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub use client::Client;
 pub use engine::TestEngine;
 pub use recorder::Recorder;
 use schloss_audit::{Audit, CloudEvent, EventKind};
-use schloss_gate::{Gate, GateConfig, ListenerConfig};
+use schloss_gate::{Engine, Gate, GateConfig, ListenerConfig};
 use schloss_identity::{Mechanism, Password, ScramCredential};
 use schloss_log::{Flusher, Vault};
 use schloss_metadata::Metadata;
@@ -47,10 +48,10 @@ pub static TLS: LazyLock<Tls> = LazyLock::new(|| {
     }
 });
 
-pub struct House {
+pub struct House<E = TestEngine> {
     pub gate: Gate,
     pub address: SocketAddr,
-    pub engine: Arc<TestEngine>,
+    pub engine: Arc<E>,
     pub metadata: Arc<Metadata>,
     pub audit: Audit,
     pub records: Recorder,
@@ -69,15 +70,25 @@ impl House {
 
     /// The same before another engine.
     pub async fn open_before(engine: TestEngine, change: impl FnOnce(&mut GateConfig)) -> Self {
+        Self::open_around(|_, _, _| engine, change).await
+    }
+}
+
+impl<E: Engine> House<E> {
+    /// The same before an engine that keeps something itself: in this directory, beside this metadata.
+    pub async fn open_around(
+        engine: impl FnOnce(&Path, &Arc<Metadata>, &Arc<Flusher>) -> E,
+        change: impl FnOnce(&mut GateConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let flusher = Flusher::start(1).unwrap();
         let super_users = vec![Principal::user("admin")];
+        let path = directory.path().join("metadata");
         let metadata =
-            Metadata::open(&directory.path().join("metadata"), super_users, &Vault::InsecurePlain, flusher)
-                .unwrap();
+            Metadata::open(&path, super_users, &Vault::InsecurePlain, Arc::clone(&flusher)).unwrap();
         let records = Recorder::default();
         let audit = Audit::with_sink(Box::new(records.clone()), "/test").unwrap();
-        let engine = Arc::new(engine);
+        let engine = Arc::new(engine(directory.path(), &metadata, &flusher));
         let listener = ListenerConfig {
             name: "CLIENTS".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),

@@ -22,6 +22,7 @@ mod normal;
 mod records;
 mod report;
 mod side;
+#[path = "../../../gate/tests/common/tree.rs"]
 mod tree;
 mod world;
 
