@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
   cargo xtask test                    everything; installs what it needs
   cargo xtask test --only test_java   one file of the interop suite
   cargo xtask scale                   10,000 connections and partitions, and a start with 10 GiB
-  cargo xtask fuzz                    every fuzz target for a minute
+  cargo xtask fuzz                    every fuzz target, most of them for a minute
   cargo xtask fuzz --seconds 600 request
   cargo xtask bench                   Schloss beside Apache Kafka; about 15 minutes, writes docs/benchmarks.md
   cargo xtask bench --quick           the same in small: tries the harness
