@@ -1,6 +1,7 @@
 //! Third parties that the tests need, installed where they are missing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +31,8 @@ pub(crate) fn ensure() -> anyhow::Result<Tools> {
         ("npm", "npm"),
         ("javac", "default-jdk-headless"),
         ("openssl", "openssl"),
+        ("slapd", "slapd"),
+        ("ldapmodify", "ldap-utils"),
     ])?;
     Ok(Tools { python: python()?, kafka_libs: kafka_libs()?, node_modules: node_modules()? })
 }
@@ -42,11 +45,37 @@ pub(crate) fn debian(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("installing {}", missing.join(" "));
+    let _kept_quiet = NoServices::start()?;
     run(Command::new("apt-get").args(["-qq", "update"]))?;
     run(Command::new("apt-get")
         .args(["-qq", "install", "-y", "--no-install-recommends"])
         .args(missing)
         .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Debian starts services that it installs, unless a file says that it must not. Tests start their own, on ports of
+/// their own.
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn start() -> anyhow::Result<Self> {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        if policy.exists() {
+            return Ok(Self(None));
+        }
+        fs::write(policy, "#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("can't write {}", policy.display()))?;
+        fs::set_permissions(policy, fs::Permissions::from_mode(0o755))?;
+        Ok(Self(Some(policy)))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0 {
+            let _ = fs::remove_file(policy);
+        }
+    }
 }
 
 /// A Python with the clients of the interop suite.

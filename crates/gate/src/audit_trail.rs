@@ -53,13 +53,15 @@ pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
         Method::Sasl(_) => "kafka.SaslAuthenticate",
         Method::Certificate => TLS_HANDSHAKE,
     };
-    let groups = proof.groups().iter().map(ToString::to_string);
+    let groups = proof.all_groups();
+    let groups = groups.iter().map(ToString::to_string);
     let event = with_proof(peer, proof, Event::authentication(method)).groups(groups);
     match proof.method() {
         Method::Certificate => event.message(format!("by {}", proof.login())),
         Method::Sasl(_) if proof.login() != proof.principal().name() => {
             event.message(format!("by the API key {}", proof.login()))
         }
+        Method::Sasl(_) if proof.is_of_directory() => event.message("by the directory"),
         Method::Sasl(_) => event,
     }
 }

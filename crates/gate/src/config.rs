@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{CertificateIdentity, SaslMechanism, TokenLogin};
+use schloss_identity::{CertificateIdentity, Directory, SaslMechanism, TokenLogin};
 use schloss_pki::ClientTrust;
 
 use crate::LockoutConfig;
@@ -76,6 +76,8 @@ pub struct GateConfig {
     pub failed_authentication_delay: Duration,
     /// Who fails to log in too often waits.
     pub lockout: LockoutConfig,
+    /// Where users are that are not known here, and groups.
+    pub directory: Option<Arc<dyn Directory>>,
     /// Denies nothing and records what would have been denied. Identities are proven all the same, users and
     /// ACLs stay guarded, and what is reserved stays out of reach.
     pub insecure_observe_only: bool,
@@ -104,6 +106,7 @@ impl GateConfig {
             max_concurrent_handshakes: 256,
             failed_authentication_delay: Duration::from_millis(100),
             lockout: LockoutConfig::default(),
+            directory: None,
             insecure_observe_only: false,
             audit_summary_interval: Duration::from_secs(60),
         }

@@ -185,6 +185,7 @@ async fn admit_by_certificate(
             let reason = match account.and_then(|account| account.objection(OffsetDateTime::now_utc())) {
                 Some(words) => AuthFailureReason::Barred(words),
                 None if house.audit.is_writable() => {
+                    let proof = proof.joined(house.config.directory.as_deref()).await;
                     house.audit.record(audit_trail::logged_in(peer, &proof)).await;
                     return Ok(proof);
                 }

@@ -173,6 +173,7 @@ impl House {
             fake_salts: Arc::clone(&self.fake_salts),
             password_checks: self.password_checks.clone(),
             tokens: peer.tokens.clone(),
+            directory: self.config.directory.clone(),
             lockouts: Arc::clone(&self.lockouts),
             address: peer.address.ip(),
             max_reauth: peer.max_reauth,

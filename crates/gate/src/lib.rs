@@ -15,6 +15,7 @@ mod changes;
 mod config;
 mod connection;
 mod engine;
+mod following;
 mod forward;
 mod frames;
 mod gate;

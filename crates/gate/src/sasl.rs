@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use schloss_identity::{
-    AuthFailure, AuthFailureReason, Authenticated, BearerServer, CredentialStore, FakeSaltKey, OsNonce,
-    PasswordChecks, PlainServer, SaslMechanism, SaslServer, ScramServer, Step, TokenLogin,
+    AuthFailure, AuthFailureReason, Authenticated, BearerServer, CredentialStore, Directory, FakeSaltKey,
+    Locks, OsNonce, PasswordChecks, PlainServer, SaslMechanism, SaslServer, ScramServer, Step, TokenLogin,
 };
 use schloss_metadata::Snapshot;
 use schloss_policy::refuse;
@@ -33,6 +33,8 @@ pub(crate) struct Door {
     pub(crate) password_checks: PasswordChecks,
     /// Whose tokens are good, where they are.
     pub(crate) tokens: Option<Arc<TokenLogin>>,
+    /// Who knows users that are not known here.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) lockouts: Arc<Lockouts>,
     /// Where the client is.
     pub(crate) address: IpAddr,
@@ -69,6 +71,15 @@ impl Door {
         locks.iter().fold(words, |words, lock| format!("{words}; {lock}"))
     }
 
+    /// Who is not to be tried at a directory.
+    fn locks(&self) -> Box<Locks> {
+        let (lockouts, address) = (Arc::clone(&self.lockouts), self.address);
+        Box::new(move |user| {
+            let locked = lockouts.locked(Some(user), address, Instant::now());
+            locked.map(|locked| locked.to_string())
+        })
+    }
+
     /// The exchange of a mechanism that is offered here.
     fn server(&self, mechanism: SaslMechanism) -> Option<SaslServer> {
         if !self.mechanisms.contains(&mechanism) {
@@ -81,7 +92,11 @@ impl Door {
                 SaslServer::Scram(ScramServer::new(mechanism, credentials, fakes, &OsNonce))
             }
             SaslMechanism::Plain => {
-                SaslServer::Plain(PlainServer::new(credentials, fakes, self.password_checks.clone()))
+                let server = PlainServer::new(credentials, fakes, self.password_checks.clone());
+                SaslServer::Plain(match &self.directory {
+                    Some(directory) => server.with_directory(Arc::clone(directory), self.locks()),
+                    None => server,
+                })
             }
             SaslMechanism::OAuthBearer => {
                 SaslServer::Bearer(BearerServer::new(Arc::clone(self.tokens.as_ref()?)))
@@ -256,15 +271,15 @@ impl Exchange {
     }
 
     async fn step(&mut self, token: &[u8], door: &Door) -> Result<Step, AuthFailure> {
-        let step = self.server.step(token).await?;
-        if let Step::Done { proof, .. } = &step {
-            let user = proof.principal().name();
-            if let Some(reason) = door.objection(proof) {
-                return Err(AuthFailure { reason, claimed_user: Some(user.to_owned()) });
-            }
-            door.lockouts.succeeded(proof.login(), door.address, Instant::now());
+        let (reply, proof) = match self.server.step(token).await? {
+            Step::Done { reply, proof } => (reply, proof),
+            more => return Ok(more),
+        };
+        if let Some(reason) = door.objection(&proof) {
+            return Err(AuthFailure { reason, claimed_user: Some(proof.principal().name().to_owned()) });
         }
-        Ok(step)
+        door.lockouts.succeeded(proof.login(), door.address, Instant::now());
+        Ok(Step::Done { reply, proof: proof.joined(door.directory.as_deref()).await })
     }
 
     fn out_of_order(&self, head: &RequestHead, request: Option<&Request>) -> Turn {

@@ -200,7 +200,8 @@ impl Serving {
                 self.reauth.begin(&self.house, &self.session, incoming);
                 continue;
             }
-            if let Some(words) = self.session.standing.objection(now, &self.house.metadata.snapshot()) {
+            self.events.extend(self.session.follow());
+            if let Some(words) = self.session.objection(now, &self.house.metadata.snapshot()) {
                 self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
                 continue;
             }
@@ -437,7 +438,8 @@ impl Serving {
 
     /// Ends the connection if its client could not have it now.
     fn check_standing(&mut self, now: Instant) {
-        let objection = self.session.standing.lasting_objection(now, &self.house.metadata.snapshot());
+        self.events.extend(self.session.follow());
+        let objection = self.session.lasting_objection(now, &self.house.metadata.snapshot());
         if let Some(words) = objection {
             self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
             // What waits for new records would keep it open.

@@ -4,11 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schloss_audit::Event;
 use schloss_identity::{Authenticated, SaslMechanism, TokenLogin};
-use schloss_metadata::ClientQuotas;
+use schloss_metadata::{ClientQuotas, Snapshot};
 use schloss_policy::{DecisionCache, Subject};
 use schloss_wire::RequestHead;
+use tokio::time::Instant;
 
+use crate::audit_trail::with_session;
+use crate::following::Following;
 use crate::quota::{Account, Quotas, Seat};
 use crate::standing::{ShownCertificate, Standing};
 use crate::{Caller, EngineSession, Offer, TrustedClients};
@@ -34,6 +38,7 @@ pub(crate) struct Session {
     peer: Arc<Peer>,
     /// Whether it may go on.
     pub(crate) standing: Standing,
+    following: Following,
     pub(crate) subject: Subject,
     pub(crate) cache: DecisionCache,
     /// What its entrance offers.
@@ -56,7 +61,7 @@ impl Session {
         let standing = Standing::new(&proof, peer.max_reauth, certificate);
         let subject = Subject {
             principal: proof.principal().clone(),
-            groups: Arc::clone(proof.groups()),
+            groups: proof.all_groups(),
             host: peer.address.ip().to_canonical(),
         };
         let cache = DecisionCache::default();
@@ -64,6 +69,7 @@ impl Session {
             proof,
             peer,
             standing,
+            following: Following::default(),
             subject,
             cache,
             offer,
@@ -80,8 +86,27 @@ impl Session {
     /// Goes on after its client has proved itself again.
     pub(crate) fn renew(&mut self, proof: Authenticated) {
         self.standing.renewed(&proof, self.peer.max_reauth);
-        self.subject.groups = Arc::clone(proof.groups());
+        self.subject.groups = proof.all_groups();
+        self.following = Following::default();
         self.proof = proof;
+    }
+
+    /// Takes what its directory says now of its groups; what to write down of that, if anything.
+    pub(crate) fn follow(&mut self) -> Option<Event> {
+        let event = self.following.listen(&self.proof, &mut self.subject)?;
+        Some(with_session(self, event))
+    }
+
+    /// Why no further request is served, if so.
+    pub(crate) fn objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+        let of_standing = self.standing.objection(now, snapshot);
+        of_standing.or_else(|| self.following.objection(&self.proof, snapshot))
+    }
+
+    /// Why the connection is of no use any more, if so. One whose client is silent may still be renewed.
+    pub(crate) fn lasting_objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+        let of_standing = self.standing.lasting_objection(now, snapshot);
+        of_standing.or_else(|| self.following.objection(&self.proof, snapshot))
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {

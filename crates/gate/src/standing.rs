@@ -32,6 +32,8 @@ struct KnownAccount {
     /// What it logged in with: its name, or one of its keys.
     login: String,
     method: Method,
+    /// Whether no password of it is kept here.
+    of_directory: bool,
     /// That of the state it was found good in.
     generation: Option<u64>,
     /// When it is over.
@@ -76,7 +78,8 @@ impl KnownAccount {
     fn of(proof: &Authenticated) -> Self {
         let name = proof.principal().name().to_owned();
         let login = proof.login().to_owned();
-        Self { name, login, method: proof.method(), generation: None, ends: None }
+        let (method, of_directory) = (proof.method(), proof.is_of_directory());
+        Self { name, login, method, of_directory, generation: None, ends: None }
     }
 
     /// Looks at the account again if users or accounts have changed.
@@ -90,6 +93,7 @@ impl KnownAccount {
             !has_credential || owner.as_ref().unwrap_or(&self.login) != &self.name
         };
         let is_gone = match self.method {
+            _ if self.of_directory => false,
             Method::Sasl(SaslMechanism::Scram(mechanism)) => {
                 is_password_gone(snapshot.scram(&self.login, mechanism).is_some())
             }

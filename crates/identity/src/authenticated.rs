@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use schloss_wire::Principal;
 use thiserror::Error;
 
-use crate::{CredentialStore, Method};
+use crate::{CredentialStore, Directory, DirectoryGroups, Member, Method};
 
 /// Most groups of one principal. Whoever is in more is refused: to pass over some could pass over a DENY.
 pub const MAX_GROUPS: usize = 1024;
@@ -59,11 +59,21 @@ pub struct Authenticated {
     method: Method,
     login: Option<Arc<str>>,
     expires: Option<SystemTime>,
+    member: Option<Member>,
+    of_directory: bool,
 }
 
 impl Authenticated {
     pub(crate) fn new(principal: Principal, method: impl Into<Method>) -> Self {
-        Self { principal, groups: Arc::default(), method: method.into(), login: None, expires: None }
+        Self {
+            principal,
+            groups: Arc::default(),
+            method: method.into(),
+            login: None,
+            expires: None,
+            member: None,
+            of_directory: false,
+        }
     }
 
     /// The same, with what a token, a certificate or a directory says of groups; see [`groups`].
@@ -77,6 +87,23 @@ impl Authenticated {
         let account = store.account_of(user);
         let proof = Self::new(Principal::user(account.as_deref().unwrap_or(user)), method);
         Self { login: account.map(|_| Arc::from(user)), ..proof }
+    }
+
+    /// Whoever a directory has found the password of good.
+    pub(crate) fn by_directory(member: Member, method: impl Into<Method>) -> Self {
+        let proof = Self::new(Principal::user(member.name()), method);
+        Self { member: Some(member), of_directory: true, ..proof }
+    }
+
+    /// The same, in the groups that a directory says it is in, where it is asked about such log-ins.
+    #[must_use]
+    pub async fn joined(self, directory: Option<&dyn Directory>) -> Self {
+        match directory {
+            Some(directory) if self.member.is_none() => {
+                Self { member: directory.member(self.principal.name(), self.method).await, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// The same, with what it was that proved it.
@@ -94,6 +121,42 @@ impl Authenticated {
     #[must_use]
     pub fn groups(&self) -> &Arc<[Principal]> {
         &self.groups
+    }
+
+    /// What a directory says of it, if one is asked.
+    #[must_use]
+    pub fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    /// Whether it was a directory that found its password good.
+    #[must_use]
+    pub fn is_of_directory(&self) -> bool {
+        self.of_directory
+    }
+
+    /// Those of the proof and, as far as they are known now, those that a directory says; sorted, each once.
+    #[must_use]
+    pub fn all_groups(&self) -> Arc<[Principal]> {
+        match &self.member {
+            Some(member) => self.groups_with(&member.groups()),
+            None => Arc::clone(&self.groups),
+        }
+    }
+
+    /// Those of the proof, and these.
+    #[must_use]
+    pub fn groups_with(&self, said: &DirectoryGroups) -> Arc<[Principal]> {
+        match said {
+            DirectoryGroups::Known(more) if self.groups.is_empty() => Arc::clone(more),
+            DirectoryGroups::Known(more) => {
+                let mut all: Vec<Principal> = self.groups.iter().chain(&**more).cloned().collect();
+                all.sort();
+                all.dedup();
+                all.into()
+            }
+            DirectoryGroups::Unknown | DirectoryGroups::Nobody => Arc::clone(&self.groups),
+        }
     }
 
     /// Who it is.

@@ -91,6 +91,12 @@ pub enum AuthFailureReason {
     /// Nobody is served by this account; the text says why.
     #[error("{0}")]
     Barred(&'static str),
+    /// The directory refuses the account whatever the password is, or has found it good; the text says why.
+    #[error("the directory refuses the account: {0}")]
+    Directory(String),
+    /// The directory can't be asked; the text says why.
+    #[error("the directory can't be asked: {0}")]
+    DirectoryDown(String),
     /// A success that can't be written down.
     #[error("the audit trail can't be written, so nobody is let in; see to the audit directory")]
     NoAudit,
@@ -104,12 +110,18 @@ pub enum AuthFailureReason {
 
 impl AuthFailureReason {
     /// Whether it may have been a guess at a user or a password, of which there should not be many. Whoever has proved
-    /// who they are, and is not let in for another reason, did not guess.
+    /// who they are, and is not let in for another reason, did not guess. Nor did who was not heard by a directory.
     #[must_use]
     pub const fn is_guess(&self) -> bool {
         !matches!(
             self,
-            Self::LockedOut(_) | Self::Barred(_) | Self::NoAudit | Self::Stopping | Self::AnotherPrincipal
+            Self::LockedOut(_)
+                | Self::Barred(_)
+                | Self::Directory(_)
+                | Self::DirectoryDown(_)
+                | Self::NoAudit
+                | Self::Stopping
+                | Self::AnotherPrincipal
         )
     }
 }

@@ -9,6 +9,7 @@
 mod authenticated;
 mod certificate;
 mod credential;
+mod directory;
 mod failure;
 mod mechanism;
 mod nonce;
@@ -29,6 +30,7 @@ pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
     MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,
 };
+pub use directory::{Asking, Directory, DirectoryEntry, DirectoryGroups, Member, Membership};
 pub use failure::{AuthFailure, AuthFailureReason};
 pub use mechanism::Mechanism;
 pub use nonce::{NonceSource, OsNonce};
@@ -38,7 +40,7 @@ pub use oauth::{
 };
 pub use password::Password;
 pub use password_checks::PasswordChecks;
-pub use plain::PlainServer;
+pub use plain::{Locks, PlainServer};
 pub use sasl_mechanism::{Method, SaslMechanism};
 pub use sasl_server::{SaslServer, Step};
 pub use scram::{

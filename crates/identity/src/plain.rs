@@ -1,24 +1,41 @@
-//! `PLAIN` (RFC 4616): the password itself, against the keys that SCRAM has stored.
+//! `PLAIN` (RFC 4616): the password itself, against the keys that SCRAM has stored, or by a directory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use subtle::{Choice, ConstantTimeEq};
+use tokio::time::{Instant, sleep_until};
 
 use crate::credential::{MAX_PASSWORD_BYTES, client_key, salt_password, stored_key};
 use crate::{
-    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, MAX_TOKEN_BYTES, Mechanism,
-    Method, Password, PasswordChecks, SaslMechanism, ScramCredential, Step, check_user_name,
+    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, Directory, FakeSaltKey, MAX_TOKEN_BYTES,
+    Mechanism, Method, Password, PasswordChecks, SaslMechanism, ScramCredential, Step, check_user_name,
 };
+
+/// How long a failure takes at least where a directory is asked: it answers of itself at once, of unknown users after
+/// a search, and of wrong passwords after a bind.
+const FAILURE_FLOOR: Duration = Duration::from_millis(250);
+
+/// Why nobody gets in by a name for now, if so.
+pub type Locks = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// One exchange with a client that is not known yet: it has a single token.
 ///
 /// The password is stretched with every hash that there are credentials for, whether the user has one or not: so who
-/// does not exist, who has another credential, and who types a wrong password, all cost the same.
+/// does not exist, who has another credential, and who types a wrong password, all cost the same. A directory is asked
+/// about names that the store does not have; then all failures take as long as a directory may.
 pub struct PlainServer {
     store: Arc<dyn CredentialStore>,
     fake: Arc<FakeSaltKey>,
     checks: PasswordChecks,
+    elsewhere: Option<Elsewhere>,
     ended: bool,
+}
+
+/// Where users are that the store does not have.
+struct Elsewhere {
+    directory: Arc<dyn Directory>,
+    locks: Box<Locks>,
 }
 
 /// What a token says, its grammar checked.
@@ -31,7 +48,14 @@ impl PlainServer {
     /// Begins an exchange.
     #[must_use]
     pub fn new(store: Arc<dyn CredentialStore>, fake: Arc<FakeSaltKey>, checks: PasswordChecks) -> Self {
-        Self { store, fake, checks, ended: false }
+        Self { store, fake, checks, elsewhere: None, ended: false }
+    }
+
+    /// The same, which asks a directory about users that the store does not have. It is not asked about passwords of
+    /// whom `locks` has an objection to: guesses at it would lock them out there as well.
+    #[must_use]
+    pub fn with_directory(self, directory: Arc<dyn Directory>, locks: Box<Locks>) -> Self {
+        Self { elsewhere: Some(Elsewhere { directory, locks }), ..self }
     }
 
     /// Takes the client's token.
@@ -44,10 +68,24 @@ impl PlainServer {
             return Err(unclaimed(AuthFailureReason::Ended));
         }
         let Claim { user, password } = Claim::read(token)?;
-        let failure = |reason| AuthFailure { reason, claimed_user: Some(user.clone()) };
         if password.expose().is_empty() || password.expose().len() > MAX_PASSWORD_BYTES {
-            return Err(failure(AuthFailureReason::NoPassword));
+            let reason = AuthFailureReason::NoPassword;
+            return Err(AuthFailure { reason, claimed_user: Some(user) });
         }
+        let Some(elsewhere) = &self.elsewhere else { return self.by_store(user, password).await };
+        let floor = Instant::now() + FAILURE_FLOOR;
+        let step = if self.store.is_taken(&user) {
+            self.by_store(user, password).await
+        } else {
+            elsewhere.login(self.store.as_ref(), user, password).await
+        };
+        if step.is_err() {
+            sleep_until(floor).await;
+        }
+        step
+    }
+
+    async fn by_store(&self, user: String, password: Password) -> Result<Step, AuthFailure> {
         let candidates = Mechanism::ALL.map(|mechanism| {
             // The fake is made for known users as well, so that both take the same time.
             let fake = self.fake.credential(self.store.as_ref(), &user, mechanism);
@@ -58,16 +96,52 @@ impl PlainServer {
         });
         let exists = candidates.iter().any(|(exists, _)| *exists);
         let matches = self.checks.run(move || fits_one(&password, &candidates)).await;
-        match matches {
+        let reason = match matches {
             Some(true) => {
                 let method = Method::Sasl(SaslMechanism::Plain);
                 let proof = Authenticated::by_password(&user, method, self.store.as_ref());
-                Ok(Step::Done { reply: Vec::new(), proof })
+                return Ok(Step::Done { reply: Vec::new(), proof });
             }
-            Some(false) if exists => Err(failure(AuthFailureReason::WrongPassword)),
-            Some(false) => Err(failure(AuthFailureReason::UnknownUser)),
-            None => Err(failure(AuthFailureReason::Stopping)),
-        }
+            Some(false) if exists => AuthFailureReason::WrongPassword,
+            Some(false) => AuthFailureReason::UnknownUser,
+            None => AuthFailureReason::Stopping,
+        };
+        Err(AuthFailure { reason, claimed_user: Some(user) })
+    }
+}
+
+impl Elsewhere {
+    async fn login(
+        &self,
+        store: &dyn CredentialStore,
+        user: String,
+        password: Password,
+    ) -> Result<Step, AuthFailure> {
+        let failure = |user: &str, reason| AuthFailure { reason, claimed_user: Some(user.to_owned()) };
+        let unlocked = |name: &str| match (self.locks)(name) {
+            Some(words) => Err(failure(name, AuthFailureReason::LockedOut(words))),
+            None => Ok(()),
+        };
+        unlocked(&user)?;
+        let found = self.directory.find(&user).await.map_err(|reason| failure(&user, reason))?;
+        let Some(entry) = found else { return Err(failure(&user, AuthFailureReason::UnknownUser)) };
+        let name = entry.name.as_str();
+        // Another way to write it must not lead to a principal that is somebody else's here.
+        let usable = |name: &str| {
+            check_user_name(name).map_err(|error| failure(&user, error.into()))?;
+            if store.is_taken(name) {
+                let words = format!("{name} is a local user, as which a directory lets nobody in");
+                return Err(failure(name, AuthFailureReason::Directory(words)));
+            }
+            Ok(())
+        };
+        usable(name)?;
+        unlocked(name)?;
+        let member = self.directory.check(&entry, &password).await.map_err(|reason| failure(name, reason))?;
+        // It may be that only who is in can read their own name.
+        usable(member.name())?;
+        let proof = Authenticated::by_directory(member, Method::Sasl(SaslMechanism::Plain));
+        Ok(Step::Done { reply: Vec::new(), proof })
     }
 }
 

@@ -30,6 +30,12 @@ pub trait CredentialStore: Send + Sync {
         None
     }
 
+    /// Whether a name is taken here, so that a directory has no say in who logs in by it.
+    fn is_taken(&self, user: &str) -> bool {
+        self.account_of(user).is_some()
+            || Mechanism::ALL.into_iter().any(|mechanism| self.scram(user, mechanism).is_some())
+    }
+
     /// The iteration count shown for a user that does not exist.
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {
         let _ = (mechanism, seed);

@@ -8,7 +8,7 @@ use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, Scram
 use schloss_policy::{AclSet, TopicNames};
 use schloss_wire::{Principal, Uuid};
 
-use crate::accounts::{Accounts, key_owner};
+use crate::accounts::{Account, AccountKind, Accounts, key_owner};
 use crate::quotas::ClientQuotas;
 use crate::record::{ConfigResource, Record, SaltKeyRecord};
 use crate::topics::{TopicMeta, Topics};
@@ -204,6 +204,14 @@ impl CredentialStore for Snapshot {
 
     fn account_of(&self, user: &str) -> Option<String> {
         key_owner(&self.accounts, user).map(str::to_owned)
+    }
+
+    fn is_taken(&self, user: &str) -> bool {
+        // A service has its name to itself even if it logs in by nothing but API keys.
+        let is_service = |account: &Account| account.kind == AccountKind::Service || !account.keys.is_empty();
+        self.users.get(user).is_some()
+            || self.accounts.get(user).is_some_and(is_service)
+            || key_owner(&self.accounts, user).is_some()
     }
 
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {

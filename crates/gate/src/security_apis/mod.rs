@@ -48,7 +48,8 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
             describe_user_scram_credentials::serve(&snapshot, &request).into()
         }
         Request::DescribeSecurity(request) => {
-            describe_security::serve(&snapshot, &request, house.quotas.is_some()).into()
+            let directory = house.config.directory.as_deref();
+            describe_security::serve(&snapshot, &request, house.quotas.is_some(), directory).into()
         }
         Request::DescribeClientQuotas(request) => quota::describe(snapshot.client_quotas(), request),
         other => unserved(&other),

@@ -7,6 +7,7 @@ mod audit;
 mod config;
 mod confirm;
 mod consume;
+mod directory;
 mod exit;
 mod gateway;
 mod group;
@@ -82,6 +83,8 @@ enum Command {
     Role(role::Arguments),
     /// Who may do what, and why
     Access(access::Arguments),
+    /// Ask the LDAP directory of a configuration about users
+    Directory(directory::Arguments),
     /// The whole policy as a file: export, plan and apply
     Policy(policy::Arguments),
     /// List, set and remove quotas
@@ -119,6 +122,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Group(arguments) => group::run(arguments, output),
         Command::Role(arguments) => role::run(arguments, output),
         Command::Access(arguments) => access::run(arguments, output),
+        Command::Directory(arguments) => directory::run(&arguments, output),
         Command::Policy(arguments) => policy::run(arguments, output),
         Command::Quota(arguments) => quota::run(arguments, output),
         Command::Produce(arguments) => produce::run(&arguments, output),

@@ -206,7 +206,7 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
 }
 
 /// The one line of a password, from a pipe or, hidden, from a terminal.
-fn read_password() -> anyhow::Result<Password> {
+pub(super) fn read_password() -> anyhow::Result<Password> {
     /// Longer input is no password but a mistake.
     const MAX_BYTES: u64 = 4096;
     let stdin = std::io::stdin();

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::audit::{self, Audit, RawAudit};
 use super::bootstrap::{self, Bootstrap, RawBootstrap};
+use super::directory::{self, DirectorySection, RawDirectory};
 use super::error::ConfigError;
 use super::limits::{self, Limits, RawLimits};
 use super::oauth::{self, Oauth, RawOauth};
@@ -25,6 +26,8 @@ pub(crate) struct Common {
     pub(crate) limits: Limits,
     /// Whose tokens are good.
     pub(crate) oauth: Option<Oauth>,
+    /// Where users are that are not known here, and groups.
+    pub(crate) directory: Option<DirectorySection>,
     pub(crate) audit: Audit,
 }
 
@@ -35,6 +38,7 @@ pub(super) struct RawCommon {
     pub(super) bootstrap: Option<RawBootstrap>,
     pub(super) limits: RawLimits,
     pub(super) oauth: Option<RawOauth>,
+    pub(super) directory: Option<RawDirectory>,
     pub(super) audit: RawAudit,
 }
 
@@ -50,6 +54,7 @@ pub(super) fn check(source: &Source<'_>, raw: RawCommon) -> Result<Common, Confi
         bootstrap: raw.bootstrap.map(|raw| bootstrap::check(source, raw)).transpose()?,
         limits: limits::check(source, &raw.limits)?,
         oauth: raw.oauth.as_ref().map(|raw| oauth::check(source, raw)).transpose()?,
+        directory: raw.directory.as_ref().map(|raw| directory::check(source, raw)).transpose()?,
         audit: audit::check(source, &data_dir, &raw.audit)?,
         data_dir,
     })

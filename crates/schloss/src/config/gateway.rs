@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::audit::RawAudit;
 use super::bootstrap::RawBootstrap;
 use super::common::{self, Common, RawCommon};
+use super::directory::RawDirectory;
 use super::error::ConfigError;
 use super::limits::RawLimits;
 use super::listener::{self, Listener, RawListener, refuse};
@@ -51,6 +52,7 @@ struct RawGateway {
     #[serde(default)]
     limits: RawLimits,
     oauth: Option<RawOauth>,
+    directory: Option<RawDirectory>,
     #[serde(default)]
     audit: RawAudit,
 }
@@ -89,6 +91,7 @@ impl GatewayConfig {
                     bootstrap: raw.bootstrap,
                     limits: raw.limits,
                     oauth: raw.oauth,
+                    directory: raw.directory,
                     audit: raw.audit,
                 },
             )?,

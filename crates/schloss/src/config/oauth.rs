@@ -13,7 +13,7 @@ use super::limits::MS_PER_HOUR;
 use super::source::Source;
 
 /// The CAs of the system, where Debian, Alpine and their like keep them.
-const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Whose tokens are good, and where the keys are that verify them.
 pub(crate) struct Oauth {

@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::audit::RawAudit;
 use super::bootstrap::RawBootstrap;
 use super::common::{self, Common, RawCommon};
+use super::directory::RawDirectory;
 use super::encryption::{self, Encryption, RawEncryption};
 use super::error::ConfigError;
 use super::limits::RawLimits;
@@ -61,6 +62,7 @@ struct RawServe {
     #[serde(default)]
     limits: RawLimits,
     oauth: Option<RawOauth>,
+    directory: Option<RawDirectory>,
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
@@ -127,6 +129,7 @@ impl ServeConfig {
                     bootstrap: raw.bootstrap,
                     limits: raw.limits,
                     oauth: raw.oauth,
+                    directory: raw.directory,
                     audit: raw.audit,
                 },
             )?,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use schloss_directory::Ldap;
 use schloss_gate::{GateConfig, ListenerConfig, TrustedClients};
 use schloss_identity::TokenLogin;
 
@@ -63,7 +64,11 @@ pub(super) fn ports(
 }
 
 /// A gate with these ports and the bounds of the configuration.
-pub(super) fn gate_config(common: &Common, ports: Vec<ListenerConfig>) -> GateConfig {
+pub(super) fn gate_config(
+    common: &Common,
+    ports: Vec<ListenerConfig>,
+    directory: Option<Arc<Ldap>>,
+) -> GateConfig {
     let limits = &common.limits;
     GateConfig {
         max_request_bytes: limits.max_request_bytes,
@@ -75,6 +80,7 @@ pub(super) fn gate_config(common: &Common, ports: Vec<ListenerConfig>) -> GateCo
         idle_timeout: limits.idle_timeout,
         failed_authentication_delay: limits.failed_authentication_delay,
         lockout: limits.lockout,
+        directory: directory.map(|directory| directory as _),
         audit_summary_interval: common.audit.summary_interval,
         ..GateConfig::new(ports)
     }

@@ -12,8 +12,8 @@ use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
 use super::broker_ports::BrokerPorts;
 use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
-use super::{Behind, ClientFiles, Node, Office, doors, issuer};
-use crate::config::GatewayConfig;
+use super::{Behind, ClientFiles, Node, Office, directory, doors, issuer};
+use crate::config::{DirectorySection, GatewayConfig};
 use crate::datadir::DataDir;
 
 /// What is done while a gateway serves, beside the serving.
@@ -111,9 +111,10 @@ impl GatewayState {
             open.extend(bootstrap);
         }
         open.extend(ports.first()?);
+        let directory = directory::start(config.common.directory.as_ref()).await?;
         let gate_config = GateConfig {
             insecure_observe_only: config.insecure_observe_only,
-            ..doors::gate_config(&config.common, open)
+            ..doors::gate_config(&config.common, open, directory)
         };
         let gateway = Arc::new(gateway);
         let suspended = Arc::clone(&gateway);
@@ -154,6 +155,7 @@ async fn warn_of_what_is_insecure(config: &GatewayConfig, office: &Office) -> an
             plaintext,
             "upstream.insecure_plaintext: everything between gateway and cluster is readable on the way",
         ),
+        (config.common.directory.as_ref().is_some_and(DirectorySection::is_insecure), directory::INSECURE),
     ];
     office.warn_of_insecure(&settings).await
 }

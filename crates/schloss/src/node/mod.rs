@@ -2,6 +2,7 @@
 
 mod broker_ports;
 mod client_files;
+mod directory;
 mod doors;
 mod gateway;
 mod issuer;
@@ -24,6 +25,7 @@ use gateway::Chores;
 use process::Signals;
 use serve::OwnLog;
 
+pub(crate) use directory::open as open_directory;
 pub(crate) use doors::door;
 pub(crate) use gateway::{GatewayState, upstream_error};
 pub(crate) use keys::{NodeKeys, rotated, wrapped_keys};

@@ -12,8 +12,10 @@ use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
-use super::{Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, doors, issuer, open_audit, process};
-use crate::config::ServeConfig;
+use super::{
+    Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, directory, doors, issuer, open_audit, process,
+};
+use crate::config::{DirectorySection, ServeConfig};
 use crate::datadir::DataDir;
 
 const FLUSH_THREADS: usize = 2;
@@ -98,7 +100,8 @@ impl State {
         let partitions = snapshot.topics().map(|topic| u64::from(topic.partitions.unsigned_abs())).sum();
         process::warn_of_few_files(config.common.limits.max_connections as u64, partitions);
         let insecure = "encryption.insecure_plain: records and metadata are readable by whoever has the disk";
-        office.warn_of_insecure(&[(keys.is_none(), insecure)]).await?;
+        let is_open = config.common.directory.as_ref().is_some_and(DirectorySection::is_insecure);
+        office.warn_of_insecure(&[(keys.is_none(), insecure), (is_open, directory::INSECURE)]).await?;
         let storage = Storage {
             flusher: Arc::clone(&flusher),
             vault: vault(keys.as_ref()),
@@ -118,7 +121,8 @@ impl State {
             client_files.add(&one.listener, &opened);
             ports.extend(opened);
         }
-        let gate_config = doors::gate_config(&config.common, ports);
+        let directory = directory::start(config.common.directory.as_ref()).await?;
+        let gate_config = doors::gate_config(&config.common, ports, directory);
         let engine = Arc::new(Broker::clone(&broker));
         let behind = Behind::Log(Box::new(OwnLog { broker, flusher, keys }));
         office.open_gate(&config.common, gate_config, engine, behind, client_files).await
