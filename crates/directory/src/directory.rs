@@ -36,6 +36,8 @@ pub struct Ldap {
     lookup: Arc<Lookup>,
     members: Arc<Members<Arc<Lookup>>>,
     methods: Vec<Method>,
+    /// How long those wait who need it not to log in.
+    patience: Duration,
     renewing: AbortHandle,
 }
 
@@ -59,10 +61,11 @@ impl Ldap {
     #[must_use]
     pub fn start(config: LdapConfig) -> Arc<Self> {
         let LdapConfig { access, users, name_attribute, groups, times, methods } = config;
+        let patience = access.time_limit;
         let lookup = Arc::new(Lookup { pool: Pool::new(access), users, name_attribute, groups });
         let members = Arc::new(Members::new(Arc::clone(&lookup), times));
         let renewing = tokio::spawn(Arc::clone(&members).renew_for_ever()).abort_handle();
-        Arc::new(Self { lookup, members, methods, renewing })
+        Arc::new(Self { lookup, members, methods, patience, renewing })
     }
 
     /// Asks now about one user, and checks a password of theirs.
@@ -138,7 +141,7 @@ impl Directory for Ldap {
                 return None;
             }
             let name = user.to_owned();
-            let user = self.members.of(user).await;
+            let user = self.members.of_late(user, self.patience).await;
             Some(Member::new(Arc::new(Followed { name, user })))
         })
     }

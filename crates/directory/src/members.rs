@@ -10,7 +10,7 @@ use futures_util::stream;
 use parking_lot::Mutex;
 use schloss_identity::{DirectoryGroups, Membership};
 use schloss_wire::Principal;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::dn::folded;
 use crate::trouble::Trouble;
@@ -154,6 +154,15 @@ impl<S: Source> Members<S> {
             if tried.is_none_or(|tried| tried < now) {
                 self.ask(&user).await;
             }
+        }
+        user
+    }
+
+    /// A user who has logged in without the directory: as it said before, or says within `limit`. The rest comes later.
+    pub(crate) async fn of_late(&self, asked: &str, limit: Duration) -> Arc<User> {
+        let user = self.kept(asked, Instant::now());
+        if user.groups(Instant::now()) == DirectoryGroups::Unknown {
+            let _ = timeout(limit, self.of(asked)).await;
         }
         user
     }

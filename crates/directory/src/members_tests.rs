@@ -16,6 +16,7 @@ struct Script(Arc<Mutex<Words>>);
 struct Words {
     groups: HashMap<String, Vec<&'static str>>,
     is_down: bool,
+    hangs: bool,
     asked: Vec<String>,
 }
 
@@ -35,6 +36,9 @@ impl Script {
 
 impl Source for Script {
     async fn look(&self, asked: &str) -> Result<Option<Arc<[Principal]>>, Trouble> {
+        if self.0.lock().hangs {
+            std::future::pending::<()>().await;
+        }
         let mut words = self.0.lock();
         words.asked.push(asked.to_owned());
         if words.is_down {
@@ -125,6 +129,24 @@ async fn who_comes_during_an_outage_is_unknown_until_it_ends() {
     advance(MINUTE).await;
     members.renew().await;
     assert_eq!(now_of(&user), known(&["ops"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_needs_no_directory_to_log_in_waits_for_it_a_while_at_most() {
+    let (script, members) = house();
+    script.0.lock().hangs = true;
+    let begun = Instant::now();
+    let user = members.of_late("alice", MINUTE).await;
+    assert_eq!(begun.elapsed(), MINUTE);
+    assert_eq!(now_of(&user), DirectoryGroups::Unknown);
+    script.0.lock().hangs = false;
+    members.renew().await;
+    assert_eq!(now_of(&user), known(&["ops"]), "it was tried a minute ago");
+    script.0.lock().hangs = true;
+    advance(MINUTE).await;
+    let begun = Instant::now();
+    members.of_late("alice", MINUTE).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "what was said is still good");
 }
 
 #[tokio::test(start_paused = true)]

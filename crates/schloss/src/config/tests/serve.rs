@@ -210,6 +210,84 @@ fn whose_tokens_are_good_is_said_whole() {
     }
 }
 
+const DIRECTORY: &str = r#"
+[directory]
+servers = ["ldaps://dc1.example", "ldap://dc2.example"]
+ca_file = "server.pem"
+bind_dn = "cn=reader,dc=example"
+bind_password_file = "ldap.password"
+user_base = "ou=people,dc=example"
+group_base = "ou=groups,dc=example"
+group_filter = "(member={dn})"
+"#;
+
+#[test]
+fn a_directory_is_said_whole_and_protected_unless_it_is_asked_for_otherwise() {
+    let fixture = Fixture::new();
+    fixture.write("ldap.password", "secret\n", 0o600);
+    let load = |text: &str| load(&fixture, &format!("{GOOD}\n{text}")).unwrap().common.directory.unwrap();
+    let good = load(DIRECTORY);
+    assert!(!good.is_insecure() && good.ca_file.is_some());
+    assert_eq!(good.ldap.groups.unwrap().prefix, "ldap/", "no group of it is taken for a local one");
+    assert_eq!(good.ldap.access.service.unwrap().1.expose(), "secret");
+    assert!(load(&format!("{DIRECTORY}insecure_plain = true\n")).is_insecure());
+    let by_name = DIRECTORY.replace("user_base = \"ou", "user_dn = \"uid={user},ou");
+    load(&by_name);
+}
+
+#[test]
+fn what_is_wrong_with_a_directory_is_said_with_its_key() {
+    let fixture = Fixture::new();
+    fixture.write("ldap.password", "secret", 0o600);
+    fixture.write("open.password", "secret", 0o644);
+    fixture.write("empty.password", "\n", 0o600);
+    for (from, to, expected) in [
+        (
+            "ldaps://dc1.example",
+            "http://dc1",
+            "directory.servers: 'http://dc1' can't be used: it begins neither",
+        ),
+        ("[\"ldaps://dc1.example\", \"ldap://dc2.example\"]", "[]", "directory.servers: is empty"),
+        ("server.pem", "nowhere.pem", "directory.ca_file: nowhere.pem is no file"),
+        (
+            "ldap.password",
+            "open.password",
+            "directory.bind_password_file: open.password can be read by others",
+        ),
+        (
+            "ldap.password",
+            "empty.password",
+            "directory.bind_password_file: name and password of the log-in can't",
+        ),
+        ("bind_dn", "# ", "directory.bind_password_file: stands without bind_dn"),
+        ("bind_password_file", "# ", "directory.bind_dn: needs exactly one of bind_password_file and"),
+        ("ou=people,dc=example", "people", "directory.user_base: 'people' is no distinguished name"),
+        ("user_base", "# ", "directory: needs user_base, or user_dn"),
+        ("user_base", "user_dn = \"uid={user}\"\nuser_base", "directory.user_dn: stands beside user_base"),
+        ("user_base", "user_filter = \"(uid=x)\"\nuser_base", "directory.user_filter: it has no {user}"),
+        ("(member={dn})", "(member={dn}", "directory.group_filter: it is no filter of RFC 4515"),
+        ("(member={dn})", "(member={nobody})", "directory.group_filter: it has no {dn} or {user}"),
+        ("group_filter", "# ", "directory.group_base: needs group_filter"),
+        ("group_base", "# ", "directory.group_filter: stands without group_base"),
+        ("user_base", "max_stale_ms = 1\nuser_base", "directory.max_stale_ms: 1 is impossible"),
+        (
+            "user_base",
+            "groups_for = [\"SCRAM\"]\nuser_base",
+            "directory.groups_for: 'SCRAM' is no way to log in",
+        ),
+        (
+            "user_base",
+            "user_name_attribute = \"a,b\"\nuser_base",
+            "directory.user_name_attribute: 'a,b' is no name",
+        ),
+        ("user_base", "bind_password = \"x\"\nuser_base", "unknown key 'bind_password'"),
+    ] {
+        let error = error(&fixture, &format!("{GOOD}\n{}", DIRECTORY.replacen(from, to, 1)));
+        assert!(error.contains(expected), "{expected}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
 #[test]
 fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
     let fixture = Fixture::new();
