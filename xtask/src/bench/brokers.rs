@@ -12,6 +12,7 @@ use super::duel::{Duel, PRODUCE_SECONDS, order};
 use super::page;
 use super::results::{Findings, Pair, Side, Start};
 use super::rig::{Purpose, Rig};
+use super::rush::{CONNECTIONS, Opener};
 use super::schloss_server::Durability;
 use super::shape::Shape;
 use super::size::Size;
@@ -72,26 +73,30 @@ fn measure(options: &Options, schloss: Option<&Path>, rig: &Rig) -> anyhow::Resu
     Ok(findings)
 }
 
-/// Starts each server `rounds` times on its empty data.
+/// Starts each server `rounds` times on its empty data, and has many clients come at once.
 fn starts(couple: &Couple<'_>, rounds: u32, rig: &Rig) -> anyhow::Result<Vec<Start>> {
-    let prober = &rig.prober;
+    let (prober, opener) = (&rig.prober, Opener::build()?);
     let mut starts = Vec::new();
     for round in 1..=rounds {
         for side in order(round) {
             let prepared = couple.of(side);
             let running = prepared.server.start(prober)?;
             sleep(IDLE_AFTER);
+            let idle_memory_mib = running.process.memory()?.resident_kib as f64 / 1024.0;
+            let asking = prepared.server.time_to_ask(prober)?;
+            opener.rush(&prepared.server, &running.process)?;
             let start = Start {
                 server: prepared.named.name.clone(),
                 side,
                 ready_seconds: running.ready_after.as_secs_f64(),
-                asking_seconds: prepared.server.time_to_ask(prober)?.as_secs_f64(),
-                idle_memory_mib: running.process.memory()?.resident_kib as f64 / 1024.0,
+                asking_seconds: asking.as_secs_f64(),
+                idle_memory_mib,
+                rush: opener.rush(&prepared.server, &running.process)?,
             };
             running.process.stop()?;
             rig.progress.step(&format!(
-                "start {round}/{rounds}, {}: ready after {:.3} s, {:.1} MiB",
-                start.server, start.ready_seconds, start.idle_memory_mib
+                "start {round}/{rounds}, {}: ready after {:.3} s, {:.1} MiB; {CONNECTIONS} connections in {:.3} s",
+                start.server, start.ready_seconds, start.idle_memory_mib, start.rush.seconds
             ));
             starts.push(start);
         }

@@ -20,6 +20,7 @@ mod process;
 mod progress;
 mod results;
 mod rig;
+mod rush;
 mod schloss_server;
 mod server;
 mod shape;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::machine::Machine;
+use super::rush::Rush;
 use super::statistics::{Summary, ratio};
 use super::turn::{Load, Turn};
 
@@ -74,6 +75,8 @@ pub(super) struct Start {
     /// The share of the question itself, asked again later.
     pub(super) asking_seconds: f64,
     pub(super) idle_memory_mib: f64,
+    /// Many connections at once, after as many that were not counted.
+    pub(super) rush: Rush,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -90,10 +90,20 @@ impl Chapter {
 
 fn starts(report: &Report) -> String {
     let rows = report.findings.starts.iter().map(|start| {
-        let numbers = [start.ready_seconds, start.asking_seconds, start.idle_memory_mib].map(number);
+        let numbers = [
+            start.ready_seconds,
+            start.asking_seconds,
+            start.idle_memory_mib,
+            start.rush.seconds,
+            start.rush.cpu_ms,
+        ]
+        .map(number);
         [start.server.clone()].into_iter().chain(numbers).collect()
     });
-    table(&["server", "ready (s)", "asking (s)", "idle (MiB)"], &rows.collect::<Vec<Vec<String>>>())
+    table(
+        &["server", "ready (s)", "asking (s)", "idle (MiB)", "connections (s)", "CPU of one (ms)"],
+        &rows.collect::<Vec<Vec<String>>>(),
+    )
 }
 
 /// Medians and ranges of two, and their ratio.
