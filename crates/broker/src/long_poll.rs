@@ -13,8 +13,11 @@ use tokio::time::{Instant, timeout_at};
 use crate::leader_epoch::check_leader_epoch;
 use crate::partition::{LEADER_EPOCH, Partition};
 use crate::producers::Aborted;
-use crate::reading::Budget;
+use crate::reading::{Budget, Reading};
 use crate::reply::on_disk;
+
+/// What is read for one answer without another thread, at most: reading and opening more holds up other connections.
+const MAX_BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// What a consumer wants of one partition.
 pub(crate) struct PartitionFetch {
@@ -74,16 +77,10 @@ pub(crate) async fn long_poll(poll: LongPoll) -> Vec<PartitionData> {
     }
 }
 
-/// Reads every partition, off the async threads if there is anything to read from the disk.
+/// Reads every partition, off the async threads where that can take time.
 async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
-    let anything = poll.partitions.iter().any(|fetch| {
-        fetch
-            .partition
-            .as_ref()
-            .is_ok_and(|partition| fetch.offset < partition.readable_to(poll.read_committed))
-    });
-    if !anything {
-        return poll.read();
+    if let Some(answers) = poll.read_without_waiting() {
+        return answers;
     }
     let reader = Arc::clone(poll);
     match on_disk(move || reader.read()).await {
@@ -95,31 +92,61 @@ async fn read_all(poll: &Arc<LongPoll>) -> Vec<PartitionData> {
 impl LongPoll {
     fn read(&self) -> Vec<PartitionData> {
         let mut budget = Budget::new(self.max_bytes);
-        let read = |fetch: &PartitionFetch| match fetch.read(&mut budget, self.read_committed) {
-            Ok(answer) => answer,
-            Err(code) => error(fetch.index, code),
+        let read = |fetch: &PartitionFetch| {
+            let reading = fetch.partition().and_then(|partition| {
+                partition.read(fetch.offset, fetch.max_bytes, &budget, self.read_committed)
+            });
+            fetch.answer(reading, &mut budget)
         };
         self.partitions.iter().map(read).collect()
+    }
+
+    /// The same if there is little to read, and all of it in memory; else `None`.
+    fn read_without_waiting(&self) -> Option<Vec<PartitionData>> {
+        let mut budget = Budget::new(self.max_bytes);
+        let mut bytes = 0;
+        let mut answers = Vec::with_capacity(self.partitions.len());
+        for fetch in &self.partitions {
+            let reading = fetch.partition().and_then(|partition| {
+                partition.read_without_waiting(fetch.offset, fetch.max_bytes, &budget, self.read_committed)
+            });
+            let answer = fetch.answer(reading.transpose()?, &mut budget);
+            bytes += record_bytes(&answer);
+            if bytes > MAX_BYTES_AT_ONCE {
+                return None;
+            }
+            answers.push(answer);
+        }
+        Some(answers)
     }
 }
 
 impl PartitionFetch {
-    fn read(&self, budget: &mut Budget, read_committed: bool) -> Result<PartitionData, ErrorCode> {
+    /// The partition, if the consumer knows its place in it.
+    fn partition(&self) -> Result<&Partition, ErrorCode> {
         let partition = self.partition.as_ref().map_err(|code| *code)?;
         check_leader_epoch(self.leader_epoch)?;
         if self.last_fetched_epoch > LEADER_EPOCH {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        let reading = partition.read(self.offset, self.max_bytes, budget, read_committed)?;
+        Ok(partition)
+    }
+
+    /// The answer with what was read, which is taken out of `budget`.
+    fn answer(&self, reading: Result<Reading, ErrorCode>, budget: &mut Budget) -> PartitionData {
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(code) => return error(self.index, code),
+        };
         budget.spend(reading.records.len());
-        Ok(build!(PartitionData {
+        build!(PartitionData {
             partition_index: self.index,
             high_watermark: reading.high_watermark,
             last_stable_offset: reading.last_stable_offset,
             log_start_offset: reading.start_offset,
             aborted_transactions: reading.aborted.map(|all| all.iter().map(aborted).collect()),
             records: Some(reading.records),
-        }))
+        })
     }
 }
 

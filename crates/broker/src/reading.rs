@@ -53,6 +53,39 @@ impl Partition {
         budget: &Budget,
         committed_only: bool,
     ) -> Result<Reading, ErrorCode> {
+        let view = self.view(offset, max_bytes, budget, committed_only)?;
+        let records = match view.limit {
+            Some(limit) => self.log.read(offset, limit, budget.nothing_yet),
+            None => Ok(Bytes::new()),
+        };
+        Ok(self.reading(offset, view, records.map_err(|error| code_of(&error))?))
+    }
+
+    /// As [`read`](Self::read), where that takes next to no time; else `None`.
+    pub(crate) fn read_without_waiting(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        budget: &Budget,
+        committed_only: bool,
+    ) -> Result<Option<Reading>, ErrorCode> {
+        let view = self.view(offset, max_bytes, budget, committed_only)?;
+        let records = match view.limit {
+            Some(limit) => self.log.read_without_waiting(offset, limit, budget.nothing_yet),
+            None => Ok(Some(Bytes::new())),
+        };
+        let records = records.map_err(|error| code_of(&error))?;
+        Ok(records.map(|records| self.reading(offset, view, records)))
+    }
+
+    /// What may be read from `offset` on.
+    fn view(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        budget: &Budget,
+        committed_only: bool,
+    ) -> Result<View, ErrorCode> {
         let log = &self.log;
         log.check().map_err(|error| code_of(&error))?;
         // Taken before the read: what comes in between shows as a change to whoever waits.
@@ -64,17 +97,30 @@ impl Partition {
         }
         let limit = max_bytes.min(budget.left);
         let readable_to = if committed_only { last_stable_offset } else { high_watermark };
-        let mut records = if offset < readable_to && (limit > 0 || budget.nothing_yet) {
-            log.read(offset, limit, budget.nothing_yet).map_err(|error| code_of(&error))?
-        } else {
-            Bytes::new()
-        };
-        let aborted = committed_only.then(|| {
+        let any = offset < readable_to && (limit > 0 || budget.nothing_yet);
+        let limit = any.then_some(limit);
+        Ok(View { start_offset, high_watermark, last_stable_offset, committed_only, limit })
+    }
+
+    /// What a consumer gets of the batches that were read within a view.
+    fn reading(&self, offset: i64, view: View, mut records: Bytes) -> Reading {
+        let View { start_offset, high_watermark, last_stable_offset, .. } = view;
+        let aborted = view.committed_only.then(|| {
             let end = cut_before(&mut records, last_stable_offset).unwrap_or(offset);
             self.aborted_within(offset, end)
         });
-        Ok(Reading { start_offset, high_watermark, last_stable_offset, records, aborted })
+        Reading { start_offset, high_watermark, last_stable_offset, records, aborted }
     }
+}
+
+/// How far a consumer may read at one moment.
+struct View {
+    start_offset: i64,
+    high_watermark: i64,
+    last_stable_offset: i64,
+    committed_only: bool,
+    /// Most bytes; `None` if there is nothing to read.
+    limit: Option<usize>,
 }
 
 /// Takes away the batches from offset `limit` on, where one begins. What is left ends before the offset that

@@ -1,11 +1,12 @@
 //! Files and directories that only their owner can open, and names that survive a crash.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, ReadWriteFlags};
 use schloss_keys::private::{self, DIRECTORY_MODE, FILE_MODE};
 
 use crate::LogError;
@@ -97,13 +98,27 @@ pub(crate) fn read_at(file: &File, position: u64, length: usize, buffer: &mut Ve
         let at = position + (buffer.len() - start) as u64;
         match rustix::io::pread(file, spare_capacity(buffer), at) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
     // The allocator may give more room than was asked for, and then more was read.
     buffer.truncate(start + length);
     Ok(())
+}
+
+/// Fills `buffer` from `position` on with what the system holds in memory. False where it would have to wait for the
+/// disk, or can't tell whether it would; what is in `buffer` then means nothing.
+pub(crate) fn read_without_waiting(file: &File, position: u64, buffer: &mut [u8]) -> bool {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let rest = &mut [IoSliceMut::new(&mut buffer[filled..])];
+        match rustix::io::preadv2(file, rest, position + filled as u64, ReadWriteFlags::NOWAIT) {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => filled += count,
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -156,5 +171,8 @@ mod tests {
         read_at(&file, 2, 3, &mut buffer).unwrap();
         assert_eq!(buffer, b"234");
         assert_eq!(read_at(&file, 8, 3, &mut buffer).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let mut buffer = [0; 3];
+        assert!(!read_without_waiting(&file, 2, &mut buffer) || &buffer == b"234");
+        assert!(!read_without_waiting(&file, 8, &mut buffer));
     }
 }

@@ -24,25 +24,54 @@ impl PartitionLog {
     /// # Errors
     /// [`LogError::OffsetOutOfRange`] before the start or after the end, [`LogError::Corrupt`], the system's.
     pub fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Result<Bytes, LogError> {
-        let shared = self.shared();
-        let (start, end) = (self.start_offset(), self.end_offset());
-        if offset < start || offset > end {
-            return Err(LogError::OffsetOutOfRange { offset, start, end });
-        }
-        let visible = shared.visible();
-        if offset >= visible.offset {
-            return Ok(Bytes::new());
-        }
         let read = || {
-            for segment in shared.segments_from(offset) {
-                let limit = limit(&segment, &visible);
+            for (segment, limit) in self.holders(offset)? {
                 if let Some(batches) = segment.read(offset, limit, max_bytes, at_least_one)? {
                     return Ok(batches);
                 }
             }
             Ok(Bytes::new())
         };
-        read().inspect_err(|error| shared.teller.tell(error))
+        read().inspect_err(|error| self.shared().teller.tell(error))
+    }
+
+    /// As [`read`](Self::read), where that takes next to no time: `None` if there is more than a little to read, or if
+    /// the disk is needed.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_without_waiting(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Option<Bytes>, LogError> {
+        let read = || {
+            for (segment, limit) in self.holders(offset)? {
+                match segment.read_without_waiting(offset, limit, max_bytes, at_least_one)? {
+                    None => return Ok(None),
+                    Some(None) => {}
+                    Some(batches) => return Ok(batches),
+                }
+            }
+            Ok(Some(Bytes::new()))
+        };
+        read().inspect_err(|error| self.shared().teller.tell(error))
+    }
+
+    /// The segments that may hold the first batch from `offset` on, with how many bytes of each are below the high
+    /// watermark.
+    fn holders(&self, offset: i64) -> Result<Vec<(Arc<Segment>, u64)>, LogError> {
+        let (start, end) = (self.start_offset(), self.end_offset());
+        if offset < start || offset > end {
+            return Err(LogError::OffsetOutOfRange { offset, start, end });
+        }
+        let visible = self.shared().visible();
+        if offset >= visible.offset {
+            return Ok(Vec::new());
+        }
+        let segments = self.shared().segments_from(offset).into_iter();
+        Ok(segments.map(|segment| (Arc::clone(&segment), limit(&segment, &visible))).collect())
     }
 
     /// Offset and timestamp (milliseconds) of the first record at or after `timestamp_ms`, below the high

@@ -30,6 +30,8 @@ const NAME_DIGITS: usize = 20;
 const SEARCH_READ_BYTES: usize = 16 * 1024;
 /// Read at once when batches are opened one after the other: it stays in the processor's cache until then.
 const READ_BYTES: usize = 128 * 1024;
+/// So much can be read and opened in less time than it takes to hand it to another thread.
+const LITTLE_BYTES: u64 = 64 * 1024;
 /// What indexes are sealed for.
 const INDEX_USE: &str = "segment index";
 
@@ -257,36 +259,25 @@ impl Segment {
     ) -> Result<Option<Bytes>, LogError> {
         let Some(start) = self.locate(offset, limit)? else { return Ok(None) };
         let left = usize::try_from(limit - start).unwrap_or(usize::MAX);
-        let mut frames = self.frames(start, limit, READ_BYTES.min(left));
-        // Zeroed pages come from the system as they are needed.
-        let mut batches = vec![0; max_bytes.min(left)];
-        let mut filled = 0;
-        loop {
-            let frame = match frames.next() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                // What comes before it is good; the error is for who asks for this one.
-                Err(LogError::Corrupt { .. }) if filled > 0 => break,
-                Err(error) => return Err(error),
-            };
-            let end = filled + frame.prefix.batch_bytes;
-            if end > max_bytes && !(at_least_one && filled == 0) {
-                batches.truncate(filled);
-                return Ok(Some(batches.into()));
-            }
-            if batches.len() < end {
-                batches.resize(end, 0);
-            }
-            match frames.open(&frame, &mut batches[filled..end]) {
-                // It ends before what is asked for.
-                Ok(header) if header.last_offset() < offset => {}
-                Ok(_) => filled = end,
-                Err(LogError::Corrupt { .. }) if filled > 0 => break,
-                Err(error) => return Err(error),
-            }
+        self.frames(start, limit, READ_BYTES.min(left)).collect(offset, max_bytes, at_least_one)
+    }
+
+    /// As [`read`](Self::read), if what there is to read is little and needs no disk; else the outer `None`.
+    pub(crate) fn read_without_waiting(
+        &self,
+        offset: i64,
+        limit: u64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<Option<Option<Bytes>>, LogError> {
+        let start = self.index.read().before_offset(offset).position;
+        if limit.saturating_sub(start) > LITTLE_BYTES {
+            return Ok(None);
         }
-        batches.truncate(filled);
-        Ok((filled > 0).then(|| batches.into()))
+        let Some(window) = Window::in_memory(&self.file, start, limit) else { return Ok(None) };
+        let mut frames = Frames::new(self, start, window);
+        let Some(start) = frames.locate(offset)? else { return Ok(Some(None)) };
+        frames.restarted(start).collect(offset, max_bytes, at_least_one).map(Some)
     }
 
     /// The position of the last frame before `limit` that begins at `offset` or before, or else of the first.
@@ -295,15 +286,7 @@ impl Segment {
         if start.offset == offset && start.position < limit {
             return Ok(Some(start.position));
         }
-        let mut frames = self.frames(start.position, limit, SEARCH_READ_BYTES);
-        let mut found = None;
-        while let Some(frame) = frames.next()? {
-            if found.is_some() && frame.prefix.base_offset > offset {
-                break;
-            }
-            found = Some(frame.position);
-        }
-        Ok(found)
+        self.frames(start.position, limit, SEARCH_READ_BYTES).locate(offset)
     }
 
     /// What `found` makes of the first batch that has a timestamp of `timestamp` (milliseconds) or later, lies

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-use crate::files::read_at;
+use crate::files::{read_at, read_without_waiting};
 use crate::scratch::Reading;
 
 /// The bytes of a file from one place on, up to an end.
@@ -20,6 +20,14 @@ pub(crate) struct Window<'a> {
 impl<'a> Window<'a> {
     pub(crate) fn new(file: &'a File, end: u64, ahead: usize) -> Self {
         Self { file, end, ahead, buffer: Reading::take(), from: 0 }
+    }
+
+    /// All from `from` to `end`, if the system holds it in memory.
+    pub(crate) fn in_memory(file: &'a File, from: u64, end: u64) -> Option<Self> {
+        let length = usize::try_from(end.checked_sub(from)?).ok()?;
+        let mut buffer = Reading::take();
+        buffer.resize(length, 0);
+        read_without_waiting(file, from, &mut buffer).then_some(Self { file, end, ahead: 0, buffer, from })
     }
 
     pub(crate) const fn end(&self) -> u64 {

@@ -11,6 +11,7 @@ use super::*;
 use schloss_keys::UNIT_TAG_BYTES;
 
 use crate::TimestampSource;
+use crate::files::read_without_waiting;
 use crate::header::{FIRST_POSITION, HEADER_BYTES};
 use crate::testing::{FaultyDisk, Seen, batch, batch_at, copy, offsets, open, tempdir};
 
@@ -81,6 +82,29 @@ async fn a_read_gives_whole_batches_within_its_bound_from_the_one_that_holds_the
         Err(LogError::OffsetOutOfRange { offset: 81, start: 0, end: 80 })
     ));
     assert!(matches!(log.read(-1, 1_000, true), Err(LogError::OffsetOutOfRange { .. })));
+}
+
+#[tokio::test]
+async fn what_is_little_and_in_memory_is_read_without_waiting() {
+    let root = tempdir();
+    let flusher = Flusher::start(1).unwrap();
+    let (log, _) = open(root.path(), small(1_000_000), &flusher);
+    append(&log, &[batch(1, 60_000, 1), batch(1, 60_000, 2), batch(1, 100, 3)]).await;
+    let at_once = |offset| log.read_without_waiting(offset, 1_000_000, true).unwrap();
+    assert_eq!(at_once(0), None, "too much");
+    assert_eq!(at_once(3), Some(Bytes::new()), "nothing");
+    assert!(matches!(
+        log.read_without_waiting(4, 1_000_000, true),
+        Err(LogError::OffsetOutOfRange { offset: 4, start: 0, end: 3 })
+    ));
+    // Not every file system can tell what it has in memory.
+    let file = root.path().join("probe");
+    fs::write(&file, b"x").unwrap();
+    if read_without_waiting(&fs::File::open(&file).unwrap(), 0, &mut [0]) {
+        for offset in [1, 2] {
+            assert_eq!(at_once(offset), Some(log.read(offset, 1_000_000, true).unwrap()));
+        }
+    }
 }
 
 #[tokio::test]
@@ -436,9 +460,13 @@ proptest! {
             let offset = i64::try_from(pick.index(usize::try_from(end).unwrap() + 1)).unwrap();
             if offset < start {
                 prop_assert!(log.read(offset, max_bytes, at_least_one).is_err());
+                prop_assert!(log.read_without_waiting(offset, max_bytes, at_least_one).is_err());
                 continue;
             }
-            let read = offsets(&log.read(offset, max_bytes, at_least_one).unwrap());
+            let batches = log.read(offset, max_bytes, at_least_one).unwrap();
+            let at_once = log.read_without_waiting(offset, max_bytes, at_least_one).unwrap();
+            prop_assert!(at_once.is_none_or(|at_once| at_once == batches));
+            let read = offsets(&batches);
             let first = model.partition_point(|batch| batch.1 < offset);
             let due: Vec<_> = model[first..].iter().map(|batch| (batch.0, batch.1)).take(read.len()).collect();
             prop_assert_eq!(&read, &due);
