@@ -2,18 +2,29 @@
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use schloss_identity::{
-    CredentialStore, FakeSaltKey, MIN_ITERATIONS, Mechanism, NonceSource, Password, ScramCredential,
+    CredentialStore, DelegationToken, FakeSaltKey, MIN_ITERATIONS, Mechanism, NonceSource, Password, ScramCredential,
     ScramServer, Step,
 };
+use schloss_wire::Principal;
 
 struct OneUser(Arc<ScramCredential>);
 
 impl CredentialStore for OneUser {
     fn scram(&self, user: &str, mechanism: Mechanism) -> Option<Arc<ScramCredential>> {
         (user == "fuzz" && mechanism == self.0.mechanism()).then(|| Arc::clone(&self.0))
+    }
+
+    fn delegation_token(&self, id: &str, mechanism: Mechanism) -> Option<DelegationToken> {
+        Some(DelegationToken {
+            owner: Principal::user("fuzz"),
+            groups: Arc::default(),
+            expires: SystemTime::now() + Duration::from_secs(60),
+            credential: self.scram(id, mechanism)?,
+        })
     }
 }
 

@@ -26,11 +26,7 @@ def survey(program, place, unique):
 
 
 def errors_of(calls):
-    """Errors but that of what a gateway does not offer: delegation tokens are not its own yet."""
-    errors = {name: call["error"] for name, call in calls.items() if "error" in call}
-    if errors.get("describeDelegationToken") == "UnsupportedVersionException":
-        del errors["describeDelegationToken"]
-    return errors
+    return {name: call["error"] for name, call in calls.items() if "error" in call}
 
 
 # What an administrator is refused, because it does not exist or is asked wrongly; all else succeeds.

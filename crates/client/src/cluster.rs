@@ -7,6 +7,7 @@ mod groups;
 mod metadata;
 mod quotas;
 mod security;
+mod tokens;
 mod topics;
 mod users;
 
@@ -21,6 +22,7 @@ pub use configs::ConfigEntry;
 pub use groups::GroupInfo;
 pub use metadata::{BrokerInfo, PartitionInfo, TopicInfo};
 pub use quotas::{QuotaEntity, QuotaEntry};
+pub use tokens::TokenInfo;
 pub use topics::NewTopic;
 pub use users::ScramUser;
 

@@ -15,7 +15,7 @@ mod tls;
 
 pub use cluster::{
     AclEntry, AclEntryFilter, BrokerInfo, Cluster, ConfigEntry, GroupInfo, NewTopic, PartitionInfo,
-    QuotaEntity, QuotaEntry, ScramUser, TopicInfo,
+    QuotaEntity, QuotaEntry, ScramUser, TokenInfo, TopicInfo,
 };
 pub use config::{
     ClientConfig, DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_RESPONSE_BYTES, DEFAULT_REQUEST_TIMEOUT, Insecure,

@@ -8,13 +8,17 @@ use schloss_wire::{
 };
 
 /// The APIs that the gate serves itself, whatever the engine.
-pub(crate) const OWN_APIS: [Api; 10] = [
+pub(crate) const OWN_APIS: [Api; 14] = [
     Api::SaslHandshake,
     Api::ApiVersions,
     Api::DescribeAcls,
     Api::CreateAcls,
     Api::DeleteAcls,
     Api::SaslAuthenticate,
+    Api::CreateDelegationToken,
+    Api::RenewDelegationToken,
+    Api::ExpireDelegationToken,
+    Api::DescribeDelegationToken,
     Api::DescribeUserScramCredentials,
     Api::AlterUserScramCredentials,
     Api::DescribeSecurity,
@@ -183,7 +187,7 @@ mod tests {
     fn the_gate_adds_its_own_apis_and_produce_begins_at_zero() {
         let (response, _) = ask(3, named());
         let keys: Vec<i16> = response.api_keys.iter().map(|range| range.api_key).collect();
-        assert_eq!(keys, [0, 3, 17, 18, 29, 30, 31, 36, 50, 51, 1000, 1001]);
+        assert_eq!(keys, [0, 3, 17, 18, 29, 30, 31, 36, 38, 39, 40, 41, 50, 51, 1000, 1001]);
         assert_eq!(response.api_keys[0].min_version, 0, "KAFKA-18659");
     }
 

@@ -56,6 +56,9 @@ pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
     let groups = proof.all_groups();
     let groups = groups.iter().map(ToString::to_string);
     let event = with_proof(peer, proof, Event::authentication(method)).groups(groups);
+    if let Some(id) = proof.delegation_token() {
+        return event.message(format!("by the delegation token {id}"));
+    }
     match proof.method() {
         Method::Certificate => event.message(format!("by {}", proof.login())),
         Method::Sasl(_) if proof.login() != proof.principal().name() => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schloss_identity::{CertificateIdentity, Directory, SaslMechanism, TokenLogin};
 use schloss_pki::ClientTrust;
 
-use crate::LockoutConfig;
+use crate::{LockoutConfig, TokenConfig};
 
 /// One port.
 #[derive(Clone)]
@@ -78,6 +78,8 @@ pub struct GateConfig {
     pub lockout: LockoutConfig,
     /// Where users are that are not known here, and groups.
     pub directory: Option<Arc<dyn Directory>>,
+    /// How delegation tokens last.
+    pub delegation_tokens: TokenConfig,
     /// Denies nothing and records what would have been denied. Identities are proven all the same, users and
     /// ACLs stay guarded, and what is reserved stays out of reach.
     pub insecure_observe_only: bool,
@@ -107,6 +109,7 @@ impl GateConfig {
             failed_authentication_delay: Duration::from_millis(100),
             lockout: LockoutConfig::default(),
             directory: None,
+            delegation_tokens: TokenConfig::default(),
             insecure_observe_only: false,
             audit_summary_interval: Duration::from_secs(60),
         }

@@ -72,6 +72,7 @@ impl Gate {
         let house = Arc::new(House::new(config, engine, metadata, audit, hears_closing));
         let gate = Self { house, listening: Mutex::default(), closing };
         gate.listening.lock().listeners.spawn(Arc::clone(&gate.house).follow_identities());
+        gate.listening.lock().listeners.spawn(Arc::clone(&gate.house).follow_tokens());
         for listener in bound {
             gate.spawn(listener);
         }

@@ -52,7 +52,7 @@ pub(crate) struct House {
     // Turns true when the gate closes.
     closing: watch::Receiver<bool>,
     fake_salts: Arc<FakeSaltKey>,
-    password_checks: PasswordChecks,
+    pub(crate) password_checks: PasswordChecks,
     pub(crate) lockouts: Arc<Lockouts>,
     connections: AtomicU64,
 }
@@ -131,7 +131,12 @@ impl House {
         }
     }
 
-    /// Ends when users or accounts change after this moment.
+    /// Has every session look at what it rests on.
+    pub(crate) fn tell_sessions(&self) {
+        self.identities.send_modify(|_| {});
+    }
+
+    /// Ends when users or accounts change after this moment, or a delegation token ends.
     pub(crate) fn identity_change(&self) -> BoxFuture<'static, ()> {
         let mut identities = self.identities.subscribe();
         async move {
@@ -174,6 +179,7 @@ impl House {
             password_checks: self.password_checks.clone(),
             tokens: peer.tokens.clone(),
             directory: self.config.directory.clone(),
+            takes_delegation_tokens: self.config.delegation_tokens.enabled,
             lockouts: Arc::clone(&self.lockouts),
             address: peer.address.ip(),
             max_reauth: peer.max_reauth,

@@ -36,6 +36,7 @@ mod serving;
 mod session;
 mod socket;
 mod standing;
+mod tokens;
 mod traffic;
 
 pub use api_versions::{Features, Offer};
@@ -47,3 +48,4 @@ pub use gate::{Gate, GateError};
 pub use lockout::LockoutConfig;
 pub use outbox::Outbox;
 pub use quota::QUOTA_APIS;
+pub use tokens::TokenConfig;

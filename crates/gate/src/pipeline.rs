@@ -24,7 +24,7 @@ use crate::memory::FramePermit;
 use crate::passing::Passing;
 use crate::quota::{Account, limit_mutations, merge};
 use crate::sasl::describe;
-use crate::security_apis;
+use crate::security_apis::{self, is_over_tokens, refuse_over_tokens};
 use crate::session::Session;
 use crate::traffic::{Carried, TrafficSums};
 
@@ -296,6 +296,13 @@ impl Pipeline<'_> {
             }
             _ if !self.session.offer.serves(api, head.api_version) => {
                 Some(refuse(request, head.api_version, ErrorCode::UnsupportedVersion, None))
+            }
+            _ if is_over_tokens(api) && self.session.proof().delegation_token().is_some() => {
+                let code = ErrorCode::DelegationTokenRequestNotAllowed;
+                let origin = self.origin(head, api);
+                let words = "who has logged in with a delegation token can't have any, or be told of them";
+                self.events.push(origin.administration(code).message(words));
+                Some(refuse_over_tokens(request, head.api_version, code, self.session.proof().principal()))
             }
             _ if is_administrative(api) && !self.house.audit.is_writable() => {
                 // Recording it is also what finds out whether the audit trail can be written again.

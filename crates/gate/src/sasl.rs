@@ -35,6 +35,8 @@ pub(crate) struct Door {
     pub(crate) tokens: Option<Arc<TokenLogin>>,
     /// Who knows users that are not known here.
     pub(crate) directory: Option<Arc<dyn Directory>>,
+    /// Whether delegation tokens let anybody in.
+    pub(crate) takes_delegation_tokens: bool,
     pub(crate) lockouts: Arc<Lockouts>,
     /// Where the client is.
     pub(crate) address: IpAddr,
@@ -52,7 +54,10 @@ impl Door {
         if self.expected.as_ref().is_some_and(|expected| expected != proof.principal()) {
             return Some(AuthFailureReason::AnotherPrincipal);
         }
-        let locked = self.lockouts.locked(Some(proof.login()), self.address, Instant::now());
+        if proof.delegation_token().is_some() && !self.takes_delegation_tokens {
+            return Some(AuthFailureReason::Barred("delegation tokens are off"));
+        }
+        let locked = self.lockouts.locked(Some(&proof.counted_as()), self.address, Instant::now());
         if let Some(locked) = locked {
             return Some(AuthFailureReason::LockedOut(locked.to_string()));
         }
@@ -67,7 +72,7 @@ impl Door {
         if !failure.reason.is_guess() {
             return words;
         }
-        let locks = self.lockouts.failed(failure.claimed_user.as_deref(), self.address, Instant::now());
+        let locks = self.lockouts.failed(failure.counted_as().as_deref(), self.address, Instant::now());
         locks.iter().fold(words, |words, lock| format!("{words}; {lock}"))
     }
 
@@ -278,7 +283,7 @@ impl Exchange {
         if let Some(reason) = door.objection(&proof) {
             return Err(AuthFailure { reason, claimed_user: Some(proof.principal().name().to_owned()) });
         }
-        door.lockouts.succeeded(proof.login(), door.address, Instant::now());
+        door.lockouts.succeeded(&proof.counted_as(), door.address, Instant::now());
         Ok(Step::Done { reply, proof: proof.joined(door.directory.as_deref()).await })
     }
 

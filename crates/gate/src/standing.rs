@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustls::ServerConnection;
 use rustls::pki_types::CertificateDer;
 use schloss_identity::{Authenticated, CredentialStore, Method, SaslMechanism};
-use schloss_metadata::Snapshot;
+use schloss_metadata::{Snapshot, now_ms};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -34,10 +34,14 @@ struct KnownAccount {
     method: Method,
     /// Whether no password of it is kept here.
     of_directory: bool,
+    /// Whether it logged in with a delegation token, whose id `login` is.
+    is_token: bool,
     /// That of the state it was found good in.
     generation: Option<u64>,
     /// When it is over.
     ends: Option<OffsetDateTime>,
+    /// When its delegation token is, in milliseconds since 1970.
+    token_ends: Option<i64>,
 }
 
 /// The certificate that a client has shown, and when it was last found good.
@@ -79,21 +83,25 @@ impl KnownAccount {
         let name = proof.principal().name().to_owned();
         let login = proof.login().to_owned();
         let (method, of_directory) = (proof.method(), proof.is_of_directory());
-        Self { name, login, method, of_directory, generation: None, ends: None }
+        let is_token = proof.delegation_token().is_some();
+        Self { name, login, method, of_directory, is_token, generation: None, ends: None, token_ends: None }
     }
 
     /// Looks at the account again if users or accounts have changed.
     fn objection(&mut self, snapshot: &Snapshot) -> Option<String> {
         if self.generation == Some(snapshot.identity_generation()) {
             let is_over = self.ends.is_some_and(|end| end <= OffsetDateTime::now_utc());
-            return is_over.then(|| "the account has expired".to_owned());
+            let account = is_over.then(|| "the account has expired".to_owned());
+            return account.or_else(|| self.token_objection());
         }
         let is_password_gone = |has_credential: bool| {
             let owner = snapshot.account_of(&self.login);
             !has_credential || owner.as_ref().unwrap_or(&self.login) != &self.name
         };
+        let token = snapshot.token(&self.login).filter(|token| token.owner.name() == self.name);
         let is_gone = match self.method {
             _ if self.of_directory => false,
+            _ if self.is_token => token.is_none(),
             Method::Sasl(SaslMechanism::Scram(mechanism)) => {
                 is_password_gone(snapshot.scram(&self.login, mechanism).is_some())
             }
@@ -108,8 +116,14 @@ impl KnownAccount {
             return Some(words.to_owned());
         }
         self.ends = account.and_then(|account| account.expires);
+        self.token_ends = token.filter(|_| self.is_token).map(|token| token.expiry_ms);
         self.generation = Some(snapshot.identity_generation());
-        None
+        self.token_objection()
+    }
+
+    fn token_objection(&self) -> Option<String> {
+        let is_over = self.token_ends.is_some_and(|end| end <= now_ms());
+        is_over.then(|| "the delegation token has expired".to_owned())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The proof that somebody authenticated.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use schloss_wire::Principal;
 use thiserror::Error;
 
-use crate::{CredentialStore, Directory, DirectoryGroups, Member, Method};
+use crate::failure::counted_token;
+use crate::{CredentialStore, DelegationToken, Directory, DirectoryGroups, Member, Method};
 
 /// Most groups of one principal. Whoever is in more is refused: to pass over some could pass over a DENY.
 pub const MAX_GROUPS: usize = 1024;
@@ -58,6 +60,8 @@ pub struct Authenticated {
     groups: Arc<[Principal]>,
     method: Method,
     login: Option<Arc<str>>,
+    /// Whether `login` is a delegation token's id.
+    is_token: bool,
     expires: Option<SystemTime>,
     member: Option<Member>,
     of_directory: bool,
@@ -70,6 +74,7 @@ impl Authenticated {
             groups: Arc::default(),
             method: method.into(),
             login: None,
+            is_token: false,
             expires: None,
             member: None,
             of_directory: false,
@@ -104,6 +109,13 @@ impl Authenticated {
             }
             _ => self,
         }
+    }
+
+    /// Whoever has the HMAC of a delegation token: its owner, as long as it lasts.
+    pub(crate) fn by_token(id: &str, token: DelegationToken, method: impl Into<Method>) -> Self {
+        let DelegationToken { owner, groups, expires, credential: _ } = token;
+        let proof = Self::new(owner, method).in_groups(groups).until(expires);
+        Self { login: Some(Arc::from(id)), is_token: true, ..proof }
     }
 
     /// The same, with what it was that proved it.
@@ -175,6 +187,21 @@ impl Authenticated {
     #[must_use]
     pub fn login(&self) -> &str {
         self.login.as_deref().unwrap_or(self.principal.name())
+    }
+
+    /// The id of the delegation token that it logged in with, if it did. Who did may make no other token (KIP-48).
+    #[must_use]
+    pub fn delegation_token(&self) -> Option<&str> {
+        self.login.as_deref().filter(|_| self.is_token)
+    }
+
+    /// Under which name its failures are counted: a token is not a user of the same name.
+    #[must_use]
+    pub fn counted_as(&self) -> Cow<'_, str> {
+        match self.delegation_token() {
+            Some(id) => counted_token(id).into(),
+            None => self.login().into(),
+        }
     }
 
     /// When what it was proved with ends, if it does: a certificate or a token.

@@ -1,5 +1,6 @@
 //! Why an authentication failed: all of it for the audit log, none of it for the peer.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use thiserror::Error;
@@ -26,6 +27,20 @@ impl AuthFailure {
             "Authentication failed during authentication due to invalid credentials with SASL mechanism {mechanism}"
         )
     }
+
+    /// Under which name it is counted: a token is not a user of the same name.
+    #[must_use]
+    pub fn counted_as(&self) -> Option<Cow<'_, str>> {
+        match &self.reason {
+            AuthFailureReason::DelegationToken { id, .. } => Some(counted_token(id).into()),
+            _ => self.claimed_user.as_deref().map(Cow::from),
+        }
+    }
+}
+
+/// A name that no user can have, since theirs hold no control characters.
+pub(crate) fn counted_token(id: &str) -> String {
+    format!("token\0{id}")
 }
 
 impl fmt::Display for AuthFailure {
@@ -55,9 +70,23 @@ pub enum AuthFailureReason {
     /// The client wants to act as somebody else.
     #[error("the authorization id differs from the user name")]
     AuthorizationId,
-    /// The client authenticates with a delegation token (`tokenauth=true`), and there are none.
-    #[error("delegation tokens are not accepted")]
-    DelegationToken,
+    /// A log-in with a delegation token (`tokenauth=true`, KIP-48) has failed.
+    #[error("delegation token {id}: {why}")]
+    DelegationToken {
+        /// The id that the client claimed; bounded as names of users are.
+        id: String,
+        /// Why.
+        why: Box<AuthFailureReason>,
+    },
+    /// There is no token of this id.
+    #[error("there is no such token, or tokens are off")]
+    UnknownToken,
+    /// The proof does not fit the token.
+    #[error("wrong HMAC")]
+    WrongHmac,
+    /// It was good once.
+    #[error("it has expired")]
+    ExpiredToken,
     /// The nonce of the last message is not the one this exchange agreed on.
     #[error("the nonce was changed within the exchange")]
     NonceMismatch,
@@ -112,16 +141,18 @@ impl AuthFailureReason {
     /// Whether it may have been a guess at a user or a password, of which there should not be many. Whoever has proved
     /// who they are, and is not let in for another reason, did not guess. Nor did who was not heard by a directory.
     #[must_use]
-    pub const fn is_guess(&self) -> bool {
-        !matches!(
-            self,
+    pub fn is_guess(&self) -> bool {
+        match self {
+            Self::DelegationToken { why, .. } => why.is_guess(),
             Self::LockedOut(_)
-                | Self::Barred(_)
-                | Self::Directory(_)
-                | Self::DirectoryDown(_)
-                | Self::NoAudit
-                | Self::Stopping
-                | Self::AnotherPrincipal
-        )
+            | Self::Barred(_)
+            | Self::Directory(_)
+            | Self::DirectoryDown(_)
+            | Self::NoAudit
+            | Self::Stopping
+            | Self::AnotherPrincipal
+            | Self::ExpiredToken => false,
+            _ => true,
+        }
     }
 }

@@ -9,6 +9,7 @@
 mod authenticated;
 mod certificate;
 mod credential;
+mod delegation;
 mod directory;
 mod failure;
 mod mechanism;
@@ -30,6 +31,7 @@ pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
     MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,
 };
+pub use delegation::{DelegationToken, TOKEN_DIGEST_BYTES, TOKEN_ITERATIONS, TokenHmac, TokenKey};
 pub use directory::{Asking, Directory, DirectoryEntry, DirectoryGroups, Member, Membership};
 pub use failure::{AuthFailure, AuthFailureReason};
 pub use mechanism::Mechanism;

@@ -25,10 +25,7 @@ impl PasswordChecks {
 
     /// Waits for a turn and does this on a thread of its own; in the order of asking. Nothing if the process ends, or
     /// the work panics. Who stops waiting gives the turn to the next.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let turn = Arc::clone(&self.0).acquire_owned().await.ok()?;
         let done = spawn_blocking(move || {
             // Held until the work ends, also if nobody waits for it any more.

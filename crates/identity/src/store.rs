@@ -9,7 +9,8 @@ use crate::credential::{
     DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_SALT_BYTES, MIN_ITERATIONS, MIN_SALT_BYTES, SALT_BYTES,
     ScramCredential,
 };
-use crate::{Mechanism, random};
+use crate::delegation::TOKEN_ITERATIONS;
+use crate::{DelegationToken, Mechanism, random};
 
 const BASE_36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Java's tools make a salt of 130 random bits written in base 36: when it has 26 digits, the first is 1.
@@ -34,6 +35,12 @@ pub trait CredentialStore: Send + Sync {
     fn is_taken(&self, user: &str) -> bool {
         self.account_of(user).is_some()
             || Mechanism::ALL.into_iter().any(|mechanism| self.scram(user, mechanism).is_some())
+    }
+
+    /// The delegation token of this id, whether it is over or not.
+    fn delegation_token(&self, id: &str, mechanism: Mechanism) -> Option<DelegationToken> {
+        let _ = (id, mechanism);
+        None
     }
 
     /// The iteration count shown for a user that does not exist.
@@ -110,6 +117,16 @@ impl FakeSaltKey {
         Arc::new(ScramCredential::stand_in(mechanism, iterations, salt, stored_key, server_key))
     }
 
+    /// What stands in for the credential of a delegation token. Not that of a user of this name: whoever got the same
+    /// salt for both would know that there is neither.
+    pub(crate) fn token_credential(&self, id: &str, mechanism: Mechanism) -> Arc<ScramCredential> {
+        let name = format!("\0token\0{id}");
+        let salt = self.stream("salt", &name, mechanism, SALT_BYTES);
+        let stored_key = self.stream("stored key", &name, mechanism, mechanism.key_bytes());
+        let server_key = self.stream("server key", &name, mechanism, mechanism.key_bytes());
+        Arc::new(ScramCredential::stand_in(mechanism, TOKEN_ITERATIONS, salt, stored_key, server_key))
+    }
+
     fn salt(&self, shape: SaltShape, user: &str, mechanism: Mechanism) -> Vec<u8> {
         let length = shape.bytes.clamp(MIN_SALT_BYTES, MAX_SALT_BYTES);
         if !shape.alphanumeric {
@@ -173,6 +190,15 @@ mod tests {
         assert_ne!(fake(1, &store, "a").salt(), fake(1, &store, "b").salt());
         let other = FakeSaltKey::from_bytes([1; 32]).credential(&store, "a", Mechanism::ScramSha256);
         assert_ne!(fake(1, &store, "a").salt(), other.salt());
+    }
+
+    #[test]
+    fn the_fake_of_a_token_is_not_that_of_a_user_of_its_name() {
+        let store = Shapes(TOKEN_ITERATIONS, SaltShape::DEFAULT);
+        let token = FakeSaltKey::from_bytes([1; 32]).token_credential("a", Mechanism::ScramSha512);
+        assert_ne!(token.salt(), fake(1, &store, "a").salt());
+        let shape = (token.iterations(), token.salt_shape());
+        assert_eq!(shape, (TOKEN_ITERATIONS, SaltShape::DEFAULT), "as those of tokens that exist");
     }
 
     #[test]

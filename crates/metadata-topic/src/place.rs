@@ -32,6 +32,10 @@ pub(crate) enum Place {
     Scram { user: String, mechanism: Mechanism },
     /// What is known of a user.
     Account { name: String },
+    /// The key behind the HMACs of delegation tokens.
+    TokenKey,
+    /// One delegation token.
+    Token { id: String },
     /// The quotas of one entity.
     ClientQuotas(QuotaEntity),
 }
@@ -61,6 +65,8 @@ impl Place {
             Record::Account { name, .. } | Record::AccountDeleted { name } => {
                 Some(Self::Account { name: name.clone() })
             }
+            Record::TokenKey(_) => Some(Self::TokenKey),
+            Record::Token { id, .. } | Record::TokenDeleted { id } => Some(Self::Token { id: id.clone() }),
             Record::ClientQuotas { entity, .. } | Record::ClientQuotasDeleted { entity } => {
                 Some(Self::ClientQuotas(entity.clone()))
             }
@@ -71,7 +77,7 @@ impl Place {
     /// The record that says that the thing is gone, for things that can go.
     pub(crate) fn gone(self) -> Option<Record> {
         match self {
-            Self::Head | Self::FakeSaltKey => None,
+            Self::Head | Self::FakeSaltKey | Self::TokenKey => None,
             Self::Acl(acl) => Some(Record::AclDeleted(acl)),
             Self::Group { name } => Some(Record::GroupDeleted { name }),
             Self::Role { name } => Some(Record::RoleDeleted { name }),
@@ -80,13 +86,17 @@ impl Place {
             }
             Self::Scram { user, mechanism } => Some(Record::ScramDeleted { user, mechanism }),
             Self::Account { name } => Some(Record::AccountDeleted { name }),
+            Self::Token { id } => Some(Record::TokenDeleted { id }),
             Self::ClientQuotas(entity) => Some(Record::ClientQuotasDeleted { entity }),
         }
     }
 
     /// Whether what is said about it is kept from those who may read the topic.
     pub(crate) const fn is_secret(&self) -> bool {
-        matches!(self, Self::Head | Self::FakeSaltKey | Self::Scram { .. })
+        matches!(
+            self,
+            Self::Head | Self::FakeSaltKey | Self::Scram { .. } | Self::TokenKey | Self::Token { .. }
+        )
     }
 
     pub(crate) fn key(&self) -> Result<Box<[u8]>, serde_json::Error> {
@@ -108,6 +118,7 @@ pub(crate) const fn is_deletion(record: &Record) -> bool {
             | Record::RoleBindingDeleted(_)
             | Record::ScramDeleted { .. }
             | Record::AccountDeleted { .. }
+            | Record::TokenDeleted { .. }
             | Record::ClientQuotasDeleted { .. }
     )
 }
@@ -149,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn tokens_and_their_key_are_secret_and_only_the_tokens_can_go() {
+        let place = Place::of(&Record::TokenDeleted { id: "id".to_owned() }).unwrap();
+        assert!(place.is_secret() && Place::TokenKey.is_secret());
+        assert_eq!(place.gone(), Some(Record::TokenDeleted { id: "id".to_owned() }));
+        assert_eq!(Place::TokenKey.gone(), None);
+    }
+
+    #[test]
     fn keys_are_what_older_versions_wrote() {
         let acl = Acl {
             resource_type: ResourceType::Topic,
@@ -168,6 +187,8 @@ mod tests {
                 r#"{"acl":{"resource_type":"topic","pattern_type":"prefixed","resource_name":"orders","principal":"User:alice","host":"*","operation":"read","permission":"allow"}}"#,
             ),
             (Place::Account { name: "alice".to_owned() }, r#"{"account":{"name":"alice"}}"#),
+            (Place::TokenKey, r#""token_key""#),
+            (Place::Token { id: "a-_".to_owned() }, r#"{"token":{"id":"a-_"}}"#),
             (
                 Place::ClientQuotas(QuotaEntity::User(QuotaName::Default)),
                 r#"{"client_quotas":{"user":"default"}}"#,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use schloss_identity::Mechanism;
+use schloss_identity::{Mechanism, TokenHmac};
 use schloss_keys::SealingKey;
-use schloss_metadata::{QuotaEntity, QuotaKey, QuotaName, Record};
+use schloss_metadata::{QuotaEntity, QuotaKey, QuotaName, Record, Token, TokenDigest};
+use schloss_wire::Principal;
 use schloss_wire::records::{self, Compression, RecordBatch};
 
 use crate::absorb::Absorbed;
@@ -73,6 +74,22 @@ enum Step {
     ScramGone(u8),
     Quota(u8, u8),
     QuotaGone(u8),
+    Token(u8, u8),
+    TokenGone(u8),
+}
+
+fn token(n: u8, hours: u8) -> Token {
+    Token {
+        owner: Principal::user("a"),
+        requester: Principal::user("a"),
+        renewers: Vec::new(),
+        groups: Default::default(),
+        issued_ms: 1,
+        expiry_ms: 3_600_000 * i64::from(hours),
+        max_ms: i64::MAX,
+        digest: TokenDigest::from(&TokenHmac::new(&[n])),
+        credentials: vec![credential(4096)],
+    }
 }
 
 fn quota_entity(n: u8) -> QuotaEntity {
@@ -87,6 +104,8 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
         (0..4_u8).prop_map(Step::ScramGone),
         (0..4_u8, 1..4_u8).prop_map(|(user, rate)| Step::Quota(user, rate)),
         (0..4_u8).prop_map(Step::QuotaGone),
+        (0..4_u8, 1..4_u8).prop_map(|(token, hours)| Step::Token(token, hours)),
+        (0..4_u8).prop_map(Step::TokenGone),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..5), 1..12)
 }
@@ -106,6 +125,8 @@ fn record(step: &Step) -> Record {
             quotas: [(QuotaKey::RequestPercentage, f64::from(*rate))].into(),
         },
         Step::QuotaGone(n) => Record::ClientQuotasDeleted { entity: quota_entity(*n) },
+        Step::Token(n, hours) => Record::Token { id: format!("t{n}"), token: token(*n, *hours) },
+        Step::TokenGone(n) => Record::TokenDeleted { id: format!("t{n}") },
     }
 }
 

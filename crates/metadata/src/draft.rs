@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use schloss_identity::FakeSaltKey;
+use schloss_identity::{FakeSaltKey, TokenKey};
 use schloss_policy::{Acl, AclSet, Bindings, Groups, ResourceType, Roles, Rules, check_group, check_role};
 use schloss_wire::Principal;
 
@@ -11,8 +11,9 @@ use crate::accounts::{Accounts, check_account};
 use crate::error::{MetadataError, Refusal};
 use crate::quota_changes::check_quotas;
 use crate::quotas::ClientQuotas;
-use crate::record::{ConfigResource, Record, SaltKeyRecord};
+use crate::record::{ConfigResource, Record, SaltKeyRecord, TokenKeyRecord};
 use crate::snapshot::{Configs, Snapshot};
+use crate::tokens::{Tokens, check_token};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::Users;
 
@@ -24,8 +25,12 @@ pub(crate) struct Draft {
     topics: Arc<Topics>,
     users: Arc<Users>,
     accounts: Arc<Accounts>,
+    token_key: Option<Arc<TokenKey>>,
+    tokens: Arc<Tokens>,
     /// Users and accounts as they were, and the number of that.
     identities: (Arc<Users>, Arc<Accounts>, u64),
+    /// Whether the end of a token is another, so that sessions have to look.
+    tokens_end: bool,
     broker_configs: Arc<Configs>,
     group_configs: Arc<Configs>,
     client_quotas: Arc<ClientQuotas>,
@@ -49,7 +54,10 @@ impl Draft {
             topics: Arc::default(),
             users: Arc::default(),
             accounts: Arc::default(),
+            token_key: None,
+            tokens: Arc::default(),
             identities: Default::default(),
+            tokens_end: false,
             broker_configs: Arc::default(),
             group_configs: Arc::default(),
             client_quotas: Arc::default(),
@@ -72,6 +80,8 @@ impl Draft {
             topics,
             users,
             accounts,
+            token_key,
+            tokens,
             identity_generation,
             acls,
             super_users,
@@ -88,6 +98,9 @@ impl Draft {
             identities: (Arc::clone(&users), Arc::clone(&accounts), identity_generation),
             users,
             accounts,
+            token_key,
+            tokens,
+            tokens_end: false,
             broker_configs,
             group_configs,
             client_quotas,
@@ -110,6 +123,7 @@ impl Draft {
             compiled: Arc::clone(&snapshot.acls),
             acls: Some(BTreeSet::new()),
             identities: (Arc::default(), Arc::default(), snapshot.identity_generation),
+            tokens_end: true,
             ..Self::empty(snapshot.super_users.to_vec())
         }
     }
@@ -204,6 +218,19 @@ impl Draft {
             Record::AccountDeleted { name } => {
                 Arc::make_mut(&mut self.accounts).remove(&name);
             }
+            Record::TokenKey(TokenKeyRecord(key)) => self.token_key = Some(key),
+            Record::Token { id, token } => {
+                if let Err(words) = check_token(&id, &token) {
+                    return wrong(words);
+                }
+                let known = self.tokens.get(&id);
+                self.tokens_end |= known.is_some_and(|known| known.expiry_ms != token.expiry_ms);
+                Arc::make_mut(&mut self.tokens).set(&id, token);
+            }
+            Record::TokenDeleted { id } => {
+                self.tokens_end |= self.tokens.get(&id).is_some();
+                Arc::make_mut(&mut self.tokens).remove(&id);
+            }
             Record::ClientQuotas { entity, quotas } => {
                 if quotas.is_empty() {
                     return wrong(format!("{entity} is given no quotas"));
@@ -291,10 +318,13 @@ impl Draft {
             Arc::new(AclSet::compile(rules, compiled.generation() + 1))
         };
         let (users, accounts, generation) = self.identities;
-        let is_same = Arc::ptr_eq(&users, &self.users) && Arc::ptr_eq(&accounts, &self.accounts);
+        let is_same =
+            Arc::ptr_eq(&users, &self.users) && Arc::ptr_eq(&accounts, &self.accounts) && !self.tokens_end;
         Ok(Snapshot {
             identity_generation: if is_same { generation } else { generation + 1 },
             accounts: self.accounts,
+            token_key: self.token_key,
+            tokens: self.tokens,
             cluster_id,
             fake_salt_key,
             topics: self.topics,

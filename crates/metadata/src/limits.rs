@@ -30,3 +30,11 @@ pub const MAX_CONFIG_VALUE_BYTES: usize = 16 * 1024;
 pub const MAX_QUOTA_ENTITIES: usize = 100_000;
 /// Longest name in such an entity, in bytes: what a client id may have.
 pub const MAX_QUOTA_NAME_BYTES: usize = 1024;
+/// Most delegation tokens.
+pub const MAX_TOKENS: usize = 50_000;
+/// Most delegation tokens of one owner that are not over.
+pub const MAX_TOKENS_PER_OWNER: usize = 1_000;
+/// Most renewers of one delegation token.
+pub const MAX_TOKEN_RENEWERS: usize = 100;
+/// Longest id of a delegation token, in bytes; ours have 22.
+pub(crate) const MAX_TOKEN_ID_BYTES: usize = 64;

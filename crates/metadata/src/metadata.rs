@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{CredentialStore, Mechanism, SaltShape, ScramCredential};
+use schloss_identity::{CredentialStore, DelegationToken, Mechanism, SaltShape, ScramCredential};
 use schloss_log::{Flusher, Vault};
 use schloss_policy::TopicNames;
 use schloss_wire::{Principal, Uuid};
@@ -142,6 +142,10 @@ impl CredentialStore for Metadata {
 
     fn account_of(&self, user: &str) -> Option<String> {
         self.state.snapshot().account_of(user)
+    }
+
+    fn delegation_token(&self, id: &str, mechanism: Mechanism) -> Option<DelegationToken> {
+        self.state.snapshot().delegation_token(id, mechanism)
     }
 
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {

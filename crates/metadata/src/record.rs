@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use schloss_identity::{FakeSaltKey, Mechanism, ScramCredential};
+use schloss_identity::{FakeSaltKey, Mechanism, ScramCredential, TokenKey};
 use schloss_policy::{Acl, Binding, Grants, Members};
 use schloss_wire::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::Account;
 use crate::quotas::{QuotaEntity, QuotaValues};
+use crate::tokens::Token;
 
 /// One step of the state. Serialised as `{"<kind>":{..}}`; a kind or a field that is not known refuses the
 /// start, since passing over it could drop a DENY.
@@ -119,6 +120,20 @@ pub enum Record {
         /// The user's name.
         name: String,
     },
+    /// The key that the HMACs of delegation tokens are made with, made once, for the first of them.
+    TokenKey(TokenKeyRecord),
+    /// There is this delegation token now, instead of that of the same id.
+    Token {
+        /// Its id.
+        id: String,
+        /// What it is.
+        token: Token,
+    },
+    /// A delegation token is gone.
+    TokenDeleted {
+        /// Its id.
+        id: String,
+    },
     /// An entity has these quotas now, instead of those before.
     ClientQuotas {
         /// For whom.
@@ -150,47 +165,62 @@ pub enum ConfigResource {
     Group(String),
 }
 
-/// A [`FakeSaltKey`] in the log. `Debug` does not show it.
-#[derive(Clone)]
-pub struct SaltKeyRecord(pub(crate) Arc<FakeSaltKey>);
+/// A key as a record of its own: never shown by `Debug`, in the log as base64.
+macro_rules! key_record {
+    ($(#[$doc:meta])* $name:ident, $key:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(pub(crate) Arc<$key>);
 
-impl SaltKeyRecord {
-    /// A new key.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(Arc::new(FakeSaltKey::generate()))
-    }
-}
-
-impl PartialEq for SaltKeyRecord {
-    fn eq(&self, other: &Self) -> bool {
-        // Compared by tests and by nothing that a peer can time.
-        self.0.as_bytes() == other.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for SaltKeyRecord {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SaltKeyRecord(..)")
-    }
-}
-
-impl Serialize for SaltKeyRecord {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_bytes())))
-    }
-}
-
-impl<'de> Deserialize<'de> for SaltKeyRecord {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Zeroizing::new(String::deserialize(deserializer)?);
-        let mut bytes = Zeroizing::new([0; FakeSaltKey::BYTES]);
-        // The decoder's own message would quote the key.
-        match URL_SAFE_NO_PAD.decode_slice(text.as_bytes(), bytes.as_mut_slice()) {
-            Ok(FakeSaltKey::BYTES) => Ok(Self(Arc::new(FakeSaltKey::from_bytes(*bytes)))),
-            _ => Err(serde::de::Error::custom("the key is not 32 bytes in base64")),
+        impl $name {
+            /// A new key.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Arc::new($key::generate()))
+            }
         }
-    }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                // Compared by tests and by nothing that a peer can time.
+                self.0.as_bytes() == other.0.as_bytes()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_bytes())))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Zeroizing::new(String::deserialize(deserializer)?);
+                let mut bytes = Zeroizing::new([0; $key::BYTES]);
+                // The decoder's own message would quote the key.
+                match URL_SAFE_NO_PAD.decode_slice(text.as_bytes(), bytes.as_mut_slice()) {
+                    Ok($key::BYTES) => Ok(Self(Arc::new($key::from_bytes(*bytes)))),
+                    _ => Err(serde::de::Error::custom("the key is not in base64, or of another length")),
+                }
+            }
+        }
+    };
+}
+
+key_record! {
+    /// A [`FakeSaltKey`] in the log. `Debug` does not show it.
+    SaltKeyRecord, FakeSaltKey
+}
+
+key_record! {
+    /// A [`TokenKey`] in the log. `Debug` does not show it.
+    TokenKeyRecord, TokenKey
 }
 
 /// An id as Kafka prints it: 22 characters of URL-safe base64.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use schloss_identity::{CredentialStore, FakeSaltKey, Mechanism, SaltShape, ScramCredential};
+use schloss_identity::{
+    CredentialStore, DelegationToken, FakeSaltKey, Mechanism, SaltShape, ScramCredential, TokenKey,
+};
 use schloss_policy::{AclSet, TopicNames};
 use schloss_wire::{Principal, Uuid};
 
 use crate::accounts::{Account, AccountKind, Accounts, key_owner};
 use crate::quotas::ClientQuotas;
-use crate::record::{ConfigResource, Record, SaltKeyRecord};
+use crate::record::{ConfigResource, Record, SaltKeyRecord, TokenKeyRecord};
+use crate::tokens::{Token, TokenDigest, Tokens};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::{User, Users};
 
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub(crate) topics: Arc<Topics>,
     pub(crate) users: Arc<Users>,
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) token_key: Option<Arc<TokenKey>>,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) identity_generation: u64,
     pub(crate) acls: Arc<AclSet>,
     pub(crate) super_users: Arc<[Principal]>,
@@ -90,7 +95,8 @@ impl Snapshot {
         self.topics.iter()
     }
 
-    /// Moves when users or accounts change, and only then; starts anew with the process.
+    /// Moves when users or accounts change, or a delegation token's end does, and only then; starts anew with the
+    /// process.
     #[must_use]
     pub fn identity_generation(&self) -> u64 {
         self.identity_generation
@@ -100,6 +106,29 @@ impl Snapshot {
     #[must_use]
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// The key behind the HMACs of delegation tokens; none before the first token.
+    #[must_use]
+    pub fn token_key(&self) -> Option<&Arc<TokenKey>> {
+        self.token_key.as_ref()
+    }
+
+    /// All delegation tokens by id, those that are over too as long as nobody has swept them away.
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Token>)> {
+        self.tokens.iter()
+    }
+
+    /// The delegation token of this id.
+    #[must_use]
+    pub fn token(&self, id: &str) -> Option<&Arc<Token>> {
+        self.tokens.get(id)
+    }
+
+    /// The delegation token whose HMAC has this digest, with its id.
+    #[must_use]
+    pub fn token_by_digest(&self, digest: &TokenDigest) -> Option<(&Arc<str>, &Arc<Token>)> {
+        self.tokens.find(digest)
     }
 
     /// The user of this name.
@@ -169,6 +198,11 @@ impl Snapshot {
             .accounts
             .iter()
             .map(|(name, account)| Record::Account { name: name.clone(), account: account.clone() });
+        let token_key = self.token_key.iter().map(|key| Record::TokenKey(TokenKeyRecord(Arc::clone(key))));
+        let tokens = self
+            .tokens
+            .iter()
+            .map(|(id, token)| Record::Token { id: id.to_string(), token: (**token).clone() });
         let acls = self.acls.iter().map(|acl| Record::Acl(acl.clone()));
         let groups = self
             .acls
@@ -192,6 +226,8 @@ impl Snapshot {
             .chain(configs)
             .chain(scram)
             .chain(accounts)
+            .chain(token_key)
+            .chain(tokens)
             .chain(rules)
             .chain(quotas)
     }
@@ -212,6 +248,10 @@ impl CredentialStore for Snapshot {
         self.users.get(user).is_some()
             || self.accounts.get(user).is_some_and(is_service)
             || key_owner(&self.accounts, user).is_some()
+    }
+
+    fn delegation_token(&self, id: &str, mechanism: Mechanism) -> Option<DelegationToken> {
+        self.tokens.get(id)?.login(mechanism)
     }
 
     fn unknown_iterations(&self, mechanism: Mechanism, seed: u64) -> u32 {

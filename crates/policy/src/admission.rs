@@ -174,7 +174,8 @@ pub fn refuse(request: &Request, version: i16, code: ErrorCode, message: Option<
 }
 
 /// Whether an API changes the cluster, topics, groups, rules or users on an administrator's behalf: its audit
-/// record must be durable before the answer goes out. What producers and consumers do all day is none.
+/// record must be durable before the answer goes out; so for whoever makes a delegation token, changes one or
+/// is told its HMAC. What producers and consumers do all day is none.
 #[must_use]
 pub const fn is_administrative(api: Api) -> bool {
     matches!(
@@ -202,6 +203,10 @@ pub const fn is_administrative(api: Api) -> bool {
             | Api::AlterShareGroupOffsets
             | Api::DeleteShareGroupOffsets
             | Api::AlterSecurity
+            | Api::CreateDelegationToken
+            | Api::RenewDelegationToken
+            | Api::ExpireDelegationToken
+            | Api::DescribeDelegationToken
     )
 }
 

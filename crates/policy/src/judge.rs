@@ -89,6 +89,11 @@ impl<'a> Judge<'a> {
         Self { observes, ..self }
     }
 
+    /// For whom it decides.
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        self.cache.subject.as_ref()
+    }
+
     /// Whether the operation is allowed on the resource. The decision is recorded, once however often it is
     /// asked for.
     pub fn check(&mut self, operation: Operation, resource_type: ResourceType, name: &str) -> bool {

@@ -25,6 +25,7 @@ pub mod table;
 
 pub use acl::{Acl, AclError};
 pub use admission::{Admitted, Repair, TopicNames, Verdict, admit, is_administrative, refuse};
+pub use api::{refuse_new_token, shows_token, token_owner};
 pub use binding::{Binding, Bindings, Pattern};
 pub use decision::{Decision, Reason, Subject};
 pub use explain::{Access, Asker, Explanation, Holder, MAX_LISTED, RuleView};

@@ -137,6 +137,17 @@ pub(crate) const DELETE_ACLS: [Need; 1] = [cluster(O::Alter)];
 pub(crate) const DESCRIBE_CONFIGS: [Need; 3] =
     [conditional(cluster(O::DescribeConfigs)), topic(O::DescribeConfigs), each_group(O::DescribeConfigs)];
 pub(crate) const CREATE_PARTITIONS: [Need; 1] = [topic(O::Alter)];
+/// Make a token for somebody else.
+pub(crate) const CREATE_DELEGATION_TOKEN: [Need; 1] =
+    [need(O::CreateTokens, R::User, Scope::Conditional, E::DelegationTokenAuthorizationFailed)];
+/// Those of owners and renewers, which are no needs; as the next one.
+pub(crate) const RENEW_DELEGATION_TOKEN: [Need; 0] = [];
+pub(crate) const EXPIRE_DELEGATION_TOKEN: [Need; 0] = [];
+/// See a token of others: this one, or all of its owner.
+pub(crate) const DESCRIBE_DELEGATION_TOKEN: [Need; 2] = [
+    need(O::Describe, R::DelegationToken, Scope::Each, E::None),
+    need(O::DescribeTokens, R::User, Scope::Each, E::None),
+];
 pub(crate) const DELETE_GROUPS: [Need; 1] = [each_group(O::Delete)];
 /// As [`DESCRIBE_CONFIGS`].
 pub(crate) const INCREMENTAL_ALTER_CONFIGS: [Need; 3] =
@@ -254,6 +265,10 @@ pub const TABLE: &[Row] = &[
     serves(Api::DescribeLogDirs, &DESCRIBE_LOG_DIRS),
     before_policy(Api::SaslAuthenticate, E::IllegalSaslState),
     serves(Api::CreatePartitions, &CREATE_PARTITIONS),
+    serves(Api::CreateDelegationToken, &CREATE_DELEGATION_TOKEN),
+    serves(Api::RenewDelegationToken, &RENEW_DELEGATION_TOKEN),
+    serves(Api::ExpireDelegationToken, &EXPIRE_DELEGATION_TOKEN),
+    serves(Api::DescribeDelegationToken, &DESCRIBE_DELEGATION_TOKEN),
     serves(Api::DeleteGroups, &DELETE_GROUPS),
     serves(Api::ElectLeaders, &ELECT_LEADERS),
     serves(Api::IncrementalAlterConfigs, &INCREMENTAL_ALTER_CONFIGS),

@@ -12,7 +12,7 @@ const DOCUMENT: &str = include_str!("../../../docs/kafka-authorization-table.md"
 
 /// Errors of authorization and of a handshake out of place. Other numbers in the document's cells are versions,
 /// or errors that are not about authorization.
-const ERRORS: [i16; 5] = [29, 30, 31, 34, 53];
+const ERRORS: [i16; 6] = [29, 30, 31, 34, 53, 65];
 
 /// One line of the document's first table.
 #[derive(Clone, Debug)]
@@ -59,6 +59,9 @@ fn operation(word: &str) -> Option<Operation> {
     Operation::ALL.iter().copied().find(|known| known.kafka_name() == word)
 }
 
+/// The types of resources as the document spells them, in the order of their codes.
+const RESOURCES: [&str; 6] = ["Topic", "Group", "Cluster", "TransactionalId", "DelegationToken", "User"];
+
 /// What may stand between "on" and a resource.
 const QUALIFIERS: [&str; 10] =
     ["each", "any", "every", "all", "named", "subscribed", "assigned", "source", "internal", "topology"];
@@ -67,8 +70,7 @@ fn resource(word: &str) -> Option<ResourceType> {
     if ["topic", "topics"].contains(&word) {
         return Some(ResourceType::Topic);
     }
-    let spelled = ["Topic", "Group", "Cluster", "TransactionalId", "DelegationToken", "User"];
-    spelled.iter().position(|known| *known == word).map(|index| ResourceType::ALL[index])
+    RESOURCES.iter().position(|known| *known == word).map(|index| ResourceType::ALL[index])
 }
 
 /// Every "OPERATION on [each|any] Resource" of a text. In the operations cell, "on Resource" alone goes with
@@ -180,8 +182,7 @@ fn scopes_are_as_the_document_words_them() {
         let texts = lines().into_iter().filter(|line| line.key == row.api_key).map(|line| line.operations);
         let text = texts.collect::<Vec<_>>().join("; ").replace('*', "");
         for Need { operation, resource_type, scope, .. } in row.needs {
-            let resource =
-                ["Topic", "Group", "Cluster", "TransactionalId"][resource_type.code() as usize - 2];
+            let resource = RESOURCES[resource_type.code() as usize - 2];
             let says = |how: &str| text.contains(&format!("{} on {how} {resource}", operation.kafka_name()));
             assert_eq!(*scope == Scope::Any, says("any"), "{} {operation}", row.name);
             if says("each") {

@@ -174,6 +174,10 @@ apis! {
     DescribeLogDirs = 35, DescribeLogDirsRequest, DescribeLogDirsResponse;
     SaslAuthenticate = 36, SaslAuthenticateRequest, SaslAuthenticateResponse;
     CreatePartitions = 37, CreatePartitionsRequest, CreatePartitionsResponse;
+    CreateDelegationToken = 38, CreateDelegationTokenRequest, CreateDelegationTokenResponse;
+    RenewDelegationToken = 39, RenewDelegationTokenRequest, RenewDelegationTokenResponse;
+    ExpireDelegationToken = 40, ExpireDelegationTokenRequest, ExpireDelegationTokenResponse;
+    DescribeDelegationToken = 41, DescribeDelegationTokenRequest, DescribeDelegationTokenResponse;
     DeleteGroups = 42, DeleteGroupsRequest, DeleteGroupsResponse;
     ElectLeaders = 43, ElectLeadersRequest, ElectLeadersResponse;
     IncrementalAlterConfigs = 44, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;

@@ -1,4 +1,4 @@
-//! The APIs over users and ACLs, served by the gate for every engine: one file each, named by key and name. Those
+//! The APIs over users, delegation tokens and ACLs, served by the gate for every engine: one file each, named by key and name. Those
 //! over quotas, which some engines have to themselves, are in [`quota`].
 
 mod acl_codec;
@@ -8,14 +8,23 @@ mod alter_security;
 mod alter_user_scram_credentials;
 #[path = "30_create_acls.rs"]
 mod create_acls;
+#[path = "38_create_delegation_token.rs"]
+mod create_delegation_token;
 #[path = "31_delete_acls.rs"]
 mod delete_acls;
 #[path = "29_describe_acls.rs"]
 mod describe_acls;
+#[path = "41_describe_delegation_token.rs"]
+mod describe_delegation_token;
 #[path = "1000_describe_security.rs"]
 mod describe_security;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
+#[path = "40_expire_delegation_token.rs"]
+mod expire_delegation_token;
+#[path = "39_renew_delegation_token.rs"]
+mod renew_delegation_token;
+mod tokens;
 
 use schloss_policy::{Admitted, ResourceType, refuse};
 use schloss_wire::{Api, ErrorCode, Request, Response};
@@ -24,6 +33,8 @@ use crate::Caller;
 use crate::changes::{self, Change};
 use crate::house::House;
 use crate::quota;
+
+pub(crate) use tokens::{is_over_tokens, refuse_over_tokens};
 
 /// Whether the gate serves this API itself.
 pub(crate) const fn serves(api: Api) -> bool {
@@ -36,7 +47,7 @@ pub(crate) const fn serves(api: Api) -> bool {
             | Api::AlterUserScramCredentials
             | Api::DescribeSecurity
             | Api::AlterSecurity
-    )
+    ) || is_over_tokens(api)
 }
 
 /// Serves a request that changes nothing.
@@ -56,7 +67,7 @@ pub(crate) fn describe(house: &House, admitted: Admitted) -> Response {
     }
 }
 
-/// Serves a request that changes something.
+/// Serves a request that changes something, or that has to be written down before its answer.
 pub(crate) async fn change(house: &House, caller: &Caller, admitted: Admitted) -> (Response, Vec<Change>) {
     let request = admitted.into_request();
     let mut planned = changes::planned(&request);
@@ -68,6 +79,16 @@ pub(crate) async fn change(house: &House, caller: &Caller, admitted: Admitted) -
         }
         Request::AlterSecurity(request) => {
             alter_security::serve(&house.metadata, request, &caller.subject(), house.quotas.is_some()).await
+        }
+        Request::CreateDelegationToken(request) => {
+            create_delegation_token::serve(house, caller, request).await
+        }
+        Request::RenewDelegationToken(request) => renew_delegation_token::serve(house, caller, request).await,
+        Request::ExpireDelegationToken(request) => {
+            expire_delegation_token::serve(house, caller, request).await
+        }
+        Request::DescribeDelegationToken(request) => {
+            describe_delegation_token::serve(house, caller, &request)
         }
         Request::AlterClientQuotas(request) => {
             let response = quota::alter(&house.metadata, request).await;

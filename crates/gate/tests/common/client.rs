@@ -119,9 +119,24 @@ impl Client {
         user: &str,
         password: &str,
     ) -> Result<(), (i16, String)> {
+        let scram = ScramClient::new(mechanism, user, Password::new(password.to_owned()), &OsNonce);
+        self.login_by(mechanism, scram).await.map(|_| ())
+    }
+
+    /// The same with a delegation token; returns how long the session lasts, in milliseconds.
+    pub async fn login_with_token(
+        &mut self,
+        mechanism: Mechanism,
+        id: &str,
+        hmac: Password,
+    ) -> Result<i64, (i16, String)> {
+        let scram = ScramClient::new(mechanism, id, hmac, &OsNonce).with_token_auth();
+        self.login_by(mechanism, scram).await
+    }
+
+    async fn login_by(&mut self, mechanism: Mechanism, mut scram: ScramClient) -> Result<i64, (i16, String)> {
         self.ping().await;
         assert_eq!(self.handshake(1, mechanism.name()).await.unwrap().error_code, 0);
-        let mut scram = ScramClient::new(mechanism, user, Password::new(password.to_owned()), &OsNonce);
         let first = self.token(scram.first()).await.unwrap();
         assert_eq!(first.error_code, 0);
         let last = self.token(scram.reply(&first.auth_bytes).unwrap()).await.unwrap();
@@ -129,7 +144,7 @@ impl Client {
             return Err((last.error_code, last.error_message.unwrap().to_string()));
         }
         scram.finish(&last.auth_bytes).unwrap();
-        Ok(())
+        Ok(last.session_lifetime_ms)
     }
 
     /// The whole way in by PLAIN; returns the answer to the token.

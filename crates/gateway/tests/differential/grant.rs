@@ -19,6 +19,9 @@ pub(crate) fn acl(words: &str, user: &str, names: &Names) -> Acl {
         Some(WILDCARD) => (PatternType::Literal, WILDCARD.to_owned()),
         Some(name) => match name.strip_suffix('*') {
             Some(prefix) => (PatternType::Prefixed, names.name(prefix)),
+            None if resource_type == ResourceType::User => {
+                (PatternType::Literal, format!("User:{}", names.name(name)))
+            }
             None if KEPT.contains(&resource_type) => (PatternType::Literal, names.kept(name)),
             None => (PatternType::Literal, names.name(name)),
         },

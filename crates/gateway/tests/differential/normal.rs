@@ -16,7 +16,9 @@ pub(crate) struct Normaliser<'a> {
 }
 
 /// Fields that hold what a broker makes up.
-const MADE_UP: [&str; 14] = [
+const MADE_UP: [&str; 16] = [
+    "token_id",
+    "hmac",
     "member_id",
     "producer_id",
     "current_producer_id",
@@ -33,7 +35,17 @@ const MADE_UP: [&str; 14] = [
     "last_timestamp",
 ];
 /// Fields that hold the time of now.
-const CLOCK: [&str; 3] = ["log_append_time_ms", "transaction_start_time_ms", "last_caught_up_timestamp"];
+const CLOCK: [&str; 9] = [
+    "log_append_time_ms",
+    "transaction_start_time_ms",
+    "last_caught_up_timestamp",
+    "issue_timestamp_ms",
+    "expiry_timestamp_ms",
+    "max_timestamp_ms",
+    "issue_timestamp",
+    "expiry_timestamp",
+    "max_timestamp",
+];
 /// Where a thing is, which differs between coordinators and between a gateway and a broker.
 const PLACE: [&str; 2] = ["host", "port"];
 

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -9,14 +10,15 @@ use zeroize::Zeroizing;
 use super::messages::{ClientFinal, ClientFirst, MAX_TOKEN_BYTES, Malformed, to_base64};
 use crate::credential::{hmac_of, stored_key};
 use crate::{
-    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource,
-    ScramCredential, Step, check_user_name,
+    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, DelegationToken, FakeSaltKey, Mechanism,
+    NonceSource, ScramCredential, Step, check_user_name,
 };
 
 /// One exchange with a client that is not known yet.
 ///
 /// Feed it the client's tokens until it is [`Step::Done`] or fails. A user that does not exist is led
-/// through the whole exchange, with the same messages and the same work, and fails as a wrong password does.
+/// through the whole exchange, with the same messages and the same work, and fails as a wrong password does; so is a
+/// delegation token that does not exist. Users and tokens are never looked for among each other.
 /// No step is expensive: PBKDF2 is the client's part.
 pub struct ScramServer {
     mechanism: Mechanism,
@@ -24,6 +26,8 @@ pub struct ScramServer {
     fake: Arc<FakeSaltKey>,
     nonce: String,
     claimed_user: Option<String>,
+    /// Whether that is a delegation token's id.
+    is_token: bool,
     state: State,
 }
 
@@ -43,7 +47,15 @@ struct Challenge {
     /// The two messages so far, as both proofs cover them.
     messages: String,
     credential: Arc<ScramCredential>,
-    user_exists: bool,
+    holder: Holder,
+}
+
+/// Whose credential it is.
+enum Holder {
+    NoUser,
+    NoToken,
+    User,
+    Token(DelegationToken),
 }
 
 impl ScramServer {
@@ -55,7 +67,8 @@ impl ScramServer {
         fake: Arc<FakeSaltKey>,
         nonce: &dyn NonceSource,
     ) -> Self {
-        Self { mechanism, store, fake, nonce: nonce.nonce(), claimed_user: None, state: State::Start }
+        let (nonce, claimed_user, state) = (nonce.nonce(), None, State::Start);
+        Self { mechanism, store, fake, nonce, claimed_user, is_token: false, state }
     }
 
     /// The mechanism of this exchange.
@@ -78,28 +91,33 @@ impl ScramServer {
                 State::Challenged(challenge) => challenge.verify(self.mechanism, self.store.as_ref(), text),
                 State::Ended => Err(AuthFailureReason::Ended),
             })
-            .map_err(|reason| AuthFailure { reason, claimed_user: self.claimed_user.clone() })
+            .map_err(|reason| self.failure(reason))
+    }
+
+    fn failure(&self, reason: AuthFailureReason) -> AuthFailure {
+        let claimed_user = self.claimed_user.clone();
+        match claimed_user {
+            Some(id) if self.is_token => {
+                let reason = AuthFailureReason::DelegationToken { id, why: Box::new(reason) };
+                AuthFailure { reason, claimed_user: None }
+            }
+            claimed_user => AuthFailure { reason, claimed_user },
+        }
     }
 
     fn challenge(&mut self, text: &str) -> Result<Step, AuthFailureReason> {
         let first = ClientFirst::read(text)?;
         check_user_name(&first.user)?;
         self.claimed_user = Some(first.user.clone());
+        self.is_token = first.token_auth;
         if first.channel_binding {
             return Err(AuthFailureReason::ChannelBinding);
         }
         if first.authorization_id.as_ref().is_some_and(|id| *id != first.user) {
             return Err(AuthFailureReason::AuthorizationId);
         }
-        if first.token_auth {
-            return Err(AuthFailureReason::DelegationToken);
-        }
-
-        // The fake is made for known users as well, so that both take the same time.
-        let fake = self.fake.credential(self.store.as_ref(), &first.user, self.mechanism);
-        let found = self.store.scram(&first.user, self.mechanism);
-        let user_exists = found.is_some();
-        let credential = found.unwrap_or(fake);
+        let (credential, holder) =
+            if first.token_auth { self.token(&first.user) } else { self.user(&first.user) };
 
         let nonce = format!("{}{}", first.nonce, self.nonce);
         let reply = format!("r={nonce},s={},i={}", to_base64(credential.salt()), credential.iterations());
@@ -110,9 +128,26 @@ impl ScramServer {
             client_nonce: first.nonce.to_owned(),
             nonce,
             credential,
-            user_exists,
+            holder,
         });
         Ok(Step::Continue(reply.into_bytes()))
+    }
+
+    /// The fake is made for known users as well, so that both take the same time.
+    fn user(&self, name: &str) -> (Arc<ScramCredential>, Holder) {
+        let fake = self.fake.credential(self.store.as_ref(), name, self.mechanism);
+        match self.store.scram(name, self.mechanism) {
+            Some(credential) => (credential, Holder::User),
+            None => (fake, Holder::NoUser),
+        }
+    }
+
+    fn token(&self, id: &str) -> (Arc<ScramCredential>, Holder) {
+        let fake = self.fake.token_credential(id, self.mechanism);
+        match self.store.delegation_token(id, self.mechanism) {
+            Some(token) => (Arc::clone(&token.credential), Holder::Token(token)),
+            None => (fake, Holder::NoToken),
+        }
     }
 }
 
@@ -148,16 +183,19 @@ impl Challenge {
         let proved = stored_key(mechanism, &client_key).ct_eq(self.credential.stored_key());
         let server_signature = hmac_of(mechanism, self.credential.server_key(), message.as_bytes());
 
-        if !self.user_exists {
-            Err(AuthFailureReason::UnknownUser)
-        } else if bool::from(proved) {
-            Ok(Step::Done {
-                reply: format!("v={}", to_base64(&server_signature)).into_bytes(),
-                proof: Authenticated::by_password(&self.user, mechanism, store),
-            })
-        } else {
-            Err(AuthFailureReason::WrongPassword)
-        }
+        let proof = match self.holder {
+            Holder::NoUser => return Err(AuthFailureReason::UnknownUser),
+            Holder::NoToken => return Err(AuthFailureReason::UnknownToken),
+            Holder::User if !bool::from(proved) => return Err(AuthFailureReason::WrongPassword),
+            Holder::Token(_) if !bool::from(proved) => return Err(AuthFailureReason::WrongHmac),
+            Holder::Token(token) if token.expires <= SystemTime::now() => {
+                return Err(AuthFailureReason::ExpiredToken);
+            }
+            Holder::User => Authenticated::by_password(&self.user, mechanism, store),
+            Holder::Token(token) => Authenticated::by_token(&self.user, token, mechanism),
+        };
+        let reply = format!("v={}", to_base64(&server_signature)).into_bytes();
+        Ok(Step::Done { reply, proof })
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
+use schloss_wire::Principal;
 
 use super::*;
 use crate::credential::{DEFAULT_ITERATIONS, MIN_ITERATIONS, ScramCredential};
 use crate::{
-    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, FakeSaltKey, Mechanism, NonceSource,
-    OsNonce, Password, Step, UserNameError,
+    AuthFailure, AuthFailureReason, Authenticated, CredentialStore, DelegationToken, FakeSaltKey, Mechanism,
+    NonceSource, OsNonce, Password, Step, TokenKey, UserNameError,
 };
 
 struct Fixed(&'static str);
@@ -298,11 +300,143 @@ fn a_proof_of_the_right_length_with_one_flipped_bit_is_refused() {
     assert_eq!(refused, AuthFailureReason::WrongPassword);
 }
 
+/// A store with the user `alice`, and the tokens `id` of User:bob and `alice` of User:carol.
+struct Tokens(Arc<Users>, HashMap<(String, Mechanism), DelegationToken>);
+
+const KEY: [u8; 64] = [3; 64];
+
+impl Tokens {
+    fn until(expires: SystemTime) -> Arc<Self> {
+        let mut tokens = HashMap::new();
+        for (id, owner) in [("id", "bob"), ("alice", "carol")] {
+            for credential in TokenKey::from_bytes(KEY).hmac(id).credentials().unwrap() {
+                let (owner, groups) = (Principal::user(owner), Arc::new([Principal::group("g")]));
+                let key = (id.to_owned(), credential.mechanism());
+                let credential = Arc::new(credential);
+                tokens.insert(key, DelegationToken { owner, groups, expires, credential });
+            }
+        }
+        Arc::new(Self(users("alice", Mechanism::ScramSha256, MIN_ITERATIONS), tokens))
+    }
+
+    fn good() -> Arc<Self> {
+        Self::until(SystemTime::now() + Duration::from_secs(60))
+    }
+
+    fn server(self: &Arc<Self>, mechanism: Mechanism) -> ScramServer {
+        let store = Arc::clone(self) as Arc<dyn CredentialStore>;
+        ScramServer::new(mechanism, store, Arc::new(FakeSaltKey::from_bytes([7; 32])), &OsNonce)
+    }
+}
+
+impl CredentialStore for Tokens {
+    fn scram(&self, user: &str, mechanism: Mechanism) -> Option<Arc<ScramCredential>> {
+        self.0.scram(user, mechanism)
+    }
+
+    fn delegation_token(&self, id: &str, mechanism: Mechanism) -> Option<DelegationToken> {
+        self.1.get(&(id.to_owned(), mechanism)).cloned()
+    }
+}
+
+fn hmac_of_token(id: &str) -> Password {
+    TokenKey::from_bytes(KEY).hmac(id).password()
+}
+
+fn token_client(mechanism: Mechanism, id: &str, secret: Password) -> ScramClient {
+    ScramClient::new(mechanism, id, secret, &OsNonce).with_token_auth()
+}
+
+/// Why a log-in with a token fails.
+fn token_refusal(tokens: &Arc<Tokens>, id: &str, secret: Password) -> AuthFailure {
+    let mechanism = Mechanism::ScramSha256;
+    exchange(token_client(mechanism, id, secret), tokens.server(mechanism)).unwrap_err()
+}
+
+fn of_token(id: &str, why: AuthFailureReason) -> AuthFailure {
+    let reason = AuthFailureReason::DelegationToken { id: id.to_owned(), why: Box::new(why) };
+    AuthFailure { reason, claimed_user: None }
+}
+
 #[test]
-fn delegation_tokens_are_refused_as_a_failed_authentication() {
-    let failure = failure(alice().step(b"n,,n=alice,r=abc,tokenauth=true"));
-    assert_eq!(failure.reason, AuthFailureReason::DelegationToken);
-    assert_eq!(failure.claimed_user.as_deref(), Some("alice"));
+fn a_token_proves_its_owner_for_as_long_as_it_lasts() {
+    for mechanism in Mechanism::ALL {
+        let expires = SystemTime::now() + Duration::from_secs(60);
+        let client = token_client(mechanism, "id", hmac_of_token("id"));
+        let proof = exchange(client, Tokens::until(expires).server(mechanism)).unwrap();
+        assert_eq!((proof.principal().as_str(), proof.method()), ("User:bob", mechanism.into()));
+        assert_eq!((proof.delegation_token(), proof.expires()), (Some("id"), Some(expires)));
+        assert_eq!(**proof.groups(), [Principal::group("g")]);
+    }
+}
+
+#[test]
+fn a_token_that_is_over_or_another_ones_hmac_lets_nobody_in() {
+    let good = Tokens::good();
+    assert_eq!(
+        token_refusal(&good, "id", hmac_of_token("alice")),
+        of_token("id", AuthFailureReason::WrongHmac)
+    );
+    assert_eq!(
+        token_refusal(&good, "no", hmac_of_token("id")),
+        of_token("no", AuthFailureReason::UnknownToken)
+    );
+    let over = Tokens::until(SystemTime::now());
+    let expired = token_refusal(&over, "id", hmac_of_token("id"));
+    assert_eq!(expired, of_token("id", AuthFailureReason::ExpiredToken));
+    assert!(!expired.reason.is_guess(), "it knew the HMAC");
+    let guessed = token_refusal(&over, "id", hmac_of_token("no"));
+    assert!(guessed.reason.is_guess());
+}
+
+#[test]
+fn users_and_tokens_of_one_name_are_not_taken_for_each_other() {
+    let (tokens, mechanism) = (Tokens::good(), Mechanism::ScramSha256);
+    // As a user by the token's HMAC, and as a token by the user's password.
+    let as_user = ScramClient::new(mechanism, "alice", hmac_of_token("alice"), &OsNonce);
+    let refused = exchange(as_user, tokens.server(mechanism)).unwrap_err();
+    assert_eq!(refused.reason, AuthFailureReason::WrongPassword);
+    let refused = token_refusal(&tokens, "alice", password("pencil"));
+    assert_eq!(refused, of_token("alice", AuthFailureReason::WrongHmac));
+    assert_ne!(refused.counted_as().unwrap(), "alice", "its failures are not those of the user");
+    // Each as itself.
+    let user = exchange(client("alice", "pencil"), tokens.server(mechanism)).unwrap();
+    assert_eq!((user.principal().as_str(), user.delegation_token()), ("User:alice", None));
+    let token = token_client(mechanism, "alice", hmac_of_token("alice"));
+    let token = exchange(token, tokens.server(mechanism)).unwrap();
+    assert_eq!(token.principal().as_str(), "User:carol");
+    assert_ne!(token.counted_as(), user.counted_as());
+}
+
+#[test]
+fn a_token_that_does_not_exist_looks_like_one_that_does() {
+    let (tokens, mechanism) = (Tokens::good(), Mechanism::ScramSha256);
+    let ask = |id: &str| {
+        let first = challenge(&mut tokens.server(mechanism), format!("n,,n={id},r=abc,tokenauth=true"));
+        let (_, rest) = first.split_once(",s=").unwrap();
+        let (salt, iterations) = rest.split_once(",i=").unwrap();
+        (salt.to_owned(), iterations.to_owned())
+    };
+    let (known, unknown) = (ask("id"), ask("no"));
+    assert_eq!((known.0.len(), known.1), (unknown.0.len(), unknown.1.clone()));
+    assert_eq!(ask("no"), unknown, "the same each time");
+}
+
+#[test]
+fn an_exchange_of_a_token_can_not_be_replayed() {
+    let (tokens, mechanism) = (Tokens::good(), Mechanism::ScramSha256);
+    let mut client = token_client(mechanism, "id", hmac_of_token("id"));
+    let (mut first_time, mut again) = (tokens.server(mechanism), tokens.server(mechanism));
+    let first = client.first();
+    let last = client.reply(challenge(&mut first_time, &first).as_bytes()).unwrap();
+    assert!(first_time.step(&last).is_ok());
+    let _ = challenge(&mut again, &first);
+    let refused = failure(again.step(&last));
+    assert_eq!(refused, of_token("id", AuthFailureReason::NonceMismatch));
+}
+
+#[test]
+fn only_true_says_that_it_is_a_token() {
     let _ = challenge(&mut alice(), "n,,n=alice,r=abc,tokenauth=false,other=ignored");
 }
 

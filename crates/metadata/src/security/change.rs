@@ -66,7 +66,8 @@ pub enum SecurityChange {
         account: Option<Account>,
     },
     /// A user is gone for good: without credentials, ACLs, roles and memberships, and with an account that is disabled, so
-    /// that neither a certificate nor a token lets it in again.
+    /// that neither a certificate nor a token lets it in again. Delegation tokens go that the user owns, has made for
+    /// others, or could renew: whoever can renew one has been told its HMAC.
     Offboard {
         /// The user's name.
         user: String,
@@ -164,7 +165,9 @@ fn offboarded(now: &Snapshot, user: &str) -> Target {
     let account = accounts.entry(user.to_owned()).or_default();
     account.disabled = true;
     account.keys.clear();
+    let tokens = now.tokens().filter(|(_, token)| !token.is_known_to(&principal));
     Target {
+        tokens: Some(tokens.map(|(id, _)| id.to_string()).collect()),
         users: Some(users.collect()),
         accounts: Some(accounts),
         groups: Some(groups),

@@ -129,6 +129,8 @@ impl PolicyDocument {
             .map(|bindings| once(bindings.into_iter().map(|binding| (binding, ())), "a binding"));
         let acls = self.acls.map(|acls| once(acls.into_iter().map(|acl| (acl, ())), "an ACL"));
         Ok(Target {
+            // No document speaks of them.
+            tokens: None,
             accounts: None,
             users: self.users,
             groups: self.groups,

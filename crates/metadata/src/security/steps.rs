@@ -24,6 +24,8 @@ use crate::snapshot::Snapshot;
 pub(super) struct Target {
     pub(super) users: Option<BTreeMap<String, BTreeSet<Mechanism>>>,
     pub(super) accounts: Option<Accounts>,
+    /// The ids of those delegation tokens that stay.
+    pub(super) tokens: Option<BTreeSet<String>>,
     pub(super) groups: Option<Groups>,
     pub(super) roles: Option<Roles>,
     pub(super) bindings: Option<Bindings>,
@@ -50,7 +52,7 @@ pub struct Step {
     /// What it does.
     #[serde(rename = "do")]
     pub kind: StepKind,
-    /// To what sort of thing: `user`, `account`, `group`, `role`, `binding`, `acl`, `quota`.
+    /// To what sort of thing: `user`, `account`, `token`, `group`, `role`, `binding`, `acl`, `quota`.
     pub what: String,
     /// Its name, or itself in words.
     pub name: String,
@@ -87,6 +89,13 @@ impl Target {
                 Some(account) => Record::Account { name: name.clone(), account: account.clone() },
                 None => Record::AccountDeleted { name: name.clone() },
             });
+        }
+        if let Some(tokens) = &self.tokens {
+            for (id, token) in now.tokens().filter(|(id, _)| !tokens.contains(id.as_ref())) {
+                let before = json!({ "owner": token.owner, "requester": token.requester });
+                let record = Record::TokenDeleted { id: id.to_string() };
+                steps.push(StepKind::Remove, "token", id, before, Value::Null, record);
+            }
         }
         if let Some(groups) = &self.groups {
             bound(groups.len(), MAX_GROUPS, "groups")?;

@@ -31,6 +31,8 @@ mod consumer_group_describe;
 mod consumer_group_heartbeat;
 #[path = "30_create_acls.rs"]
 mod create_acls;
+#[path = "38_create_delegation_token.rs"]
+mod create_delegation_token;
 #[path = "37_create_partitions.rs"]
 mod create_partitions;
 #[path = "19_create_topics.rs"]
@@ -53,6 +55,8 @@ mod describe_client_quotas;
 mod describe_cluster;
 #[path = "32_describe_configs.rs"]
 mod describe_configs;
+#[path = "41_describe_delegation_token.rs"]
+mod describe_delegation_token;
 #[path = "15_describe_groups.rs"]
 mod describe_groups;
 #[path = "35_describe_log_dirs.rs"]
@@ -75,6 +79,8 @@ mod describe_user_scram_credentials;
 mod elect_leaders;
 #[path = "26_end_txn.rs"]
 mod end_txn;
+#[path = "40_expire_delegation_token.rs"]
+mod expire_delegation_token;
 #[path = "01_fetch.rs"]
 mod fetch;
 #[path = "10_find_coordinator.rs"]
@@ -118,6 +124,8 @@ mod produce;
 mod push_telemetry;
 #[path = "81_remove_raft_voter.rs"]
 mod remove_raft_voter;
+#[path = "39_renew_delegation_token.rs"]
+mod renew_delegation_token;
 #[path = "36_sasl_authenticate.rs"]
 mod sasl_authenticate;
 #[path = "17_sasl_handshake.rs"]
@@ -146,6 +154,8 @@ mod update_features;
 #[path = "27_write_txn_markers.rs"]
 mod write_txn_markers;
 
+pub use create_delegation_token::{refuse_new_token, token_owner};
+pub use describe_delegation_token::shows_token;
 use schloss_wire::{ErrorCode, Request, Response};
 
 use crate::admission::{TopicNames, Verdict};
@@ -186,6 +196,10 @@ pub(crate) fn admit(
         Request::DescribeConfigs(request) => describe_configs::admit(request, judge),
         Request::SaslAuthenticate(request) => sasl_authenticate::admit(&request),
         Request::CreatePartitions(request) => create_partitions::admit(request, judge),
+        Request::CreateDelegationToken(request) => create_delegation_token::admit(request, version, judge),
+        Request::RenewDelegationToken(request) => renew_delegation_token::admit(request),
+        Request::ExpireDelegationToken(request) => expire_delegation_token::admit(request),
+        Request::DescribeDelegationToken(request) => describe_delegation_token::admit(request),
         Request::DeleteGroups(request) => delete_groups::admit(request, judge),
         Request::IncrementalAlterConfigs(request) => incremental_alter_configs::admit(request, judge),
         Request::DescribeClientQuotas(request) => describe_client_quotas::admit(request, judge),
@@ -264,6 +278,10 @@ pub(crate) fn refuse(request: &Request, version: i16, code: ErrorCode, message: 
         Request::DescribeConfigs(request) => describe_configs::refuse(request, code, message).into(),
         Request::SaslAuthenticate(_) => sasl_authenticate::refuse(code, message).into(),
         Request::CreatePartitions(request) => create_partitions::refuse(request, code, message).into(),
+        Request::CreateDelegationToken(request) => create_delegation_token::refuse(request, code).into(),
+        Request::RenewDelegationToken(_) => renew_delegation_token::refuse(code).into(),
+        Request::ExpireDelegationToken(_) => expire_delegation_token::refuse(code).into(),
+        Request::DescribeDelegationToken(_) => describe_delegation_token::refuse(code).into(),
         Request::DeleteGroups(request) => delete_groups::refuse(request, code, message).into(),
         Request::IncrementalAlterConfigs(request) => {
             incremental_alter_configs::refuse(request, code, message).into()

@@ -113,6 +113,14 @@ pub(crate) fn sample(api: Api) -> Request {
             let topic = build!(m::create_partitions_request::CreatePartitionsTopic { name: text("t") });
             build!(m::CreatePartitionsRequest { topics: vec![topic] }).into()
         }
+        Api::CreateDelegationToken => build!(m::CreateDelegationTokenRequest {
+            owner_principal_type: Some(text("User")),
+            owner_principal_name: Some(text("u")),
+        })
+        .into(),
+        Api::RenewDelegationToken => m::RenewDelegationTokenRequest::default().into(),
+        Api::ExpireDelegationToken => m::ExpireDelegationTokenRequest::default().into(),
+        Api::DescribeDelegationToken => build!(m::DescribeDelegationTokenRequest { owners: None }).into(),
         Api::DeleteGroups => build!(m::DeleteGroupsRequest { groups_names: vec![text("g")] }).into(),
         Api::IncrementalAlterConfigs => {
             let resource = build!(m::incremental_alter_configs_request::AlterConfigsResource {
@@ -381,8 +389,12 @@ fn each_api_and_version() -> impl Iterator<Item = (Api, i16)> {
     })
 }
 
-/// APIs that any authenticated caller gets an answer from: they show less instead of failing.
-const OPEN: [Api; 6] = [
+/// APIs that any authenticated caller gets an answer from: they show less instead of failing, or are about what its
+/// sender holds.
+const OPEN: [Api; 9] = [
+    Api::RenewDelegationToken,
+    Api::ExpireDelegationToken,
+    Api::DescribeDelegationToken,
     Api::Metadata,
     Api::ListGroups,
     Api::DescribeCluster,
@@ -455,8 +467,16 @@ fn every_api_can_be_refused_with_any_error_in_every_version() {
 }
 
 /// Administrative APIs whose answers have no place for a message.
-const WITHOUT_MESSAGE: [Api; 4] =
-    [Api::DeleteRecords, Api::WriteTxnMarkers, Api::AlterReplicaLogDirs, Api::OffsetDelete];
+const WITHOUT_MESSAGE: [Api; 8] = [
+    Api::DeleteRecords,
+    Api::WriteTxnMarkers,
+    Api::AlterReplicaLogDirs,
+    Api::OffsetDelete,
+    Api::CreateDelegationToken,
+    Api::RenewDelegationToken,
+    Api::ExpireDelegationToken,
+    Api::DescribeDelegationToken,
+];
 
 #[test]
 fn an_administrative_refusal_says_why_wherever_it_can() {
@@ -468,7 +488,7 @@ fn an_administrative_refusal_says_why_wherever_it_can() {
 }
 
 #[test]
-fn administrative_apis_are_those_that_change_something() {
+fn administrative_apis_are_those_that_change_something_or_give_out_secrets() {
     let administrative: Vec<&str> =
         Api::ALL.iter().filter(|api| is_administrative(**api)).map(|api| api.name()).collect();
     assert_eq!(
@@ -483,6 +503,10 @@ fn administrative_apis_are_those_that_change_something() {
             "AlterConfigs",
             "AlterReplicaLogDirs",
             "CreatePartitions",
+            "CreateDelegationToken",
+            "RenewDelegationToken",
+            "ExpireDelegationToken",
+            "DescribeDelegationToken",
             "DeleteGroups",
             "ElectLeaders",
             "IncrementalAlterConfigs",

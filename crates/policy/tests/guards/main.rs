@@ -13,5 +13,6 @@ mod metadata;
 mod offsets;
 mod share;
 mod streams;
+mod tokens;
 mod topic_partitions;
 mod transactions;

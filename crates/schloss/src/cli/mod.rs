@@ -23,6 +23,7 @@ mod role;
 mod security;
 mod serve;
 mod time_words;
+mod token;
 mod topic;
 mod used;
 mod user;
@@ -75,6 +76,8 @@ enum Command {
     Topic(topic::Arguments),
     /// Add, list and remove users
     User(user::Arguments),
+    /// Delegation tokens: create, list, renew and expire
+    Token(token::Arguments),
     /// Add, list and remove ACLs
     Acl(acl::Arguments),
     /// Local groups of users: list, describe, add and remove
@@ -118,6 +121,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Pki(arguments) => pki::run(arguments, output),
         Command::Topic(arguments) => topic::run(arguments, output),
         Command::User(arguments) => user::run(arguments, output),
+        Command::Token(arguments) => token::run(arguments, output),
         Command::Acl(arguments) => acl::run(arguments, output),
         Command::Group(arguments) => group::run(arguments, output),
         Command::Role(arguments) => role::run(arguments, output),

@@ -26,6 +26,19 @@ pub(super) fn parse_end(text: &str) -> Result<OffsetDateTime, String> {
     if end <= now { Err(format!("{text} is over already")) } else { Ok(end) }
 }
 
+/// How long something lasts: `30s`, `15m`, `2h`, `7d`.
+///
+/// # Errors
+/// What is accepted, in words.
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    let now = OffsetDateTime::now_utc();
+    match parse_time_at(text, now) {
+        // A moment is no length of time.
+        Ok(ago) if OffsetDateTime::parse(text, &Rfc3339).is_err() => Ok(now - ago),
+        _ => Err("expected how long: 30s, 15m, 2h, 7d".to_owned()),
+    }
+}
+
 fn parse_time_at(text: &str, now: OffsetDateTime) -> Result<OffsetDateTime, String> {
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(time);
@@ -53,6 +66,14 @@ mod tests {
         let now = OffsetDateTime::from_unix_timestamp(1_000_000).unwrap();
         assert_eq!(parse_time_at("2h", now).unwrap(), now - Duration::hours(2));
         assert_eq!(parse_time_at("1970-01-01T00:00:05Z", now).unwrap().unix_timestamp(), 5);
+    }
+
+    #[test]
+    fn a_span_is_no_moment() {
+        assert_eq!(parse_span("2h").unwrap(), Duration::hours(2));
+        for text in ["", "2", "2w", "1970-01-01T00:00:05Z"] {
+            assert!(parse_span(text).unwrap_err().contains("how long"), "{text}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ enum Command {
         #[command(flatten)]
         client: ClientFile,
     },
-    /// Take everything from a user who leaves: connections, credentials, ACLs, roles and memberships
+    /// Take everything from a user who leaves: connections, credentials, tokens, ACLs, roles and memberships
     #[command(after_help = OFFBOARD_EXAMPLES)]
     Offboard {
         /// The user's name
@@ -197,8 +197,9 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
             account::change(cluster, &user, |account| account.disabled = false, format).await
         }),
         Command::Offboard { user, dry_run, yes, client } => {
-            let words =
-                format!("User {user} loses its connections, credentials, ACLs, roles and memberships.");
+            let words = format!(
+                "User {user} loses its connections, credentials, tokens, ACLs, roles and memberships."
+            );
             confirm(yes || dry_run, &words)?;
             with_cluster(&client, async |cluster| account::offboard(cluster, user, dry_run, format).await)
         }

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use schloss_gate::TokenConfig;
 use schloss_wire::Principal;
 use toml::Spanned;
 
 use super::audit::{self, Audit, RawAudit};
 use super::bootstrap::{self, Bootstrap, RawBootstrap};
+use super::delegation_tokens::{self, RawDelegationTokens};
 use super::directory::{self, DirectorySection, RawDirectory};
 use super::error::ConfigError;
 use super::limits::{self, Limits, RawLimits};
@@ -28,6 +30,7 @@ pub(crate) struct Common {
     pub(crate) oauth: Option<Oauth>,
     /// Where users are that are not known here, and groups.
     pub(crate) directory: Option<DirectorySection>,
+    pub(crate) delegation_tokens: TokenConfig,
     pub(crate) audit: Audit,
 }
 
@@ -39,6 +42,7 @@ pub(super) struct RawCommon {
     pub(super) limits: RawLimits,
     pub(super) oauth: Option<RawOauth>,
     pub(super) directory: Option<RawDirectory>,
+    pub(super) delegation_tokens: RawDelegationTokens,
     pub(super) audit: RawAudit,
 }
 
@@ -55,6 +59,7 @@ pub(super) fn check(source: &Source<'_>, raw: RawCommon) -> Result<Common, Confi
         limits: limits::check(source, &raw.limits)?,
         oauth: raw.oauth.as_ref().map(|raw| oauth::check(source, raw)).transpose()?,
         directory: raw.directory.as_ref().map(|raw| directory::check(source, raw)).transpose()?,
+        delegation_tokens: delegation_tokens::check(source, &raw.delegation_tokens)?,
         audit: audit::check(source, &data_dir, &raw.audit)?,
         data_dir,
     })

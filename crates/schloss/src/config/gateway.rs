@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::audit::RawAudit;
 use super::bootstrap::RawBootstrap;
 use super::common::{self, Common, RawCommon};
+use super::delegation_tokens::RawDelegationTokens;
 use super::directory::RawDirectory;
 use super::error::ConfigError;
 use super::limits::RawLimits;
@@ -54,6 +55,8 @@ struct RawGateway {
     oauth: Option<RawOauth>,
     directory: Option<RawDirectory>,
     #[serde(default)]
+    delegation_tokens: RawDelegationTokens,
+    #[serde(default)]
     audit: RawAudit,
 }
 
@@ -92,6 +95,7 @@ impl GatewayConfig {
                     limits: raw.limits,
                     oauth: raw.oauth,
                     directory: raw.directory,
+                    delegation_tokens: raw.delegation_tokens,
                     audit: raw.audit,
                 },
             )?,

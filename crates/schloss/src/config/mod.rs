@@ -5,6 +5,7 @@ mod audit;
 mod bootstrap;
 mod client_certificates;
 mod common;
+mod delegation_tokens;
 mod directory;
 mod encryption;
 mod error;

@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::audit::RawAudit;
 use super::bootstrap::RawBootstrap;
 use super::common::{self, Common, RawCommon};
+use super::delegation_tokens::RawDelegationTokens;
 use super::directory::RawDirectory;
 use super::encryption::{self, Encryption, RawEncryption};
 use super::error::ConfigError;
@@ -63,6 +64,8 @@ struct RawServe {
     limits: RawLimits,
     oauth: Option<RawOauth>,
     directory: Option<RawDirectory>,
+    #[serde(default)]
+    delegation_tokens: RawDelegationTokens,
     #[serde(default)]
     log: RawLog,
     #[serde(default)]
@@ -130,6 +133,7 @@ impl ServeConfig {
                     limits: raw.limits,
                     oauth: raw.oauth,
                     directory: raw.directory,
+                    delegation_tokens: raw.delegation_tokens,
                     audit: raw.audit,
                 },
             )?,

@@ -81,6 +81,7 @@ pub(super) fn gate_config(
         failed_authentication_delay: limits.failed_authentication_delay,
         lockout: limits.lockout,
         directory: directory.map(|directory| directory as _),
+        delegation_tokens: common.delegation_tokens,
         audit_summary_interval: common.audit.summary_interval,
         ..GateConfig::new(ports)
     }

@@ -11,6 +11,7 @@ mod offsets;
 mod security;
 mod share;
 mod streams;
+mod tokens;
 mod topics;
 mod transactions;
 
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
         metadata::cases(),
         listings::cases(),
         security::cases(),
+        tokens::cases(),
         data::cases(),
         groups::cases(),
         offsets::cases(),
