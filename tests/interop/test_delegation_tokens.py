@@ -40,6 +40,11 @@ def tool(place, kafka):
     return run
 
 
+def described(tool, properties, owner):
+    """Without an owner the tool asks for the tokens of nobody."""
+    return rows(tool(properties, "--describe", "--owner-principal", f"User:{owner}"))
+
+
 def rows(result):
     """The tokens of a table, by id: HMAC and the rest of the line."""
     assert result.returncode == 0, result.stdout + result.stderr
@@ -84,12 +89,13 @@ def test_the_stock_tool_makes_renews_shows_and_ends_tokens_for_java_clients(plac
     # Who has come by a token can make no other.
     again = tool(path, "--create", "--max-life-time-period", "-1")
     assert "Delegation Token requests are not allowed" in again.stdout + again.stderr, again.stdout + again.stderr
-    described = rows(tool(renewer.properties, "--describe"))
-    assert described[token_id][0] == hmac and f"User:{name.name}" in described[token_id][1], described
+    for seen_by in (name, renewer):
+        told = described(tool, seen_by.properties, name.name)
+        assert told[token_id][0] == hmac and f"User:{name.name}" in told[token_id][1], told
     renewed = tool(renewer.properties, "--renew", "--renew-time-period", "3600000", "--hmac", hmac)
     assert renewed.returncode == 0, renewed.stdout + renewed.stderr
     stranger = make_account(place, unique("stranger"))
-    assert token_id not in rows(tool(stranger.properties, "--describe"))
+    assert described(tool, stranger.properties, name.name) == {}
     mismatch = tool(stranger.properties, "--renew", "--renew-time-period", "-1", "--hmac", hmac)
     assert "DelegationTokenOwnerMismatchException" in mismatch.stdout + mismatch.stderr, mismatch.stdout
     ended = tool(renewer.properties, "--expire", "--expiry-time-period", "-1", "--hmac", hmac)
@@ -126,13 +132,13 @@ def test_tokens_for_others_need_acls_on_the_user_that_the_stock_tool_makes(place
     await_topics(kafka, place, with_token(place, tmp_path / "other.properties", token_id, hmac), topic)
     # A third one sees it by an ACL on the token itself.
     reader = make_account(place, unique("reader"))
-    assert token_id not in rows(tool(reader.properties, "--describe"))
+    assert described(tool, reader.properties, owner.removeprefix("User:")) == {}
     kafka(
         "acls", *admin, "--add", "--allow-principal", f"User:{reader.name}", "--operation", "Describe",
         "--delegation-token", token_id,
     )
     end = time.monotonic() + TIMEOUT
-    while token_id not in rows(tool(reader.properties, "--describe")):
+    while token_id not in described(tool, reader.properties, owner.removeprefix("User:")):
         assert time.monotonic() < end
 
 

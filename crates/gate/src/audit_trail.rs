@@ -158,8 +158,8 @@ const fn denial_error(decision: &Decision) -> ErrorCode {
     match decision.resource_type {
         ResourceType::Topic => ErrorCode::TopicAuthorizationFailed,
         ResourceType::Group => ErrorCode::GroupAuthorizationFailed,
-        ResourceType::Cluster | ResourceType::User => ErrorCode::ClusterAuthorizationFailed,
+        ResourceType::Cluster => ErrorCode::ClusterAuthorizationFailed,
         ResourceType::TransactionalId => ErrorCode::TransactionalIdAuthorizationFailed,
-        ResourceType::DelegationToken => ErrorCode::DelegationTokenAuthorizationFailed,
+        ResourceType::DelegationToken | ResourceType::User => ErrorCode::DelegationTokenAuthorizationFailed,
     }
 }

@@ -25,7 +25,10 @@ pub(super) async fn serve(
     caller: &Caller,
     request: CreateDelegationTokenRequest,
 ) -> (Response, Vec<Change>) {
-    match make(house, caller, &request).await {
+    let mut response = refuse_new_token(&request, caller.api_version, ErrorCode::None, &caller.principal);
+    // Kafka's controller has other times for what did not happen than its brokers.
+    set_times(&mut response, [0; 3]);
+    let changes = match make(house, caller, &request).await {
         Ok((id, token, hmac)) => {
             let what = json!({
                 "action": "create",
@@ -35,25 +38,24 @@ pub(super) async fn serve(
                 "expiresMs": token.expiry_ms,
                 "maxMs": token.max_ms,
             });
-            let mut response =
-                refuse_new_token(&request, caller.api_version, ErrorCode::None, &caller.principal);
-            told(&mut response, &id, &token, &hmac);
-            (response.into(), change(&id, ErrorCode::None, what))
+            set_times(&mut response, [token.issued_ms, token.expiry_ms, token.max_ms]);
+            response.hmac = hmac.expose().to_vec().into();
+            response.token_id = id.as_str().into();
+            change(&id, ErrorCode::None, what)
         }
         Err(code) => {
+            response.error_code = code.code();
             let what = json!({ "action": "create", "owner": token_owner(&request, &caller.principal) });
-            let response = refuse_new_token(&request, caller.api_version, code, &caller.principal);
-            (response.into(), change("", code, what))
+            change("", code, what)
         }
-    }
+    };
+    (response.into(), changes)
 }
 
-fn told(response: &mut CreateDelegationTokenResponse, id: &str, token: &Token, hmac: &TokenHmac) {
-    response.issue_timestamp_ms = token.issued_ms;
-    response.expiry_timestamp_ms = token.expiry_ms;
-    response.max_timestamp_ms = token.max_ms;
-    response.token_id = id.into();
-    response.hmac = hmac.expose().to_vec().into();
+fn set_times(response: &mut CreateDelegationTokenResponse, [issued_ms, expiry_ms, max_ms]: [i64; 3]) {
+    response.issue_timestamp_ms = issued_ms;
+    response.expiry_timestamp_ms = expiry_ms;
+    response.max_timestamp_ms = max_ms;
 }
 
 async fn make(

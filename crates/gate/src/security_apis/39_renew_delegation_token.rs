@@ -11,9 +11,6 @@ use crate::Caller;
 use crate::changes::Change;
 use crate::house::House;
 
-/// Kafka's time of what did not happen.
-const NO_TIME: i64 = -1;
-
 pub(super) async fn serve(
     house: &House,
     caller: &Caller,
@@ -25,7 +22,7 @@ pub(super) async fn serve(
     let code = renewed.err().unwrap_or(ErrorCode::None);
     let expires = renewed.ok();
     let what = json!({ "action": "renew", "owner": owner, "expiresMs": expires });
-    let expiry_timestamp_ms = expires.unwrap_or(NO_TIME);
+    let expiry_timestamp_ms = expires.unwrap_or_default();
     let response = build!(RenewDelegationTokenResponse { error_code: code.code(), expiry_timestamp_ms });
     (response.into(), change(&id, code, what))
 }
@@ -35,6 +32,7 @@ async fn renew(house: &House, caller: &Caller, hmac: &TokenHmac, period_ms: i64)
     if !config.enabled {
         return Err(ErrorCode::DelegationTokenAuthDisabled);
     }
-    let period_ms = if period_ms < 0 { config.expiry_ms() } else { period_ms };
+    // As in Kafka: nobody renews for longer than a token lasts at first, and no time named is that long.
+    let period_ms = if period_ms > 0 { period_ms.min(config.expiry_ms()) } else { config.expiry_ms() };
     house.metadata.renew_token(hmac, &caller.principal, period_ms, now_ms()).await.map_err(code)
 }

@@ -11,9 +11,6 @@ use crate::Caller;
 use crate::changes::Change;
 use crate::house::House;
 
-/// Kafka's time of what did not happen.
-const NO_TIME: i64 = -1;
-
 pub(super) async fn serve(
     house: &House,
     caller: &Caller,
@@ -25,7 +22,7 @@ pub(super) async fn serve(
     let code = ended.err().unwrap_or(ErrorCode::None);
     let expires = ended.ok();
     let what = json!({ "action": "expire", "owner": owner, "expiresMs": expires });
-    let expiry_timestamp_ms = expires.unwrap_or(NO_TIME);
+    let expiry_timestamp_ms = expires.unwrap_or_default();
     let response = build!(ExpireDelegationTokenResponse { error_code: code.code(), expiry_timestamp_ms });
     (response.into(), change(&id, code, what))
 }

@@ -568,6 +568,7 @@ fn only_silent_needs_have_no_error() {
                         | Api::DescribeCluster
                         | Api::OffsetForLeaderEpoch
                         | Api::WriteTxnMarkers
+                        | Api::DescribeDelegationToken
                         | Api::DescribeTransactions
                         | Api::ListTransactions
                         | Api::StreamsGroupHeartbeat

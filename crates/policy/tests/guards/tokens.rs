@@ -40,7 +40,7 @@ fn for_others_by_create_tokens_on_the_user_as_a_whole_principal() {
     let outcome = House::new().ask(create("User", "b"), 3);
     assert!(outcome.is_refused());
     assert_eq!(told(&outcome), (65, "User:b".to_owned(), "User:a".to_owned()));
-    assert_eq!(outcome.decided(), ["deny create-tokens user User:b"]);
+    assert_eq!(outcome.decided(), ["deny create-tokens user-principal User:b"]);
     let older = House::new().ask(create("User", "b"), 2);
     assert_eq!(told(&older), (65, "User:b".to_owned(), ":".to_owned()), "no place for it before version 3");
 

@@ -100,10 +100,6 @@ fn mistakes<'a>(side: &'a mut Side<'_>) -> LocalBoxFuture<'a, ()> {
         if side.version_of(Api::CreateDelegationToken) >= NAMES_OWNER {
             side.ask("for an owner of another kind", BROKER, &create(Some(("Group", name.clone())), &[]))
                 .await;
-            let blank = create(Some((USER, " ".into())), &[]);
-            if let Some(made) = side.ask("for a blank owner", BROKER, &blank).await {
-                side.ask("again", BROKER, &expire(&made.hmac, -1)).await;
-            }
         }
         let mut short = create(None, &[]);
         short.max_lifetime_ms = 60_000;

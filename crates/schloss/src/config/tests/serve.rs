@@ -55,6 +55,23 @@ fn a_good_file_is_taken_with_its_defaults() {
 }
 
 #[test]
+fn delegation_tokens_last_as_in_kafka_unless_told() {
+    let fixture = Fixture::new();
+    let tokens = load(&fixture, GOOD).unwrap().common.delegation_tokens;
+    assert_eq!(tokens, schloss_gate::TokenConfig::default());
+    let told = "\n[delegation_tokens]\nenabled = false\nmax_lifetime_ms = 60000\nexpiry_time_ms = 1000\n\
+        expiry_check_interval_ms = 5000\n";
+    let tokens = load(&fixture, &format!("{GOOD}{told}")).unwrap().common.delegation_tokens;
+    let seconds =
+        [tokens.max_lifetime, tokens.expiry_time, tokens.expiry_check_interval].map(|time| time.as_secs());
+    assert_eq!((tokens.enabled, seconds), (false, [60, 1, 5]));
+    let none = format!("{GOOD}\n[delegation_tokens]\nmax_lifetime_ms = 0\n");
+    let refused = error(&fixture, &none);
+    let expected = "schloss.toml:22: delegation_tokens.max_lifetime_ms: 0 is impossible";
+    assert!(refused.starts_with(expected), "{refused}");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     let fixture = Fixture::new();
     assert_eq!(
