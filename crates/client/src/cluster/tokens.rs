@@ -50,8 +50,9 @@ impl Cluster {
             build!(CreatableRenewers { principal_type: one.kind().into(), principal_name: one.name().into() })
         };
         let request = build!(CreateDelegationTokenRequest {
-            owner_principal_type: owner.map(|owner| owner.kind().into()),
-            owner_principal_name: owner.map(|owner| owner.name().into()),
+            // A blank one is oneself; brokers older than Apache Kafka 3.3 know no other.
+            owner_principal_type: Some(owner.map_or("", Principal::kind).into()),
+            owner_principal_name: Some(owner.map_or("", Principal::name).into()),
             renewers: renewers.iter().map(renewer).collect(),
             max_lifetime_ms,
         });

@@ -26,8 +26,6 @@ pub(super) async fn serve(
     request: CreateDelegationTokenRequest,
 ) -> (Response, Vec<Change>) {
     let mut response = refuse_new_token(&request, caller.api_version, ErrorCode::None, &caller.principal);
-    // Kafka's controller has other times for what did not happen than its brokers.
-    set_times(&mut response, [0; 3]);
     let changes = match make(house, caller, &request).await {
         Ok((id, token, hmac)) => {
             let what = json!({
@@ -38,7 +36,9 @@ pub(super) async fn serve(
                 "expiresMs": token.expiry_ms,
                 "maxMs": token.max_ms,
             });
-            set_times(&mut response, [token.issued_ms, token.expiry_ms, token.max_ms]);
+            response.issue_timestamp_ms = token.issued_ms;
+            response.expiry_timestamp_ms = token.expiry_ms;
+            response.max_timestamp_ms = token.max_ms;
             response.hmac = hmac.expose().to_vec().into();
             response.token_id = id.as_str().into();
             change(&id, ErrorCode::None, what)
@@ -50,12 +50,6 @@ pub(super) async fn serve(
         }
     };
     (response.into(), changes)
-}
-
-fn set_times(response: &mut CreateDelegationTokenResponse, [issued_ms, expiry_ms, max_ms]: [i64; 3]) {
-    response.issue_timestamp_ms = issued_ms;
-    response.expiry_timestamp_ms = expiry_ms;
-    response.max_timestamp_ms = max_ms;
 }
 
 async fn make(

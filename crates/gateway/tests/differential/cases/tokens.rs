@@ -24,10 +24,11 @@ fn create(owner: Option<(&str, StrBytes)>, renewers: &[(&str, StrBytes)]) -> m::
     let renewer = |(kind, name): &(&str, StrBytes)| {
         build!(CreatableRenewers { principal_type: (*kind).into(), principal_name: name.clone() })
     };
-    let (kind, name) = owner.map_or((None, None), |(kind, name)| (Some(kind.into()), Some(name)));
+    // Versions that name no owner have a blank one.
+    let (kind, name) = owner.unwrap_or_default();
     build!(m::CreateDelegationTokenRequest {
-        owner_principal_type: kind,
-        owner_principal_name: name,
+        owner_principal_type: Some(kind.into()),
+        owner_principal_name: Some(name),
         renewers: renewers.iter().map(renewer).collect(),
         max_lifetime_ms: -1,
     })
@@ -50,23 +51,56 @@ fn describe(owners: Option<&[StrBytes]>) -> m::DescribeDelegationTokenRequest {
     })
 }
 
-/// Brokers of Apache Kafka learn of a token from their controller.
-async fn known(side: &Side<'_>, made: &m::CreateDelegationTokenResponse) {
-    while side.names.twin == Twin::Kafka {
-        let told = side.service(BROKER, &describe(None)).await;
-        if told.tokens.iter().any(|token| token.token_id == made.token_id) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+/// Brokers and controllers of Apache Kafka act by what they have learned so far, each by itself: waits until all know
+/// that a token ends then, or is gone.
+async fn known(side: &Side<'_>, id: &StrBytes, end_ms: Option<i64>) {
+    if side.names.twin != Twin::Kafka {
+        return;
     }
+    for broker in 1..=3 {
+        loop {
+            let told = side.service(At::Broker(broker), &describe(None)).await;
+            let token = told.tokens.iter().find(|token| token.token_id == *id);
+            if token.map(|token| token.expiry_timestamp) == end_ms {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // What a controller knows is not to be seen from outside.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+async fn renews(side: &mut Side<'_>, step: &str, made: &m::CreateDelegationTokenResponse, period_ms: i64) {
+    let told = side.ask(step, BROKER, &renew(&made.hmac, period_ms)).await;
+    if let Some(told) = told.filter(|told| told.error_code == 0) {
+        known(side, &made.token_id, Some(told.expiry_timestamp_ms)).await;
+    }
+}
+
+async fn expires(side: &mut Side<'_>, step: &str, made: &m::CreateDelegationTokenResponse, period_ms: i64) {
+    let told = side.ask(step, BROKER, &expire(&made.hmac, period_ms)).await;
+    if let Some(told) = told.filter(|told| told.error_code == 0) {
+        let end_ms = (period_ms >= 0).then_some(told.expiry_timestamp_ms);
+        known(side, &made.token_id, end_ms).await;
+    }
+}
+
+async fn creates(
+    side: &mut Side<'_>,
+    step: &str,
+    request: &m::CreateDelegationTokenRequest,
+) -> Option<m::CreateDelegationTokenResponse> {
+    let made = side.ask(step, BROKER, request).await.filter(|made| made.error_code == 0)?;
+    known(side, &made.token_id, Some(made.expiry_timestamp_ms)).await;
+    Some(made)
 }
 
 fn life_of_ones_own<'a>(side: &'a mut Side<'_>) -> LocalBoxFuture<'a, ()> {
     async move {
         let (myself, other) = (StrBytes::from(side.user()), side.text("renewer"));
         let request = create(None, &[(USER, other.clone())]);
-        let Some(made) = side.ask("for oneself", BROKER, &request).await else { return };
-        known(side, &made).await;
+        let Some(made) = creates(side, "for oneself", &request).await else { return };
         for (step, owners) in [
             ("of everybody", None),
             ("of oneself", Some(vec![myself])),
@@ -77,16 +111,15 @@ fn life_of_ones_own<'a>(side: &'a mut Side<'_>) -> LocalBoxFuture<'a, ()> {
             side.ask(step, BROKER, &describe(owners.as_deref())).await;
         }
         for (step, period) in [("as it is usual", -1), ("for a minute", 60_000), ("for ever", FOR_EVER)] {
-            side.ask(step, BROKER, &renew(&made.hmac, period)).await;
+            renews(side, step, &made, period).await;
         }
-        side.ask("in a minute", BROKER, &expire(&made.hmac, 60_000)).await;
-        side.ask("now", BROKER, &expire(&made.hmac, 0)).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        side.ask("what is over", BROKER, &renew(&made.hmac, -1)).await;
-        side.ask("what is over", BROKER, &expire(&made.hmac, 60_000)).await;
-        side.ask("for good", BROKER, &expire(&made.hmac, -1)).await;
-        side.ask("what is gone", BROKER, &renew(&made.hmac, -1)).await;
-        side.ask("what is gone", BROKER, &expire(&made.hmac, -1)).await;
+        expires(side, "in a minute", &made, 60_000).await;
+        expires(side, "now", &made, 0).await;
+        renews(side, "what is over", &made, -1).await;
+        expires(side, "what is over", &made, 60_000).await;
+        expires(side, "for good", &made, -1).await;
+        renews(side, "what is gone", &made, -1).await;
+        expires(side, "what is gone", &made, -1).await;
         side.ask("what never was", BROKER, &renew(&Bytes::from_static(b"none"), -1)).await;
         side.ask("what is nothing", BROKER, &expire(&Bytes::new(), -1)).await;
     }
@@ -103,9 +136,9 @@ fn mistakes<'a>(side: &'a mut Side<'_>) -> LocalBoxFuture<'a, ()> {
         }
         let mut short = create(None, &[]);
         short.max_lifetime_ms = 60_000;
-        if let Some(made) = side.ask("for a minute", BROKER, &short).await {
-            side.ask("for ever", BROKER, &renew(&made.hmac, FOR_EVER)).await;
-            side.ask("again", BROKER, &expire(&made.hmac, -1)).await;
+        if let Some(made) = creates(side, "for a minute", &short).await {
+            renews(side, "for ever", &made, FOR_EVER).await;
+            expires(side, "for good", &made, -1).await;
         }
     }
     .boxed_local()
@@ -116,14 +149,10 @@ fn for_others<'a>(side: &'a mut Side<'_>) -> LocalBoxFuture<'a, ()> {
     async move {
         let owner = side.text("b");
         let request = create(Some((USER, owner.clone())), &[]);
-        let Some(made) = side.ask("for somebody else", BROKER, &request).await else { return };
-        if made.error_code != 0 {
-            return;
-        }
-        known(side, &made).await;
+        let Some(made) = creates(side, "for somebody else", &request).await else { return };
         side.ask("of somebody else", BROKER, &describe(Some(&[owner]))).await;
-        side.ask("of somebody else", BROKER, &renew(&made.hmac, -1)).await;
-        side.ask("of somebody else", BROKER, &expire(&made.hmac, -1)).await;
+        renews(side, "of somebody else", &made, -1).await;
+        expires(side, "of somebody else", &made, -1).await;
     }
     .boxed_local()
 }
