@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schloss_identity::{TokenHmac, check_user_name};
 use schloss_metadata::{MetadataError, Token, TokenDigest, new_token_id, now_ms};
 use schloss_policy::{refuse_new_token, token_owner};
-use schloss_wire::messages::{CreateDelegationTokenRequest, CreateDelegationTokenResponse};
+use schloss_wire::messages::CreateDelegationTokenRequest;
 use schloss_wire::{ErrorCode, Principal, Response, StrBytes};
 use serde_json::json;
 
