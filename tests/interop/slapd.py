@@ -60,7 +60,7 @@ class Slapd:
             f'limits dn.exact="{READER}" size.soft=100 size.hard=100 size.prtotal=unlimited',
             "overlay memberof", "memberof-refint TRUE",
             "access to attrs=userPassword by anonymous auth by * none",
-            f'access to * by dn.exact="{READER}" read by anonymous auth by * none',
+            f'access to * by dn.exact="{READER}" read by self read by anonymous auth by * none',
         ]
         self.config = self.directory / "slapd.conf"
         write_private(self.config, "\n".join(lines) + "\n")

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from doors import add_listener, mechanisms
 from endpoint import jaas, write_properties
 from environment import BINARY
-from slapd import Slapd, group_dn, user_dn
+from slapd import PEOPLE, Slapd, group_dn, user_dn
 
 TIMEOUT = 20
 BY_SEARCH = ['group_filter = "(member={dn})"']
@@ -41,10 +41,10 @@ def slapd(tmp_path):
 class Place:
     """A server that asks the directory, and a topic that its group `staff` may write to."""
 
-    def __init__(self, server, slapd, topic, *lines, names=("PLAIN", "SCRAM-SHA-512"), **more):
+    def __init__(self, server, slapd, topic, *lines, change=("", ""), **more):
         self.server, self.slapd, self.topic = server, slapd, topic
-        server.config.write_text(server.config.read_text() + slapd.section(*lines, **more))
-        self.address = add_listener(server, "directory", mechanisms(*names))
+        server.config.write_text(server.config.read_text() + slapd.section(*lines, **more).replace(*change))
+        self.address = add_listener(server, "directory", mechanisms("PLAIN", "SCRAM-SHA-512"))
         self.ca = str(server.data_dir / "pki" / "ca.pem")
         server.run("topic", "create", topic)
         server.run("acl", "add", "--allow-principal", "Group:ldap/staff", "--operation", "write", "--topic", topic)
@@ -140,6 +140,21 @@ def test_however_a_name_is_typed_it_is_one_principal(place):
         assert here.send(typed) is None, here.refusals()
     assert len(here.logged_in("Bob")) >= 3
     assert here.logged_in("bob") == [] and here.logged_in("BOB") == []
+
+
+def test_users_are_found_by_their_name_alone(place, slapd):
+    by_name = (f'user_base = "{PEOPLE}"', f'user_dn = "uid={{user}},{PEOPLE}"')
+    here = place(*BY_SEARCH, change=by_name)
+    for typed in ("bob", "BOB"):
+        assert here.send(typed) is None, here.refusals()
+    assert len(here.logged_in("Bob")) >= 2, "as the entry says that the user may read"
+    unknown = "unknown user, or no credential for this mechanism"
+    for user, password, words in [
+        ("alice", "wrong", "wrong password"), ("nobody", PASSWORD, "wrong password"),
+        ("*", PASSWORD, "wrong password"), ("alice,ou=people", PASSWORD, "wrong password"),
+        ("alice+cn=alice", PASSWORD, "wrong password"), ("x,uid=alice", PASSWORD, "wrong password"),
+    ]:
+        assert here.refused(user, password)[1] in (words, unknown)
 
 
 def test_who_is_not_let_in_is_told_nothing_and_the_audit_trail_why(place, slapd):

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ldap3::SearchEntry;
 use schloss_identity::{AuthFailureReason, DirectoryEntry, MAX_GROUPS, Password, check_user_name};
 
-use crate::dn::{Base, Dn, folded};
+use crate::dn::{Base, Dn, folded, parts};
 use crate::link::Query;
 use crate::nesting::{Group, Parents, names_of_all};
 use crate::pool::Pool;
@@ -141,16 +141,13 @@ impl Lookup {
     }
 
     fn read(&self, asked: &str, found: &SearchEntry) -> Result<Person, Trouble> {
-        let names = values(found, &self.name_attribute);
-        // Of several names it is the one that was meant, however it was typed.
-        let meant = names.iter().find(|name| folded(name) == folded(asked));
-        let name = meant.or(names.first()).ok_or_else(|| Trouble::Nameless {
+        let name = own_name(found, &self.name_attribute).ok_or_else(|| Trouble::Nameless {
             dn: found.dn.clone(),
             attribute: self.name_attribute.clone(),
         })?;
         let member_of = self.groups.as_ref().and_then(|rules| rules.member_of.as_deref());
         let member_of = member_of.map_or(Ok(Vec::new()), |attribute| listed(found, attribute))?;
-        let entry = DirectoryEntry { asked: asked.to_owned(), name: name.clone(), place: found.dn.clone() };
+        let entry = DirectoryEntry { asked: asked.to_owned(), name, place: found.dn.clone() };
         Ok(Person { entry, member_of })
     }
 }
@@ -235,6 +232,20 @@ fn query<'a>(
     Query { base, is_of_base, filter, attributes, most }
 }
 
+/// What an entry is called, whatever it was found by: one entry is one principal. Of several names it is the one that is
+/// a part of its distinguished name, or else the first by letters: servers keep no order.
+fn own_name(entry: &SearchEntry, attribute: &str) -> Option<String> {
+    let names = values(entry, attribute);
+    let distinguished = parts(&entry.dn).and_then(|parts| parts.into_iter().next()).unwrap_or_default();
+    let is_distinguished = |name: &&String| {
+        let is_it = |(own, value): &(String, String)| {
+            own.eq_ignore_ascii_case(attribute) && folded(value) == folded(name)
+        };
+        distinguished.iter().any(is_it)
+    };
+    names.iter().find(is_distinguished).or(names.iter().min()).cloned()
+}
+
 /// The values of an attribute; its name is told in whatever case.
 fn values<'a>(entry: &'a SearchEntry, attribute: &str) -> &'a [String] {
     let found = entry.attrs.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));
@@ -265,6 +276,20 @@ mod tests {
             attrs: attributes.iter().map(|(name, values)| ((*name).to_owned(), owned(values))).collect(),
             bin_attrs: HashMap::new(),
         }
+    }
+
+    #[test]
+    fn an_entry_has_one_name_whatever_it_was_found_by() {
+        for names in [["alice", "al"], ["al", "alice"]] {
+            assert_eq!(own_name(&entry(&[("UID", &names)]), "uid").as_deref(), Some("alice"));
+            assert_eq!(own_name(&entry(&[("mail", &names)]), "mail").as_deref(), Some("al"));
+        }
+        assert_eq!(
+            own_name(&entry(&[("uid", &["Alice"])]), "uid").as_deref(),
+            Some("Alice"),
+            "as it stands there"
+        );
+        assert_eq!(own_name(&entry(&[("cn", &["alice"])]), "uid"), None);
     }
 
     #[test]

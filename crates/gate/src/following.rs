@@ -46,8 +46,13 @@ impl Following {
         event
     }
 
-    /// Why no request is served by what was heard, if so.
-    pub(crate) fn objection(&mut self, proof: &Authenticated, snapshot: &Snapshot) -> Option<String> {
+    /// Why no request is served by what was heard, if so. Where everything is only observed, nothing is denied.
+    pub(crate) fn objection(
+        &mut self,
+        proof: &Authenticated,
+        snapshot: &Snapshot,
+        observes: bool,
+    ) -> Option<String> {
         let words = match self.heard.as_ref()? {
             DirectoryGroups::Known(_) => return None,
             DirectoryGroups::Nobody if proof.is_of_directory() => "the directory knows no such user any more",
@@ -58,7 +63,7 @@ impl Following {
             }
         };
         let is_about_denial = self.heard == Some(DirectoryGroups::Unknown);
-        if is_about_denial && !self.may_be_denied(proof.principal(), snapshot.acls()) {
+        if is_about_denial && (observes || !self.may_be_denied(proof.principal(), snapshot.acls())) {
             return None;
         }
         Some(words.to_owned())

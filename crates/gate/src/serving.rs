@@ -201,7 +201,9 @@ impl Serving {
                 continue;
             }
             self.events.extend(self.session.follow());
-            if let Some(words) = self.session.objection(now, &self.house.metadata.snapshot()) {
+            let (snapshot, observes) =
+                (self.house.metadata.snapshot(), self.house.config.insecure_observe_only);
+            if let Some(words) = self.session.objection(now, &snapshot, observes) {
                 self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
                 continue;
             }
@@ -439,7 +441,8 @@ impl Serving {
     /// Ends the connection if its client could not have it now.
     fn check_standing(&mut self, now: Instant) {
         self.events.extend(self.session.follow());
-        let objection = self.session.lasting_objection(now, &self.house.metadata.snapshot());
+        let (snapshot, observes) = (self.house.metadata.snapshot(), self.house.config.insecure_observe_only);
+        let objection = self.session.lasting_objection(now, &snapshot, observes);
         if let Some(words) = objection {
             self.break_off(Some(Broken::new(ErrorCode::SaslAuthenticationFailed, words)));
             // What waits for new records would keep it open.

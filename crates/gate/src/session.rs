@@ -98,15 +98,20 @@ impl Session {
     }
 
     /// Why no further request is served, if so.
-    pub(crate) fn objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+    pub(crate) fn objection(&mut self, now: Instant, snapshot: &Snapshot, observes: bool) -> Option<String> {
         let of_standing = self.standing.objection(now, snapshot);
-        of_standing.or_else(|| self.following.objection(&self.proof, snapshot))
+        of_standing.or_else(|| self.following.objection(&self.proof, snapshot, observes))
     }
 
     /// Why the connection is of no use any more, if so. One whose client is silent may still be renewed.
-    pub(crate) fn lasting_objection(&mut self, now: Instant, snapshot: &Snapshot) -> Option<String> {
+    pub(crate) fn lasting_objection(
+        &mut self,
+        now: Instant,
+        snapshot: &Snapshot,
+        observes: bool,
+    ) -> Option<String> {
         let of_standing = self.standing.lasting_objection(now, snapshot);
-        of_standing.or_else(|| self.following.objection(&self.proof, snapshot))
+        of_standing.or_else(|| self.following.objection(&self.proof, snapshot, observes))
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {
