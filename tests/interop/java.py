@@ -6,6 +6,8 @@ import subprocess
 from environment import KAFKA_LIBS
 
 SOURCES = pathlib.Path(__file__).with_name("java")
+# Made by java_archive.py; Java does without if it is missing or of another version.
+ARCHIVE = pathlib.Path(KAFKA_LIBS or ".") / "classes.jsa"
 
 MAIN_CLASSES = {
     "acls": "org.apache.kafka.tools.AclCommand",
@@ -45,6 +47,7 @@ def java_command(tool, *arguments, classes=None, heap="256m", options=()):
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-Xshare:auto",
+        *([f"-XX:SharedArchiveFile={ARCHIVE}"] if ARCHIVE.exists() else []),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         *options,
         "-cp",

@@ -39,6 +39,7 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<bool> {
 fn interop(only: Option<&str>) -> anyhow::Result<(bool, Count)> {
     let tools = tools::ensure()?;
     run(Command::new(cargo()).args(["build", "--release", "--package", "schloss"]).current_dir(root()))?;
+    archive_classes(&tools)?;
     let mut good = true;
     let mut sum = Count::default();
     for engine in ENGINES {
@@ -51,27 +52,42 @@ fn interop(only: Option<&str>) -> anyhow::Result<(bool, Count)> {
     Ok((good, sum))
 }
 
+/// Most of what a tool of Apache Kafka takes is loading classes, and hundreds of them are started.
+fn archive_classes(tools: &Tools) -> anyhow::Result<()> {
+    if tools.kafka_libs.join("classes.jsa").exists() {
+        return Ok(());
+    }
+    println!("archiving the classes of Apache Kafka's tools");
+    run(suite_python(tools).arg("tests/interop/java_archive.py"))
+}
+
 fn pytest(tools: &Tools, engine: &str, only: Option<&str>) -> anyhow::Result<(bool, String)> {
-    let mut pytest = command(tools, engine, only);
-    run_and_read(&mut pytest)
+    run_and_read(&mut command(tools, engine, only))
 }
 
 /// The interop suite with `engine`, or of it the tests whose name holds `only`.
 pub(crate) fn command(tools: &Tools, engine: &str, only: Option<&str>) -> Command {
-    let mut pytest = Command::new(&tools.python);
+    let mut pytest = suite_python(tools);
     pytest
         .args(["-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--no-header", "--durations=5"])
         .arg("tests/interop")
-        .env("SCHLOSS_BINARY", root().join("target/release/schloss"))
-        .env("KAFKA_LIBS", &tools.kafka_libs)
-        .env("NODE_PATH", &tools.node_modules)
-        .env("SCHLOSS_ENGINE", engine)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(root());
+        .env("SCHLOSS_ENGINE", engine);
     if let Some(name) = only {
         pytest.args(["-k", name]);
     }
     pytest
+}
+
+/// Python with what the suite is told by its environment.
+fn suite_python(tools: &Tools) -> Command {
+    let mut python = Command::new(&tools.python);
+    python
+        .env("SCHLOSS_BINARY", root().join("target/release/schloss"))
+        .env("KAFKA_LIBS", &tools.kafka_libs)
+        .env("NODE_PATH", &tools.node_modules)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(root());
+    python
 }
 
 pub(crate) fn cargo() -> std::ffi::OsString {
