@@ -156,16 +156,27 @@ class KafkaCluster(Endpoint):
 
     def add_scram_user(self, name, password):
         """A user of the cluster itself, with client files; may do nothing yet."""
+        from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+
+        admin = AdminClient(self.conf("admin"))
         # One at a time: Kafka refuses to alter a user twice in a request.
-        for bits in (512, 256):
-            scram = f"SCRAM-SHA-{bits}=[iterations=4096,password={password}]"
-            self.tool("configs", "--alter", "--entity-type", "users", "--entity-name", name, "--add-config", scram)
+        for mechanism in (ScramMechanism.SCRAM_SHA_512, ScramMechanism.SCRAM_SHA_256):
+            upsertion = UserScramCredentialUpsertion(name, ScramCredentialInfo(mechanism, 4096), password.encode())
+            admin.alter_user_scram_credentials([upsertion])[name].result(START_SECONDS)
         self.write_client_files(name, password, self.ca)
 
     def forget(self, topic, group):
         """Deletes a topic and a group that may exist; back when no node knows the topic any more."""
-        self.tool("topics", "--delete", "--if-exists", "--topic", topic)
-        self.tool("consumer-groups", "--delete", "--group", group, check=False)
+        from confluent_kafka import KafkaError, KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient(self.conf("admin"))
+        for deletion in (admin.delete_topics([topic])[topic], admin.delete_consumer_groups([group])[group]):
+            try:
+                deletion.result(START_SECONDS)
+            except KafkaException as error:
+                nothing = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
+                assert error.args[0].code() in nothing, error
         end = time.monotonic() + START_SECONDS
         for number, node in self.nodes.items():
             while node.runs() and topic in {entry[0] for entry in metadata(self.ports[number, "MTLS"], self._probe)[1]}:
