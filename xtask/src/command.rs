@@ -22,13 +22,21 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// # Errors
 /// It can't be started.
 pub(crate) fn run_and_read(command: &mut Command) -> anyhow::Result<(bool, String)> {
+    run_and_read_as("", command)
+}
+
+/// The same for one of several that run at the same time: `mark` begins each line that is shown.
+///
+/// # Errors
+/// It can't be started.
+pub(crate) fn run_and_read_as(mark: &str, command: &mut Command) -> anyhow::Result<(bool, String)> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start {command:?}"))?;
     let stdout = child.stdout.take().context("no standard output")?;
     let mut text = String::new();
     for line in BufReader::new(stdout).lines() {
         let line = line?;
-        println!("{line}");
+        println!("{mark}{line}");
         text.push_str(&line);
         text.push('\n');
     }

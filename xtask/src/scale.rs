@@ -25,7 +25,7 @@ pub(crate) struct Options {
 pub(crate) fn scale(options: &Options) -> anyhow::Result<bool> {
     let tools = tools::ensure()?;
     run(Command::new(cargo()).args(["build", "--release", "--package", "schloss"]).current_dir(root()))?;
-    run(command(&tools, "serve", Some("test_scale"))
+    run(command(&tools, "serve", "test_scale")
         .arg("-s")
         .env("SCHLOSS_SCALE_UNITS", options.units.to_string())
         .env("SCHLOSS_SCALE_MIB", options.mib.to_string()))?;
