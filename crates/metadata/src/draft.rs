@@ -1,10 +1,12 @@
 //! The next snapshot, while records are applied to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schloss_identity::{FakeSaltKey, TokenKey};
-use schloss_policy::{Acl, AclSet, Bindings, Groups, ResourceType, Roles, Rules, check_group, check_role};
+use schloss_policy::{
+    Acl, AclSet, Bindings, Groups, ResourceType, Roles, RuleChanges, check_group, check_role,
+};
 use schloss_wire::Principal;
 
 use crate::accounts::{Accounts, check_account};
@@ -17,8 +19,8 @@ use crate::tokens::{Tokens, check_token};
 use crate::topics::{TopicMeta, Topics};
 use crate::users::Users;
 
-/// Takes records one by one and becomes a [`Snapshot`]. Parts that no record touches stay shared; ACLs are
-/// taken apart once and compiled once, however many records there are.
+/// Takes records one by one and becomes a [`Snapshot`]. Parts that no record touches stay shared; rules are
+/// compiled once, however many records there are, and only those that change.
 pub(crate) struct Draft {
     cluster_id: Option<Arc<str>>,
     fake_salt_key: Option<Arc<FakeSaltKey>>,
@@ -41,8 +43,10 @@ pub(crate) struct Draft {
     roles: Arc<Roles>,
     bindings: Arc<Bindings>,
     compiled: Arc<AclSet>,
-    /// The ACLs taken apart, once one of them changed.
-    acls: Option<BTreeSet<Acl>>,
+    /// What records said of ACLs: whether they are there.
+    acls: BTreeMap<Acl, bool>,
+    /// Whether ACLs that no record speaks of are gone.
+    anew: bool,
 }
 
 impl Draft {
@@ -68,7 +72,8 @@ impl Draft {
             compiled: Arc::new(AclSet::new(Vec::new(), super_users.clone(), 0)),
             super_users: super_users.into(),
             version: 0,
-            acls: None,
+            acls: BTreeMap::new(),
+            anew: false,
         }
     }
 
@@ -111,7 +116,8 @@ impl Draft {
             roles: Arc::clone(acls.roles()),
             bindings: Arc::clone(acls.bindings()),
             compiled: acls,
-            acls: None,
+            acls: BTreeMap::new(),
+            anew: false,
         }
     }
 
@@ -121,7 +127,7 @@ impl Draft {
         Self {
             version: snapshot.version,
             compiled: Arc::clone(&snapshot.acls),
-            acls: Some(BTreeSet::new()),
+            anew: true,
             identities: (Arc::default(), Arc::default(), snapshot.identity_generation),
             tokens_end: true,
             ..Self::empty(snapshot.super_users.to_vec())
@@ -169,10 +175,10 @@ impl Draft {
                 if let Err(error) = acl.validate() {
                     return wrong(error.to_string());
                 }
-                self.acls().insert(acl);
+                self.acls.insert(acl, true);
             }
             Record::AclDeleted(acl) => {
-                self.acls().remove(&acl);
+                self.acls.insert(acl, false);
             }
             Record::Group { name, members } => {
                 if let Err(error) = check_group(&name, &members) {
@@ -251,21 +257,10 @@ impl Draft {
         Ok(())
     }
 
-    /// The rules over the cluster itself and nothing else, compiled: enough to know who may change rules.
+    /// Rules of which those over the cluster itself are as they will be: enough to know who may change rules.
     pub(crate) fn over_cluster(&self) -> AclSet {
-        let is_meant = |acl: &&Acl| acl.resource_type == ResourceType::Cluster;
-        let acls = match &self.acls {
-            Some(acls) => acls.iter().filter(is_meant).cloned().collect(),
-            None => self.compiled.iter().filter(is_meant).cloned().collect(),
-        };
-        let rules = Rules {
-            acls,
-            groups: Arc::clone(&self.groups),
-            roles: Arc::clone(&self.roles),
-            bindings: Arc::clone(&self.bindings),
-            super_users: self.super_users.to_vec(),
-        };
-        AclSet::compile(rules, 0)
+        let is_meant = |acl: &Acl| acl.resource_type == ResourceType::Cluster;
+        self.compiled.after(self.changes(is_meant), 0)
     }
 
     /// What is known of users.
@@ -293,29 +288,18 @@ impl Draft {
     /// # Errors
     /// The state lacks the cluster id or the key.
     pub(crate) fn finish(self) -> Result<Snapshot, MetadataError> {
+        let changes = self.changes(|_| true);
         let (Some(cluster_id), Some(fake_salt_key)) = (self.cluster_id, self.fake_salt_key) else {
             return Err(MetadataError::Inapplicable("the cluster id or the salt key is missing".to_owned()));
         };
-        let compiled = &self.compiled;
-        let changed = self.acls.filter(|acls| !acls.iter().eq(compiled.iter()));
-        let is_same = changed.is_none()
-            && self.groups == *compiled.groups()
-            && self.roles == *compiled.roles()
-            && are_same(&self.bindings, compiled.bindings());
+        let is_same = changes.acls.is_empty()
+            && changes.groups == *self.compiled.groups()
+            && changes.roles == *self.compiled.roles()
+            && are_same(&changes.bindings, self.compiled.bindings());
         let acls = if is_same {
             self.compiled
         } else {
-            let rules = Rules {
-                acls: changed.map_or_else(
-                    || compiled.iter().cloned().collect(),
-                    |changed| changed.into_iter().collect(),
-                ),
-                groups: self.groups,
-                roles: self.roles,
-                bindings: self.bindings,
-                super_users: self.super_users.to_vec(),
-            };
-            Arc::new(AclSet::compile(rules, compiled.generation() + 1))
+            Arc::new(self.compiled.after(changes, self.compiled.generation() + 1))
         };
         let (users, accounts, generation) = self.identities;
         let is_same =
@@ -339,8 +323,19 @@ impl Draft {
         })
     }
 
-    fn acls(&mut self) -> &mut BTreeSet<Acl> {
-        self.acls.get_or_insert_with(|| self.compiled.iter().cloned().collect())
+    /// What differs from the rules as they were; of the ACLs those that are meant.
+    fn changes(&self, is_meant: impl Fn(&Acl) -> bool) -> RuleChanges {
+        let told = self.acls.iter().filter(|(acl, there)| self.compiled.contains(acl) != **there);
+        let told = told.map(|(acl, there)| (acl, *there));
+        let known = self.anew.then(|| self.compiled.iter()).into_iter().flatten();
+        let gone = known.filter(|acl| !self.acls.contains_key(*acl)).map(|acl| (acl, false));
+        let meant = told.chain(gone).filter(|(acl, _)| is_meant(acl));
+        RuleChanges {
+            acls: meant.map(|(acl, there)| (acl.clone(), there)).collect(),
+            groups: Arc::clone(&self.groups),
+            roles: Arc::clone(&self.roles),
+            bindings: Arc::clone(&self.bindings),
+        }
     }
 
     fn configure(

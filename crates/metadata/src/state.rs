@@ -19,7 +19,7 @@ pub struct State {
 }
 
 impl State {
-    /// The state after these records. Compiles the ACLs: about a millisecond per thousand.
+    /// The state after these records. Compiles all rules; later changes compile what they are about.
     ///
     /// # Errors
     /// A record does not fit those before it, or the two that are made once are missing: the cluster id and

@@ -28,6 +28,12 @@ impl Subject {
     pub fn new(principal: Principal, host: IpAddr) -> Self {
         Self { principal, groups: Arc::default(), host }
     }
+
+    /// Whether they are equal; quick where the groups are those of the same session.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_same_groups = Arc::ptr_eq(&self.groups, &other.groups) || self.groups == other.groups;
+        self.host == other.host && self.principal == other.principal && is_same_groups
+    }
 }
 
 /// What was decided about one operation on one resource, and why.

@@ -128,7 +128,7 @@ impl AclSet {
         let mut rules: Vec<RuleView> = self
             .about(&who, access)
             .take(MAX_LISTED)
-            .map(|(id, pattern, rule)| self.view(id, pattern, rule, Some(who.host)))
+            .map(|(pattern, rule)| self.view(pattern, rule, Some(who.host)))
             .collect();
         rules.sort_by_key(|rule| rule.idle.is_some());
         let through = match &decision.reason {
@@ -154,24 +154,23 @@ impl AclSet {
     pub fn who_can(&self, access: &Access, host: Option<IpAddr>) -> Vec<Holder> {
         let Access { operation, resource_type, resource_name } = access;
         let moment = self.now();
-        let Some(patterns) = self.patterns(*resource_type) else { return Vec::new() };
         let mut rules: HashMap<Id, Vec<&Rule>> = HashMap::new();
-        let on_name = patterns.on(resource_name).flat_map(|holders| holders.iter());
-        for (id, rule) in on_name.filter(about(*operation)) {
+        let on_name = self.patterns(*resource_type).on(resource_name).flat_map(|(_, holders)| holders.iter());
+        for (id, rule) in on_name.filter(|(_, rule)| rule.is_about(*operation)) {
             rules.entry(id).or_default().push(rule);
         }
         let allows = |rule: &&Rule| !rule.is_deny() && !rule.is_over(moment.now_ms);
         let mut candidates: BTreeSet<Principal> = BTreeSet::new();
-        for (id, _) in rules.iter().filter(|(_, rules)| rules.iter().any(allows)) {
-            let Some(holder) = self.principal(*id) else { continue };
+        for rule in rules.values().filter_map(|rules| rules.iter().copied().find(allows)) {
+            let holder = rule.holder();
             let members = self.groups().get(holder.name()).filter(|_| holder.is_group());
             candidates.extend(members.into_iter().flatten().cloned());
-            candidates.insert(holder.clone());
+            candidates.insert(holder);
         }
         let judged = candidates.into_iter().filter_map(|principal| {
             let groups = if principal.is_group() { vec![principal.clone()] } else { Vec::new() };
             let who = self.who(&Asker { principal: principal.clone(), groups, host }.subject());
-            let mine = || who.ids.iter().filter_map(|id| rules.get(id)).flatten().copied();
+            let mine = || who.ids.iter().filter_map(|id| rules.get(&id)).flatten().copied();
             // Without a host the question is whether there is one from which it is allowed.
             let here = |rule: &Rule| host.is_none() || rule.is_here(who.host);
             let everywhere = |rule: &Rule| host.is_some() || rule.is_anywhere();
@@ -191,13 +190,12 @@ impl AclSet {
     pub fn rules_of(&self, asker: &Asker) -> Vec<RuleView> {
         let who = self.who(&asker.subject());
         let mut found = Vec::new();
-        for id in &who.ids {
-            for place in self.index().places(*id) {
-                let patterns = self.patterns(place.resource_type);
-                let holders = patterns.and_then(|patterns| patterns.exactly(place.pattern_type, &place.name));
-                for rule in holders.into_iter().flat_map(|holders| holders.of(std::slice::from_ref(id))) {
+        for id in who.ids.iter() {
+            for place in self.index().places(id) {
+                let holders = self.patterns(place.resource_type).exactly(place.pattern_type, &place.name);
+                for rule in holders.into_iter().flat_map(|holders| holders.of(id)) {
                     let pattern = (place.resource_type, place.pattern_type, &*place.name);
-                    found.push(self.view(*id, pattern, rule, asker.host));
+                    found.push(self.view(pattern, rule, asker.host));
                     if found.len() >= MAX_LISTED {
                         return found;
                     }
@@ -212,19 +210,16 @@ impl AclSet {
         &'a self,
         who: &'a Who,
         access: &'a Access,
-    ) -> impl Iterator<Item = (Id, (ResourceType, PatternType, &'a str), &'a Rule)> {
+    ) -> impl Iterator<Item = ((ResourceType, PatternType, &'a str), &'a Rule)> {
         let Access { operation, resource_type, resource_name } = access;
-        let patterns = self.patterns(*resource_type).into_iter();
-        let on_name = patterns.flat_map(move |patterns| patterns.named_on(resource_name));
-        on_name.flat_map(move |(pattern, name, holders)| {
-            let mine = holders.iter().filter(|(id, _)| who.ids.contains(id)).filter(about(*operation));
-            mine.map(move |(id, rule)| (id, (*resource_type, pattern, name), rule))
+        self.patterns(*resource_type).on(resource_name).flat_map(move |(pattern, holders)| {
+            let mine = holders.iter().filter(|(id, rule)| who.ids.has(*id) && rule.is_about(*operation));
+            mine.map(move |(_, rule)| ((*resource_type, pattern, holders.name()), rule))
         })
     }
 
     fn view(
         &self,
-        id: Id,
         (resource_type, pattern_type, name): (ResourceType, PatternType, &str),
         rule: &Rule,
         host: Option<IpAddr>,
@@ -244,7 +239,7 @@ impl AclSet {
         RuleView {
             rule: rule.reason().to_string(),
             permission: if rule.is_deny() { Permission::Deny } else { Permission::Allow },
-            holder: self.principal(id).cloned().unwrap_or_else(|| rule.holder()),
+            holder: rule.holder(),
             role,
             resource_type,
             pattern_type,
@@ -316,11 +311,6 @@ impl AclSet {
         }));
         ways
     }
-}
-
-/// Rules that say something on an operation.
-fn about<'a>(operation: Operation) -> impl Fn(&(Id, &'a Rule)) -> bool {
-    move |(_, rule)| rule.is_about(operation)
 }
 
 /// How the command line names a resource.

@@ -75,6 +75,20 @@ impl AclFilter {
             && any_or(self.permission.as_ref(), &acl.permission)
     }
 
+    /// The one ACL that it can mean, if it says all of it.
+    pub(crate) fn as_acl(&self) -> Option<Acl> {
+        let PatternFilter::Only(pattern_type) = self.pattern else { return None };
+        Some(Acl {
+            resource_type: self.resource_type?,
+            pattern_type,
+            resource_name: self.resource_name.clone()?,
+            principal: self.principal.clone()?,
+            host: self.host.clone()?,
+            operation: self.operation?,
+            permission: self.permission?,
+        })
+    }
+
     fn matches_name(&self, acl: &Acl) -> bool {
         if let PatternFilter::Only(pattern) = self.pattern
             && pattern != acl.pattern_type

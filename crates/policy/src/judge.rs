@@ -1,11 +1,12 @@
 //! Deciding for one request, with a cache for the session and a record for audit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::decision::{Decision, Reason, Subject};
+use crate::hash::hash as hash_of;
 use crate::kind::{CLUSTER_NAME, Operation, ResourceType, WILDCARD};
 use crate::set::{AclSet, Moment, Who};
 use crate::share_sessions::ShareSessions;
@@ -24,7 +25,7 @@ pub struct DecisionCache {
     ended: usize,
     subject: Option<Subject>,
     who: Option<Who>,
-    names: HashMap<Arc<str>, Known>,
+    names: HashTable<Known>,
     /// Counts the judges, so that one decision is recorded once for each.
     round: u64,
     /// It lives through changes of ACLs and of the subject: all of it is decided about again when it is used.
@@ -68,7 +69,8 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(acls: &'a AclSet, subject: &'a Subject, cache: &'a mut DecisionCache) -> Self {
         let moment = acls.now();
-        let is_another = cache.generation != acls.generation() || cache.subject.as_ref() != Some(subject);
+        let is_known = cache.subject.as_ref().is_some_and(|known| known.is_same(subject));
+        let is_another = cache.generation != acls.generation() || !is_known;
         if is_another || cache.ended != moment.ended {
             cache.names.clear();
             cache.generation = acls.generation();
@@ -152,8 +154,8 @@ impl<'a> Judge<'a> {
     }
 
     fn ask(&mut self, question: Question, name: &str, record: bool) -> bool {
-        let round = self.cache.round;
-        if let Some((key, cached)) = self.cache.find(question, name) {
+        let (round, hash) = (self.cache.round, hash_of(name));
+        if let Some((key, cached)) = self.cache.find(question, name, hash) {
             let passes = cached.allowed || (self.observes && cached.reason != Reason::Reserved);
             if record && cached.recorded_in != round {
                 cached.recorded_in = round;
@@ -170,12 +172,12 @@ impl<'a> Judge<'a> {
             None => (false, Reason::NoMatchingAcl),
         };
         let passes = allowed || (self.observes && reason != Reason::Reserved);
-        let key: Arc<str> = name.into();
-        if record {
-            self.decisions.push(question.decided(Arc::clone(&key), allowed, passes, reason.clone()));
-        }
         let recorded_in = if record { round } else { 0 };
-        self.cache.keep(key, Cached { question, allowed, reason, recorded_in });
+        let cached = Cached { question, allowed, reason: reason.clone(), recorded_in };
+        let key = self.cache.keep(name, hash, cached);
+        if record {
+            self.decisions.push(question.decided(key, allowed, passes, reason));
+        }
         passes
     }
 }
@@ -188,20 +190,27 @@ impl Question {
 }
 
 impl DecisionCache {
-    fn find(&mut self, question: Question, name: &str) -> Option<(&Arc<str>, &mut Cached)> {
-        let Known { name, decisions } = self.names.get_mut(name)?;
+    fn find(&mut self, question: Question, name: &str, hash: u64) -> Option<(&Arc<str>, &mut Cached)> {
+        let Known { name, decisions } = self.names.find_mut(hash, |known| *known.name == *name)?;
         Some((name, decisions.iter_mut().find(|cached| cached.question == question)?))
     }
 
-    fn keep(&mut self, name: Arc<str>, cached: Cached) {
+    /// Keeps a decision, unless the name is too long; the name as it is shared.
+    fn keep(&mut self, name: &str, hash: u64, cached: Cached) -> Arc<str> {
         if name.len() > MAX_CACHED_NAME_BYTES {
-            return;
+            return name.into();
         }
-        if self.names.len() >= MAX_CACHED_NAMES && !self.names.contains_key(&name) {
+        if let Some(known) = self.names.find_mut(hash, |known| *known.name == *name) {
+            known.decisions.push(cached);
+            return Arc::clone(&known.name);
+        }
+        if self.names.len() >= MAX_CACHED_NAMES {
             self.names.clear();
         }
-        let known = || Known { name: Arc::clone(&name), decisions: SmallVec::new() };
-        self.names.entry(Arc::clone(&name)).or_insert_with(known).decisions.push(cached);
+        let known = Known { name: name.into(), decisions: [cached].into_iter().collect() };
+        let name = Arc::clone(&known.name);
+        self.names.insert_unique(hash, known, |known| hash_of(&known.name));
+        name
     }
 }
 
@@ -228,6 +237,6 @@ mod tests {
             );
         }
         assert!((1..=MAX_CACHED_NAMES).contains(&cache.names.len()));
-        assert!(cache.names.keys().all(|name| name.len() <= MAX_CACHED_NAME_BYTES));
+        assert!(cache.names.iter().all(|known| known.name.len() <= MAX_CACHED_NAME_BYTES));
     }
 }

@@ -187,6 +187,11 @@ kinds! {
 }
 
 impl ResourceType {
+    /// Its position in [`ResourceType::ALL`].
+    pub(crate) const fn place(self) -> usize {
+        self as usize - Self::Topic as usize
+    }
+
     /// The operations that make sense on this resource (`AclEntry.supportedOperations`), without
     /// [`Operation::All`]. An `authorizedOperations` bit field reports exactly these.
     #[must_use]

@@ -7,19 +7,21 @@ mod acl;
 mod admission;
 mod api;
 mod binding;
+mod chunks;
 mod decision;
 mod explain;
 mod filter;
 mod group;
+mod hash;
 mod host;
 mod index;
 mod judge;
 mod kind;
 mod narrow;
-mod prefixes;
 mod role;
 mod rule;
 mod set;
+mod shards;
 mod share_sessions;
 pub mod table;
 
@@ -38,4 +40,4 @@ pub use kind::{
 };
 pub use narrow::Mutation;
 pub use role::{BUILT_IN, BuiltIn, Grants, MAX_NAME_BYTES, RoleError, Roles, check_role, grants_of};
-pub use set::{AclSet, Rules};
+pub use set::{AclSet, RuleChanges, Rules};

@@ -14,7 +14,7 @@ use crate::kind::{Operation, Permission};
 pub(crate) struct Operations(u16);
 
 /// What a rule comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Origin {
     Acl(Arc<Acl>),
     Binding(Arc<Binding>),
@@ -25,8 +25,8 @@ pub(crate) enum Origin {
 pub(crate) struct Rule {
     pub(crate) origin: Origin,
     host: HostRule,
-    allows: Operations,
-    denies: Operations,
+    pub(crate) allows: Operations,
+    pub(crate) denies: Operations,
     /// From when on it is not in force, in milliseconds since 1970.
     ends_ms: u64,
 }
@@ -38,7 +38,7 @@ impl Operations {
         Self(held.fold(0, |bits, operation| bits | 1 << operation.code()))
     }
 
-    const fn has(self, operation: Operation) -> bool {
+    pub(crate) const fn has(self, operation: Operation) -> bool {
         self.0 >> operation.code() & 1 == 1
     }
 }
@@ -78,10 +78,6 @@ impl Rule {
         }
     }
 
-    pub(crate) fn allows(&self, operation: Operation, host: IpAddr, now_ms: u64) -> bool {
-        self.allows.has(operation) && self.is_in_force(host, now_ms)
-    }
-
     /// Whether it says so of the operation itself, not of one that implies it: what Kafka goes by where no
     /// resource is named.
     pub(crate) fn allows_by_name(&self, operation: Operation, host: IpAddr, now_ms: u64) -> bool {
@@ -90,11 +86,7 @@ impl Rule {
             // Roles name all that they allow.
             Origin::Binding(_) => true,
         };
-        is_named && self.allows(operation, host, now_ms)
-    }
-
-    pub(crate) fn denies(&self, operation: Operation, host: IpAddr, now_ms: u64) -> bool {
-        self.denies.has(operation) && self.is_in_force(host, now_ms)
+        is_named && self.allows.has(operation) && self.is_in_force(host, now_ms)
     }
 
     /// Whether it is about this operation, from wherever and whenever.
@@ -118,7 +110,7 @@ impl Rule {
         self.ends_ms <= now_ms
     }
 
-    fn is_in_force(&self, host: IpAddr, now_ms: u64) -> bool {
+    pub(crate) fn is_in_force(&self, host: IpAddr, now_ms: u64) -> bool {
         !self.is_over(now_ms) && self.is_here(host)
     }
 

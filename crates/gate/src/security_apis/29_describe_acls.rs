@@ -30,7 +30,7 @@ pub(super) fn serve(snapshot: &Snapshot, request: &DescribeAclsRequest) -> Descr
         }
     };
     let mut resources: BTreeMap<_, Vec<&Acl>> = BTreeMap::new();
-    for acl in snapshot.acls().iter().filter(|acl| filter.matches(acl)) {
+    for acl in snapshot.acls().matching(&filter) {
         let resource = (acl.resource_type, acl.pattern_type, acl.resource_name.as_str());
         resources.entry(resource).or_default().push(acl);
     }
