@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::{Client, House, PASSWORD, message};
 use schloss_identity::{Mechanism, SaslMechanism};
 use schloss_metadata::security::SecurityChange;
-use schloss_metadata::{Account, ChangeError};
+use schloss_metadata::{Account, ChangeError, QuotaChange, QuotaEntity, QuotaKey, QuotaName};
 use schloss_policy::{Operation, ResourceType, Subject};
 use schloss_wire::Principal;
 
@@ -95,12 +95,21 @@ async fn offboarding_takes_everything_in_one_change_and_a_dry_run_nothing() {
     change(&house, SecurityChange::AddToGroup { group: "ops".to_owned(), members }).await.unwrap();
     let mut alice = house.login("alice").await;
     let offboard = |user: &str, dry_run| SecurityChange::Offboard { user: user.to_owned(), dry_run };
+    let quota = |entity| QuotaChange { entity, changes: [(QuotaKey::ProducerByteRate, Some(1000.0))].into() };
+    let [named, default] = [QuotaName::Named("alice".to_owned()), QuotaName::Default];
+    let quotas = vec![
+        quota(QuotaEntity::User(named.clone())),
+        quota(QuotaEntity::UserClient { user: named.clone(), client_id: default.clone() }),
+        quota(QuotaEntity::User(default)),
+        quota(QuotaEntity::ClientId(named)),
+    ];
+    house.metadata.alter_client_quotas(quotas, false).await.unwrap();
     let before = house.metadata.snapshot().version();
-    // Two credentials, the account, the group and the ACL.
-    assert_eq!(change(&house, offboard("alice", true)).await.unwrap(), 5);
+    // Two credentials, the account, the group, the ACL, and the two quotas that are hers.
+    assert_eq!(change(&house, offboard("alice", true)).await.unwrap(), 7);
     assert_eq!(house.metadata.snapshot().version(), before);
     alice.ping().await;
-    assert_eq!(change(&house, offboard("alice", false)).await.unwrap(), 5);
+    assert_eq!(change(&house, offboard("alice", false)).await.unwrap(), 7);
     ends_at_once([alice]).await;
     let snapshot = house.metadata.snapshot();
     assert_eq!(snapshot.version(), before + 1);
@@ -108,6 +117,7 @@ async fn offboarding_takes_everything_in_one_change_and_a_dry_run_nothing() {
     assert!(snapshot.accounts()["alice"].disabled);
     assert!(snapshot.acls().iter().all(|acl| acl.principal == "User:bob"));
     assert_eq!(snapshot.acls().groups()["ops"].len(), 1);
+    assert_eq!(snapshot.client_quotas().iter().len(), 2);
     assert_eq!(change(&house, offboard("alice", false)).await.unwrap(), 0, "done already");
     let refused = change(&house, offboard("admin", false)).await.unwrap_err();
     assert!(refused.to_string().contains("who asks for it"), "{refused}");

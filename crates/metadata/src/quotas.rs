@@ -116,6 +116,15 @@ impl QuotaEntity {
     /// Kafka's name for addresses in an entity.
     pub const IP: &'static str = "ip";
 
+    /// The one user that it is about, whatever the client.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::User(user) | Self::UserClient { user, .. } => user.as_named(),
+            Self::ClientId(_) | Self::Ip(_) => None,
+        }
+    }
+
     /// Its parts, by Kafka's name of their type.
     pub fn parts(&self) -> impl Iterator<Item = (&'static str, &QuotaName)> {
         let (first, second) = match self {

@@ -9,8 +9,12 @@ use std::sync::Arc;
 
 use common::{acl, credential, home, open};
 use schloss_identity::Mechanism;
-use schloss_metadata::security::{PolicyDocument, SecurityChange, SecurityQuestion, Step, StepKind};
-use schloss_metadata::{ChangeError, Metadata, QuotaChange, QuotaEntity, QuotaKey, QuotaName};
+use schloss_metadata::security::{
+    AccountDocument, PolicyDocument, SecurityChange, SecurityQuestion, Step, StepKind,
+};
+use schloss_metadata::{
+    Account, AccountKind, ChangeError, Metadata, QuotaChange, QuotaEntity, QuotaKey, QuotaName,
+};
 use schloss_policy::{Acl, Binding, Operation, Permission, ResourceType, Subject};
 use schloss_wire::Principal;
 
@@ -56,7 +60,10 @@ async fn groups_and_roles_are_lasting() {
     {
         let metadata = open(directory.path());
         assert_eq!(alter(&metadata, add("ops", &["alice"])).await[0].kind, StepKind::Add);
-        assert_eq!(alter(&metadata, add("ops", &["alice", "bob"])).await[0].kind, StepKind::Change);
+        let [step] = &alter(&metadata, add("ops", &["alice", "bob"])).await[..] else { panic!("one step") };
+        // Who stays is not told: it may be thousands.
+        let told = (step.kind, step.before.to_string(), step.after.to_string());
+        assert_eq!(told, (StepKind::Change, "[]".to_owned(), r#"["User:bob"]"#.to_owned()));
         assert!(alter(&metadata, add("ops", &["bob"])).await.is_empty(), "nothing to do is no change");
         alter(&metadata, SecurityChange::Bind(reader(Principal::group("ops")))).await;
         let grants = [(ResourceType::Group, [Operation::Describe].into())].into();
@@ -293,6 +300,140 @@ async fn parts_that_are_left_out_stay() {
     let steps = alter(&metadata, apply(policy)).await;
     assert_eq!(steps.len(), 1, "{steps:?}");
     assert!(metadata.snapshot().user("alice").is_some() && metadata.snapshot().acls().iter().len() == 3);
+}
+
+#[tokio::test]
+async fn accounts_stand_in_the_file_without_their_keys() {
+    let directory = home();
+    let metadata = open(directory.path());
+    furnished(&metadata).await;
+    let end = time::OffsetDateTime::from_unix_timestamp(4_000_000_000).unwrap();
+    let owner = Some("alice".to_owned());
+    let facts =
+        |keys| Account { kind: AccountKind::Service, owner, expires: Some(end), keys, disabled: false };
+    let billing = facts(["billing:key:one".to_owned()].into());
+    let set =
+        |name: &str, account| SecurityChange::SetAccount { name: name.to_owned(), account: Some(account) };
+    alter(&metadata, set("billing", billing.clone())).await;
+    metadata.set_scram("billing:key:one", credential(Mechanism::ScramSha256, 4096)).await.unwrap();
+    alter(&metadata, set("gone", Account { disabled: true, ..Account::default() })).await;
+
+    let policy = PolicyDocument::export(&metadata.snapshot());
+    let text = serde_json::to_string(&policy).unwrap();
+    let read: PolicyDocument = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, policy);
+    assert!(
+        text.contains(r#""billing":{"kind":"service","owner":"alice","expires":"2096-10-02T07:06:40Z"}"#),
+        "{text}"
+    );
+    assert!(alter(&metadata, apply(policy.clone())).await.is_empty(), "it is so already");
+
+    let mut other = policy.clone();
+    let accounts = other.accounts.as_mut().unwrap();
+    accounts.get_mut("billing").unwrap().disabled = true;
+    accounts.remove("gone");
+    accounts
+        .insert("new".to_owned(), AccountDocument { owner: Some("bob".to_owned()), ..Default::default() });
+    let steps = alter(&metadata, apply(other.clone())).await;
+    let told: Vec<_> = steps.iter().map(|step| (step.kind, step.what.as_str(), step.name.as_str())).collect();
+    let account = |kind, name| (kind, "account", name);
+    assert_eq!(
+        told,
+        [
+            account(StepKind::Change, "billing"),
+            account(StepKind::Add, "new"),
+            account(StepKind::Remove, "gone")
+        ]
+    );
+    let snapshot = metadata.snapshot();
+    assert_eq!(
+        snapshot.accounts()["billing"],
+        Account { disabled: true, ..billing.clone() },
+        "the key stays"
+    );
+    assert!(alter(&metadata, apply(other.clone())).await.is_empty(), "the second time does nothing");
+
+    // An account that is left out is neither disabled nor over, and its keys are its own still.
+    other.accounts.as_mut().unwrap().remove("billing");
+    alter(&metadata, apply(other.clone())).await;
+    let bare = Account { keys: billing.keys, ..Account::default() };
+    assert_eq!(metadata.snapshot().accounts()["billing"], bare);
+    // A key that is no user any more is no key.
+    other.users.as_mut().unwrap().remove("billing:key:one");
+    let keyless = PolicyDocument { version: 1, users: other.users.clone(), ..PolicyDocument::default() };
+    alter(&metadata, apply(keyless)).await;
+    let snapshot = metadata.snapshot();
+    assert!(snapshot.user("billing:key:one").is_none());
+    assert!(snapshot.accounts().get("billing").is_none_or(|account| account.keys.is_empty()));
+
+    let mut wrong = other;
+    let nameless = AccountDocument { owner: Some(String::new()), ..AccountDocument::default() };
+    wrong.accounts.as_mut().unwrap().insert("x".to_owned(), nameless);
+    assert!(refusal(&metadata, apply(wrong), &admin()).await.contains("account x"));
+}
+
+#[tokio::test]
+async fn nobody_disables_itself_by_a_file() {
+    let directory = home();
+    let metadata = open(directory.path());
+    furnished(&metadata).await;
+    let mut policy = PolicyDocument::export(&metadata.snapshot());
+    let disabled = AccountDocument { disabled: true, ..AccountDocument::default() };
+    policy.accounts.as_mut().unwrap().insert("chief".to_owned(), disabled);
+    assert!(refusal(&metadata, apply(policy), &user("chief")).await.contains("User:chief, who asks for it"));
+}
+
+#[tokio::test]
+async fn an_api_key_comes_and_goes_with_its_credentials_in_one_change() {
+    let directory = home();
+    let metadata = open(directory.path());
+    furnished(&metadata).await;
+    let made = credential(Mechanism::ScramSha256, 4096);
+    let credential = || made.clone();
+    let add = |key: &str, credentials| SecurityChange::AddKey {
+        user: "billing".to_owned(),
+        key: key.to_owned(),
+        credentials,
+    };
+    let before = metadata.snapshot().version();
+    let steps = alter(&metadata, add("billing:key:one", vec![credential()])).await;
+    let told: Vec<_> = steps.iter().map(|step| (step.kind, step.name.as_str())).collect();
+    let mechanism = credential().mechanism();
+    assert_eq!(
+        told,
+        [(StepKind::Add, "billing"), (StepKind::Add, &*format!("billing:key:one ({mechanism})"))]
+    );
+    let snapshot = metadata.snapshot();
+    assert_eq!(snapshot.version(), before + 1);
+    assert!(snapshot.user("billing:key:one").is_some());
+    assert!(snapshot.accounts()["billing"].keys.contains("billing:key:one"));
+    for secret in ["salt", "stored_key", "server_key"] {
+        let value = serde_json::to_value(credential()).unwrap()[secret].as_str().unwrap().to_owned();
+        assert!(!serde_json::to_string(&steps).unwrap().contains(&value), "{secret}");
+        assert!(!format!("{:?}", add("billing:key:two", vec![credential()])).contains(&value), "{secret}");
+    }
+
+    metadata.set_scram("billing:key:taken", credential()).await.unwrap();
+    let before = metadata.snapshot().version();
+    for (change, words) in [
+        (add("billing:key:one", vec![credential()]), "take another one"),
+        (add("billing:key:taken", vec![credential()]), "take another one"),
+        (add("other:key:two", vec![credential()]), "does not begin with billing:key:"),
+        (add("billing:key:two", vec![]), "needs a credential"),
+        (add("billing:key:two", vec![credential(), credential()]), "one alone for each mechanism"),
+        (SecurityChange::RemoveKey { key: "billing:key:two".to_owned() }, "there is no API key"),
+    ] {
+        let message = refusal(&metadata, change, &admin()).await;
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(metadata.snapshot().version(), before);
+
+    let steps = alter(&metadata, SecurityChange::RemoveKey { key: "billing:key:one".to_owned() }).await;
+    assert_eq!(steps.len(), 2, "{steps:?}");
+    let snapshot = metadata.snapshot();
+    assert_eq!(snapshot.version(), before + 1);
+    assert!(snapshot.user("billing:key:one").is_none() && snapshot.accounts()["billing"].keys.is_empty());
+    assert!(snapshot.user("alice").is_some());
 }
 
 #[test]

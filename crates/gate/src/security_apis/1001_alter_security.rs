@@ -22,7 +22,11 @@ pub(super) async fn serve(
     let change: SecurityChange = match serde_json::from_slice(&request.document) {
         Ok(change) => change,
         Err(error) => {
-            return refused(ErrorCode::InvalidRequest, format!("the change can't be read: {error}"));
+            // The reader's words may quote what stands in the document, and credentials do.
+            let (response, _) =
+                refused(ErrorCode::InvalidRequest, format!("the change can't be read: {error}"));
+            let (_, told) = refused(ErrorCode::InvalidRequest, "the change can't be read".to_owned());
+            return (response, told);
         }
     };
     if let (SecurityChange::Apply { policy, .. }, false) = (&change, keeps_quotas)

@@ -1,7 +1,9 @@
 //! Changing groups, roles and whole policies: each change is made as a whole or not at all.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schloss_identity::{Mechanism, ScramCredential};
 use schloss_policy::{
     AclSet, Binding, Bindings, CLUSTER_NAME, Grants, Groups, Members, Operation, ResourceType, Roles, Subject,
 };
@@ -11,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::policy::PolicyDocument;
 use super::steps::{Step, Target};
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, key_owner};
 use crate::draft::Draft;
 use crate::error::{MetadataError, Refusal};
 use crate::metadata::Metadata;
@@ -65,9 +67,23 @@ pub enum SecurityChange {
         /// What is known.
         account: Option<Account>,
     },
-    /// A user is gone for good: without credentials, ACLs, roles and memberships, and with an account that is disabled, so
-    /// that neither a certificate nor a token lets it in again. Delegation tokens go that the user owns, has made for
-    /// others, or could renew: whoever can renew one has been told its HMAC.
+    /// A user has one more API key, a name that logs in as it with credentials of its own.
+    AddKey {
+        /// The user's name.
+        user: String,
+        /// The key's: `<user>:key:<id>`, of nobody yet.
+        key: String,
+        /// What checks its secret, one for each mechanism.
+        credentials: Vec<ScramCredential>,
+    },
+    /// There is no such API key any more.
+    RemoveKey {
+        /// Its name.
+        key: String,
+    },
+    /// A user is gone for good: without credentials, ACLs, roles, memberships and quotas, and with an account that is
+    /// disabled, so that neither a certificate nor a token lets it in again. Delegation tokens go that the user owns, has
+    /// made for others, or could renew: whoever can renew one has been told its HMAC.
     Offboard {
         /// The user's name.
         user: String,
@@ -143,6 +159,8 @@ impl SecurityChange {
                 };
                 Target { accounts: Some(accounts), ..Target::default() }
             }
+            Self::AddKey { user, key, credentials } => with_key(now, user, key, credentials)?,
+            Self::RemoveKey { key } => without_key(now, &key)?,
             Self::Offboard { user, dry_run } => return Ok((offboarded(now, &user), dry_run)),
             Self::Apply { policy, dry_run } => return Ok((policy.target(now)?, dry_run)),
         };
@@ -150,13 +168,52 @@ impl SecurityChange {
     }
 }
 
+/// One API key more.
+fn with_key(
+    now: &Snapshot,
+    user: String,
+    key: String,
+    credentials: Vec<ScramCredential>,
+) -> Result<Target, Refusal> {
+    let invalid =
+        |words: &str| Err(Refusal::new(ErrorCode::InvalidRequest, format!("the API key {key} {words}")));
+    let mechanisms: BTreeSet<Mechanism> = credentials.iter().map(ScramCredential::mechanism).collect();
+    if mechanisms.is_empty() || mechanisms.len() != credentials.len() {
+        return invalid("needs a credential, and one alone for each mechanism");
+    }
+    let mut accounts = now.accounts().clone();
+    let is_known = now.user(&key).is_some() || accounts.contains_key(&key);
+    if is_known || !accounts.entry(user).or_default().keys.insert(key.clone()) {
+        let words = format!("{key} is somebody's name already: take another one for the API key");
+        return Err(Refusal::new(ErrorCode::DuplicateResource, words));
+    }
+    let credentials = credentials.into_iter().map(|credential| (key.clone(), credential)).collect();
+    Ok(Target { accounts: Some(accounts), credentials, ..Target::default() })
+}
+
+/// Without an API key: its name is nobody's then, and no user of its own.
+fn without_key(now: &Snapshot, key: &str) -> Result<Target, Refusal> {
+    let mut accounts = now.accounts().clone();
+    let owner = key_owner(&accounts, key).ok_or_else(|| missing("API key", key))?;
+    if let Some(account) = accounts.get_mut(owner) {
+        account.keys.remove(key);
+    }
+    let users = users_but(now, |name| name == key);
+    Ok(Target { users: Some(users), accounts: Some(accounts), ..Target::default() })
+}
+
+/// All users without some, with the mechanisms that they have credentials for.
+fn users_but(now: &Snapshot, goes: impl Fn(&str) -> bool) -> BTreeMap<String, BTreeSet<Mechanism>> {
+    let stay = now.users().filter(|(name, _)| !goes(name));
+    stay.map(|(name, user)| (name.to_string(), user.mechanisms().map(|(mechanism, _)| mechanism).collect()))
+        .collect()
+}
+
 /// Everything without a user.
 fn offboarded(now: &Snapshot, user: &str) -> Target {
     let (rules, principal) = (now.acls(), Principal::user(user));
     let keys = now.accounts().get(user).map(|account| account.keys.clone()).unwrap_or_default();
-    let others = now.users().filter(|(name, _)| name.as_ref() != user && !keys.contains(name.as_ref()));
-    let users = others
-        .map(|(name, user)| (name.to_string(), user.mechanisms().map(|(mechanism, _)| mechanism).collect()));
+    let users = users_but(now, |name| name == user || keys.contains(name));
     let mut groups = Groups::clone(rules.groups());
     groups.values_mut().for_each(|members| members.retain(|member| *member != principal));
     let bindings = rules.bindings().iter().filter(|binding| binding.principal != principal);
@@ -166,13 +223,15 @@ fn offboarded(now: &Snapshot, user: &str) -> Target {
     account.disabled = true;
     account.keys.clear();
     let tokens = now.tokens().filter(|(_, token)| !token.is_known_to(&principal));
+    let quotas = now.client_quotas().iter().filter(|(entity, _)| entity.user() != Some(user));
     Target {
         tokens: Some(tokens.map(|(id, _)| id.to_string()).collect()),
-        users: Some(users.collect()),
+        users: Some(users),
         accounts: Some(accounts),
         groups: Some(groups),
         bindings: Some(bindings.cloned().collect()),
         acls: Some(acls.cloned().collect()),
+        quotas: Some(quotas.map(|(entity, quotas)| (entity.clone(), quotas.clone())).collect()),
         ..Target::default()
     }
 }

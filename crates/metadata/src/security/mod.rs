@@ -9,6 +9,6 @@ mod question;
 mod steps;
 
 pub use change::SecurityChange;
-pub use policy::{PolicyDocument, QuotaDocument};
+pub use policy::{AccountDocument, PolicyDocument, QuotaDocument};
 pub use question::{SecurityAnswer, SecurityQuestion};
 pub use steps::{Step, StepKind};

@@ -7,8 +7,10 @@ use schloss_identity::Mechanism;
 use schloss_policy::{Acl, AclSet, Binding, Groups, Roles, Rules};
 use schloss_wire::Principal;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::steps::Target;
+use crate::accounts::{Account, AccountKind, Accounts};
 use crate::error::Refusal;
 use crate::quotas::{QuotaEntity, QuotaValues};
 use crate::snapshot::Snapshot;
@@ -29,6 +31,9 @@ pub struct PolicyDocument {
     /// Users and for which mechanisms they have credentials. Passwords are never in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<BTreeMap<String, BTreeSet<Mechanism>>>,
+    /// What is known of users, whatever they log in with. Their API keys are among the users: the names alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<BTreeMap<String, AccountDocument>>,
     /// Local groups and their members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Groups>,
@@ -44,6 +49,24 @@ pub struct PolicyDocument {
     /// The client quotas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Vec<QuotaDocument>>,
+}
+
+/// What is known of one user.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountDocument {
+    /// Who stands behind it.
+    #[serde(default)]
+    pub kind: AccountKind,
+    /// Whom to ask about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// From when on it is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    pub expires: Option<OffsetDateTime>,
+    /// Whether it is of no use now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// The quotas of one entity.
@@ -67,6 +90,7 @@ impl PolicyDocument {
             version: VERSION,
             super_users: Some(snapshot.super_users().iter().cloned().collect()),
             users: Some(snapshot.users().map(|(name, user)| (name.to_string(), mechanisms(user))).collect()),
+            accounts: Some(exported(snapshot.accounts())),
             groups: Some(Groups::clone(rules.groups())),
             roles: Some(Roles::clone(rules.roles())),
             bindings: Some(rules.bindings().iter().cloned().collect()),
@@ -99,6 +123,7 @@ impl PolicyDocument {
             version: self.version,
             super_users: self.super_users.or(other.super_users),
             users: self.users.or(other.users),
+            accounts: self.accounts.or(other.accounts),
             groups: self.groups.or(other.groups),
             roles: self.roles.or(other.roles),
             bindings: self.bindings.or(other.bindings),
@@ -131,8 +156,9 @@ impl PolicyDocument {
         Ok(Target {
             // No document speaks of them.
             tokens: None,
-            accounts: None,
+            accounts: wanted_accounts(snapshot, self.accounts, self.users.as_ref()),
             users: self.users,
+            credentials: Vec::new(),
             groups: self.groups,
             roles: self.roles,
             bindings: bindings.transpose()?.map(|bindings| bindings.into_keys().collect()),
@@ -140,6 +166,43 @@ impl PolicyDocument {
             quotas: quotas.transpose()?,
         })
     }
+}
+
+fn exported(accounts: &Accounts) -> BTreeMap<String, AccountDocument> {
+    let facts = |account: &Account| AccountDocument {
+        kind: account.kind,
+        owner: account.owner.clone(),
+        expires: account.expires,
+        disabled: account.disabled,
+    };
+    accounts.iter().map(|(name, account)| (name.clone(), facts(account))).collect()
+}
+
+/// The accounts that a document wants, each with those of its API keys that it leaves.
+fn wanted_accounts(
+    snapshot: &Snapshot,
+    said: Option<BTreeMap<String, AccountDocument>>,
+    users: Option<&BTreeMap<String, BTreeSet<Mechanism>>>,
+) -> Option<Accounts> {
+    if said.is_none() && users.is_none() {
+        return None;
+    }
+    let known = snapshot.accounts();
+    let keys_of = |name: &str| -> BTreeSet<String> {
+        let keys = known.get(name).into_iter().flat_map(|account| account.keys.iter());
+        keys.filter(|key| users.is_none_or(|users| users.contains_key(*key))).cloned().collect()
+    };
+    let said = said.unwrap_or_else(|| exported(known));
+    // Who is left out is not disabled and does not end; its keys are still its own.
+    let left_out = known.keys().filter(|name| !said.contains_key(*name) && !keys_of(name).is_empty());
+    let mut wanted: Accounts = left_out.map(|name| (name.clone(), Account::default())).collect();
+    for (name, AccountDocument { kind, owner, expires, disabled }) in said {
+        wanted.insert(name, Account { kind, owner, expires, disabled, ..Account::default() });
+    }
+    for (name, account) in &mut wanted {
+        account.keys = keys_of(name);
+    }
+    Some(wanted)
 }
 
 /// What is said, each thing once.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use schloss_identity::Mechanism;
-use schloss_policy::{Acl, Bindings, Groups, Roles, check_group, check_role};
+use schloss_identity::{Mechanism, ScramCredential, check_user_name};
+use schloss_policy::{Acl, Bindings, Groups, Members, Roles, check_group, check_role};
 use schloss_wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ use crate::snapshot::Snapshot;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Target {
     pub(super) users: Option<BTreeMap<String, BTreeSet<Mechanism>>>,
+    /// Credentials that are not there yet, with the users' names.
+    pub(super) credentials: Vec<(String, ScramCredential)>,
     pub(super) accounts: Option<Accounts>,
     /// The ids of those delegation tokens that stay.
     pub(super) tokens: Option<BTreeSet<String>>,
@@ -56,10 +58,10 @@ pub struct Step {
     pub what: String,
     /// Its name, or itself in words.
     pub name: String,
-    /// What was there before.
+    /// What was there before; of a group that changes, the members that it loses.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub before: Value,
-    /// What is there after it.
+    /// What is there after it; of a group that changes, the members that it gains.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub after: Value,
 }
@@ -85,7 +87,7 @@ impl Target {
         if let Some(accounts) = &self.accounts {
             bound(accounts.len(), MAX_USERS, "accounts")?;
             accounts.iter().try_for_each(|(name, account)| check_account(name, account)).map_err(wrong)?;
-            steps.maps("account", now.accounts(), accounts, |name, account| match account {
+            steps.maps("account", now.accounts(), accounts, whole, |name, account| match account {
                 Some(account) => Record::Account { name: name.clone(), account: account.clone() },
                 None => Record::AccountDeleted { name: name.clone() },
             });
@@ -97,13 +99,14 @@ impl Target {
                 steps.push(StepKind::Remove, "token", id, before, Value::Null, record);
             }
         }
+        steps.credentials(now, self.credentials)?;
         if let Some(groups) = &self.groups {
             bound(groups.len(), MAX_GROUPS, "groups")?;
             for (name, members) in groups {
                 check_group(name, members).map_err(wrong)?;
                 bound(members.len(), MAX_MEMBERS, "members in one group")?;
             }
-            steps.maps("group", rules.groups(), groups, |name, members| match members {
+            steps.maps("group", rules.groups(), groups, moved, |name, members| match members {
                 Some(members) => Record::Group { name: name.clone(), members: members.clone() },
                 None => Record::GroupDeleted { name: name.clone() },
             });
@@ -111,7 +114,7 @@ impl Target {
         if let Some(roles) = &self.roles {
             bound(roles.len(), MAX_ROLES, "roles")?;
             roles.iter().try_for_each(|(name, grants)| check_role(name, grants).map_err(wrong))?;
-            steps.maps("role", rules.roles(), roles, |name, grants| match grants {
+            steps.maps("role", rules.roles(), roles, whole, |name, grants| match grants {
                 Some(grants) => Record::Role { name: name.clone(), grants: grants.clone() },
                 None => Record::RoleDeleted { name: name.clone() },
             });
@@ -159,7 +162,7 @@ impl Target {
             }
             let known: BTreeMap<QuotaEntity, QuotaValues> =
                 now.client_quotas().iter().map(|(entity, values)| (entity.clone(), values.clone())).collect();
-            steps.maps("quota", &known, quotas, |entity, values| match values {
+            steps.maps("quota", &known, quotas, whole, |entity, values| match values {
                 Some(quotas) => Record::ClientQuotas { entity: entity.clone(), quotas: quotas.clone() },
                 None => Record::ClientQuotasDeleted { entity: entity.clone() },
             });
@@ -188,14 +191,15 @@ impl Steps {
         what: &str,
         before: &BTreeMap<K, V>,
         after: &BTreeMap<K, V>,
+        told: impl Fn(&V, &V) -> (Value, Value),
         record: impl Fn(&K, Option<&V>) -> Record,
     ) {
-        for (key, value) in after {
-            let known = before.get(key);
-            let kind = if known.is_some() { StepKind::Change } else { StepKind::Add };
-            if known != Some(value) {
-                self.push(kind, what, key, json!(known), json!(value), record(key, Some(value)));
-            }
+        for (key, value) in after.iter().filter(|(key, value)| before.get(key) != Some(value)) {
+            let (kind, (before, after)) = match before.get(key) {
+                Some(known) => (StepKind::Change, told(known, value)),
+                None => (StepKind::Add, (Value::Null, json!(value))),
+            };
+            self.push(kind, what, key, before, after, record(key, Some(value)));
         }
         for (key, value) in before.iter().filter(|(key, _)| !after.contains_key(key)) {
             self.push(StepKind::Remove, what, key, json!(value), Value::Null, record(key, None));
@@ -215,6 +219,24 @@ impl Steps {
             let record = Record::RoleBindingDeleted(binding.clone());
             self.push(StepKind::Remove, "binding", binding, json!(binding), Value::Null, record);
         }
+    }
+
+    fn credentials(
+        &mut self,
+        now: &Snapshot,
+        credentials: Vec<(String, ScramCredential)>,
+    ) -> Result<(), Refusal> {
+        let new: BTreeSet<&String> =
+            credentials.iter().map(|(user, _)| user).filter(|user| now.user(user).is_none()).collect();
+        bound(now.users().len() + new.len(), MAX_USERS, "users")?;
+        for (user, credential) in credentials {
+            check_user_name(&user).map_err(wrong)?;
+            let mechanism = credential.mechanism();
+            let name = format!("{user} ({mechanism})");
+            let record = Record::Scram { user, credential };
+            self.push(StepKind::Add, "user", name, Value::Null, json!(mechanism), record);
+        }
+        Ok(())
     }
 
     /// Users can be taken away; to add one needs a password, which no document holds.
@@ -247,6 +269,17 @@ impl Steps {
         }
         Ok(())
     }
+}
+
+/// All that was there and all that is there.
+fn whole<V: Serialize>(before: &V, after: &V) -> (Value, Value) {
+    (json!(before), json!(after))
+}
+
+/// Who went and who came: a group may have thousands of members that stay.
+fn moved(before: &Members, after: &Members) -> (Value, Value) {
+    let only = |one: &Members, other: &Members| json!(one.difference(other).collect::<Vec<_>>());
+    (only(before, after), only(after, before))
 }
 
 fn wrong(error: impl Display) -> Refusal {

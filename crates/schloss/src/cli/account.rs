@@ -1,9 +1,9 @@
 //! What is known of users, for `schloss user`.
 
-use anyhow::Context;
+use anyhow::bail;
 use clap::Args;
 use schloss_client::Cluster;
-use schloss_identity::{DEFAULT_ITERATIONS, Mechanism, Password};
+use schloss_identity::{DEFAULT_ITERATIONS, Mechanism, Password, ScramCredential};
 use schloss_metadata::security::{SecurityAnswer, SecurityChange, SecurityQuestion};
 use schloss_metadata::{Account, AccountKind, Accounts, KEY_MARK, key_owner};
 use serde::Serialize;
@@ -105,17 +105,15 @@ pub(super) async fn offboard(
 const KEY_ID_LETTERS: usize = 10;
 
 pub(super) async fn add_key(mut cluster: Cluster, user: &str, format: Format) -> anyhow::Result<()> {
-    let mut account = accounts(&mut cluster).await?.remove(user).unwrap_or_default();
     let id = Password::generate();
     let key = format!("{user}{KEY_MARK}{}", &id.expose()[..KEY_ID_LETTERS]);
     let secret = Password::generate();
-    account.keys.insert(key.clone());
-    // Before the credential: a name that is no key yet would be a user of its own.
-    let wish = SecurityChange::SetAccount { name: user.to_owned(), account: Some(account) };
+    let credentials = Mechanism::ALL
+        .into_iter()
+        .map(|mechanism| ScramCredential::derive(mechanism, &secret, DEFAULT_ITERATIONS))
+        .collect::<Result<_, _>>()?;
+    let wish = SecurityChange::AddKey { user: user.to_owned(), key: key.clone(), credentials };
     security::change(&mut cluster, &wish).await?;
-    for mechanism in Mechanism::ALL {
-        cluster.upsert_scram_user(&key, mechanism, DEFAULT_ITERATIONS, secret.clone()).await?;
-    }
     output::value(
         format,
         &json!({ "user": user, "key": key, "secret": secret.expose() }),
@@ -124,17 +122,10 @@ pub(super) async fn add_key(mut cluster: Cluster, user: &str, format: Format) ->
 }
 
 pub(super) async fn remove_key(mut cluster: Cluster, key: &str, format: Format) -> anyhow::Result<()> {
-    let mut all = accounts(&mut cluster).await?;
-    let user = key_owner(&all, key).map(str::to_owned);
-    let user = user
-        .with_context(|| format!("{key} is no API key: 'schloss user accounts --output json' shows them"))?;
-    let mut account = all.remove(&user).unwrap_or_default();
-    // The credential first: without its account the name would be a user of its own.
-    for mechanism in Mechanism::ALL {
-        cluster.delete_scram_user(key, mechanism).await?;
+    let known = accounts(&mut cluster).await?;
+    if key_owner(&known, key).is_none() {
+        bail!("{key} is no API key: 'schloss user accounts --output json' shows them");
     }
-    account.keys.remove(key);
-    let wish = SecurityChange::SetAccount { name: user, account: Some(account) };
-    security::change(&mut cluster, &wish).await?;
+    security::change(&mut cluster, &SecurityChange::RemoveKey { key: key.to_owned() }).await?;
     output::value(format, &json!({ "removed": key }), &format!("removed the key {key}"))
 }

@@ -48,6 +48,7 @@ pub(super) fn print_steps(steps: &[Step], none: &str, format: Format) -> anyhow:
         output::line(&match kind {
             StepKind::Add if what == "group" || what == "role" => format!("+ {what} {name}: {after}"),
             StepKind::Add => format!("+ {what} {name}"),
+            StepKind::Change if what == "group" => format!("~ {what} {name}: -{before} +{after}"),
             StepKind::Change => format!("~ {what} {name}: {before} -> {after}"),
             StepKind::Remove => format!("- {what} {name}"),
         })?;

@@ -113,7 +113,7 @@ enum Command {
         #[command(flatten)]
         client: ClientFile,
     },
-    /// Take everything from a user who leaves: connections, credentials, tokens, ACLs, roles and memberships
+    /// Take everything from a user who leaves: connections, credentials, tokens, ACLs, roles, memberships and quotas
     #[command(after_help = OFFBOARD_EXAMPLES)]
     Offboard {
         /// The user's name
@@ -198,7 +198,7 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
         }),
         Command::Offboard { user, dry_run, yes, client } => {
             let words = format!(
-                "User {user} loses its connections, credentials, tokens, ACLs, roles and memberships."
+                "User {user} loses its connections, credentials, tokens, ACLs, roles, memberships and quotas."
             );
             confirm(yes || dry_run, &words)?;
             with_cluster(&client, async |cluster| account::offboard(cluster, user, dry_run, format).await)
