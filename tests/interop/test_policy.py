@@ -176,9 +176,13 @@ def test_a_plan_names_what_happened_and_would_be_denied(schloss, account, topic,
     assert [(one["principal"], one["operation"]) for one in lost if one["principal"] == f"User:{user.name}"] == [
         (f"User:{user.name}", "write")
     ], plan
-    [advice] = json.loads(
+    [log] = plan["audit_logs"]
+    assert log["directory"] == str(schloss.data_dir / "audit") and log["records"] > 0, log
+    told = json.loads(
         schloss.run("access", "advise", "--principal", f"User:{user.name}", "--since", "1d", *place, "--output", "json").stdout
     )
+    [advice] = told["advice"]
+    assert len(told["audit_logs"]) == 1
     assert [rule["operations"] for rule in advice["unused"]] == [["read"]], advice
     assert [(acl["operation"], acl["resource_name"]) for acl in advice["enough"]] == [("write", name)]
 

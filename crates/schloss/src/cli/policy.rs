@@ -12,12 +12,12 @@ use schloss_metadata::security::{PolicyDocument, SecurityAnswer, SecurityChange,
 use serde_json::json;
 
 use super::ClientFile;
-use super::audit::Place;
 use super::confirm::confirm;
 use super::exit::UsageError;
 use super::network::with_cluster;
 use super::output::{self, Format};
 use super::security::{ask, change, print_steps, unexpected};
+use super::used::{Places, used};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print the policy in force: users without passwords, groups, roles, bindings, ACLs and quotas
+    /// Print the policy in force: users without passwords, accounts, groups, roles, bindings, ACLs and quotas
     #[command(after_help = "Example:
   schloss policy export --client admin.properties > policy.yaml")]
     Export {
@@ -40,11 +40,11 @@ enum Command {
         /// The policy file
         #[arg(value_name = "FILE")]
         policy: PathBuf,
-        /// Look through the audit log of so many days for accesses that would be denied
+        /// Look through the audit logs of so many days for accesses that would be denied
         #[arg(long, value_name = "N")]
         replay_days: Option<u16>,
         #[command(flatten)]
-        place: Place,
+        places: Places,
         #[command(flatten)]
         client: ClientFile,
     },
@@ -65,8 +65,9 @@ enum Command {
 const PLAN_EXAMPLES: &str = "Examples:
   schloss policy plan policy.yaml --client admin.properties
   schloss policy plan policy.yaml --replay-days 30 --data-dir /var/lib/schloss --client admin.properties
+  schloss policy plan policy.yaml --replay-days 30 --audit-dir gate1 --audit-dir gate2 --client admin.properties
 
-A part that the file leaves out (users, groups, roles, bindings, acls, quotas) stays as it is.";
+A part that the file leaves out (users, accounts, groups, roles, bindings, acls, quotas) stays as it is.";
 
 const APPLY_EXAMPLES: &str = "Example:
   schloss policy apply policy.yaml --yes --client admin.properties
@@ -85,7 +86,7 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
                 Format::Table => output::line(serde_saphyr::to_string(&policy)?.trim_end()),
             }
         }
-        Command::Plan { policy, replay_days, place, client } => {
+        Command::Plan { policy, replay_days, places, client } => {
             let wanted = read_policy(&policy)?;
             let wish = SecurityChange::Apply { policy: Box::new(wanted.clone()), dry_run: true };
             let steps = with_cluster(&client, async |mut cluster| change(&mut cluster, &wish).await)?;
@@ -94,11 +95,15 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
             };
             let before = in_force(&client)?;
             let after = wanted.over(before.clone()).compile();
-            let lost = replay::lost(&place.directory()?, days, &before.compile(), &after)?;
+            let told = used(&places.directories()?, replay::begin(days), None)?;
+            let lost = replay::lost(&told, &before.compile(), &after);
             if format == Format::Json {
-                return output::json(&json!({ "steps": steps, "would_be_denied": lost }));
+                return output::json(
+                    &json!({ "steps": steps, "audit_logs": told.logs, "would_be_denied": lost }),
+                );
             }
             print_steps(&steps, "nothing to do: it is so already", format)?;
+            told.print_logs()?;
             replay::print(&lost, days)
         }
         Command::Apply { policy, yes, client } => {

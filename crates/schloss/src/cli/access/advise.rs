@@ -6,14 +6,14 @@ use clap::Args;
 use schloss_policy::{Access, Acl, AclSet, Operation, PatternType, Permission, RuleView};
 use schloss_wire::Principal;
 use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::Source;
-use crate::cli::audit::Place;
 use crate::cli::output::{self, Format};
 use crate::cli::policy::{in_force, read_policy};
 use crate::cli::time_words::parse_time;
-use crate::cli::used::{Used, used};
+use crate::cli::used::{Places, Used, used};
 use crate::cli::{ClientFile, UsageError};
 
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30d")]
     since: OffsetDateTime,
     #[command(flatten)]
-    place: Place,
+    places: Places,
     #[command(flatten)]
     source: Source,
 }
@@ -43,7 +43,7 @@ struct Advice {
 }
 
 pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
-    let Arguments { principal, since, place, source } = arguments;
+    let Arguments { principal, since, places, source } = arguments;
     let document = match (source.policy, source.client) {
         (Some(path), _) => read_policy(&path)?,
         (None, Some(client)) => in_force(&ClientFile { client })?,
@@ -54,15 +54,17 @@ pub(super) fn run(arguments: Arguments, format: Format) -> anyhow::Result<()> {
     };
     let rules = document.compile();
     let mut done: BTreeMap<Principal, Vec<Used>> = BTreeMap::new();
-    for used in used(&place.directory()?, since, principal.as_ref())? {
-        done.entry(used.principal.clone()).or_default().push(used);
+    let told = used(&places.directories()?, since, principal.as_ref())?;
+    for used in &told.used {
+        done.entry(used.principal.clone()).or_default().push(used.clone());
     }
     let whom = principal.map_or_else(|| principals(&rules, &done), |one| [one].into());
     let advice: Vec<Advice> =
         whom.into_iter().map(|principal| advise(&rules, principal, &mut done)).collect();
     if format == Format::Json {
-        return output::json(&advice);
+        return output::json(&json!({ "audit_logs": told.logs, "advice": advice }));
     }
+    told.print_logs()?;
     advice.iter().try_for_each(print)
 }
 

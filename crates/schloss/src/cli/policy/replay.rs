@@ -1,13 +1,11 @@
 //! What the audit log says really happened, decided again under another policy.
 
-use std::path::Path;
-
 use schloss_policy::{Access, AclSet, CLUSTER_NAME, Explanation, ResourceType};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::output;
-use crate::cli::used::{Used, used};
+use crate::cli::used::{Told, Used};
 
 /// An access that happened and would be denied.
 #[derive(Serialize)]
@@ -20,25 +18,21 @@ pub(super) struct Lost {
     denied_because: String,
 }
 
-/// What of the last days is allowed now and would be denied.
-///
-/// # Errors
-/// The audit log can't be read.
-pub(super) fn lost(
-    directory: &Path,
-    days: u16,
-    before: &AclSet,
-    after: &AclSet,
-) -> anyhow::Result<Vec<Lost>> {
-    let since = OffsetDateTime::now_utc() - Duration::days(i64::from(days));
+/// When the last days began.
+pub(super) fn begin(days: u16) -> OffsetDateTime {
+    OffsetDateTime::now_utc() - Duration::days(i64::from(days))
+}
+
+/// What of that which happened is allowed now and would be denied.
+pub(super) fn lost(told: &Told, before: &AclSet, after: &AclSet) -> Vec<Lost> {
     let mut lost = Vec::new();
-    for used in used(directory, since, None)? {
-        let (now, then) = (decided(before, &used), decided(after, &used));
+    for used in &told.used {
+        let (now, then) = (decided(before, used), decided(after, used));
         if now.allowed && !then.allowed {
-            lost.push(Lost { used, allowed_by: now.reason, denied_because: then.reason });
+            lost.push(Lost { used: used.clone(), allowed_by: now.reason, denied_because: then.reason });
         }
     }
-    Ok(lost)
+    lost
 }
 
 /// The decision about an access; what is done to a topic or group may be allowed on the cluster instead.
