@@ -100,6 +100,15 @@ impl Gateway {
         self.view.broker_ids()
     }
 
+    /// Has the upstream cluster end the delegation tokens that gateways like this one hold for `principal`, and says how
+    /// many there were. Without impersonation there are none.
+    ///
+    /// # Errors
+    /// The upstream cluster can't be reached or does not end one of them.
+    pub async fn take_back_tokens(&self, principal: &Principal) -> io::Result<usize> {
+        self.credentials.take_back(principal).await
+    }
+
     /// Serves nobody from now on, because of `why`, or everybody again: connections end at their next request, and
     /// new ones before they log in.
     pub fn suspend(&self, why: Option<String>) {

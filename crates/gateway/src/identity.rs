@@ -10,7 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use schloss_client::{ClientConfig, Connection, SaslMechanism};
 use schloss_identity::{Mechanism, Password};
-use schloss_wire::messages::{CreateDelegationTokenRequest, CreateDelegationTokenResponse};
+use schloss_wire::messages::describe_delegation_token_request::DescribeDelegationTokenOwner;
+use schloss_wire::messages::{
+    CreateDelegationTokenRequest, CreateDelegationTokenResponse, DescribeDelegationTokenRequest,
+    ExpireDelegationTokenRequest,
+};
 use schloss_wire::{ErrorCode, Principal, build};
 use tokio::time::Instant;
 
@@ -23,6 +27,8 @@ const TOKENS_MAX: usize = 10_000;
 const USE_PERCENT: u32 = 80;
 /// The upstream's own longest life of a token.
 const LONGEST_LIFE_MS: i64 = -1;
+/// A negative period ends a token now.
+const AT_ONCE_MS: i64 = -1;
 
 /// The configurations that connections are made with.
 pub(crate) enum Credentials {
@@ -78,6 +84,18 @@ impl Credentials {
         matches!(self, Self::Tokens(_))
     }
 
+    /// Has the upstream cluster end every token that was given to us for `principal`, also to other gateways and
+    /// before a restart; says how many there were.
+    ///
+    /// # Errors
+    /// The upstream cluster can't be reached or does not end one of them.
+    pub(crate) async fn take_back(&self, principal: &Principal) -> io::Result<usize> {
+        match self {
+            Self::Service(_) => Ok(0),
+            Self::Tokens(tokens) => tokens.take_back(principal).await,
+        }
+    }
+
     /// Forgets credentials that a broker did not take.
     pub(crate) async fn forget(&self, principal: &Principal, refused: &Arc<ClientConfig>) {
         let Self::Tokens(tokens) = self else { return };
@@ -107,12 +125,44 @@ impl Tokens {
         Arc::clone(held.entry(principal.clone()).or_default())
     }
 
-    /// Asks for a new token as ourselves, at the first broker that can be reached.
+    /// Asks for a new token as ourselves.
     async fn fetch(&self, principal: &Principal) -> io::Result<Token> {
+        self.ask(&mut self.connect().await?, principal).await
+    }
+
+    async fn take_back(&self, principal: &Principal) -> io::Result<usize> {
+        self.held.lock().remove(principal);
+        let mut connection = self.connect().await?;
+        let owner = build!(DescribeDelegationTokenOwner {
+            principal_type: principal.kind().into(),
+            principal_name: principal.name().into(),
+        });
+        let request = build!(DescribeDelegationTokenRequest { owners: Some(vec![owner]) });
+        let described = connection.call(&request).await.map_err(io::Error::other)?;
+        if described.error_code != ErrorCode::None.code() {
+            return Err(io::Error::other(ErrorCode::describe(described.error_code)));
+        }
+        let mut ended = 0;
+        for token in described.tokens {
+            let request =
+                build!(ExpireDelegationTokenRequest { hmac: token.hmac, expiry_time_period_ms: AT_ONCE_MS });
+            let response = connection.call(&request).await.map_err(io::Error::other)?;
+            match ErrorCode::from_code(response.error_code) {
+                Some(ErrorCode::None) => ended += 1,
+                // Another gateway was first, or it is one that the principal got by itself.
+                Some(ErrorCode::DelegationTokenNotFound | ErrorCode::DelegationTokenOwnerMismatch) => {}
+                _ => return Err(io::Error::other(ErrorCode::describe(response.error_code))),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Connects as ourselves, to the first broker that can be reached.
+    async fn connect(&self) -> io::Result<Connection> {
         let mut failed = io::Error::other("no upstream broker is known");
         for (_, address) in self.view.addresses(None) {
             match Connection::connect(&self.service, &address).await {
-                Ok(mut connection) => return self.ask(&mut connection, principal).await,
+                Ok(connection) => return Ok(connection),
                 Err(error) => failed = io::Error::other(error),
             }
         }

@@ -15,8 +15,11 @@ use schloss_client::{
 };
 use schloss_gateway::Identity;
 use schloss_policy::{Operation, PatternType, Permission, ResourceType};
-use schloss_wire::build;
-use schloss_wire::messages::{DescribeClusterRequest, FindCoordinatorRequest, MetadataRequest};
+use schloss_wire::messages::describe_delegation_token_request::DescribeDelegationTokenOwner;
+use schloss_wire::messages::{
+    DescribeClusterRequest, DescribeDelegationTokenRequest, FindCoordinatorRequest, MetadataRequest,
+};
+use schloss_wire::{Principal, build};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster"]
@@ -89,6 +92,29 @@ async fn an_impersonating_gateway_is_seen_upstream_as_the_client() {
         // Brokers hear of the ACL a moment later.
         assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
     }
+
+    // Who leaves has no token upstream any more; the next one to log in gets another.
+    let principal = Principal::user(&user);
+    assert_eq!(house.gateway.take_back_tokens(&Principal::user(&unique("nobody"))).await.unwrap(), 0);
+    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 1);
+    let begun = std::time::Instant::now();
+    while tokens_of(&user).await > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the token is still there");
+    }
+    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 0);
+    send().await.unwrap();
+    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 1);
+}
+
+/// How many delegation tokens a user has upstream.
+async fn tokens_of(user: &str) -> usize {
+    let service = common::upstream();
+    let address = service.bootstrap[0].clone();
+    let mut connection = Connection::connect(&service, &address).await.unwrap();
+    let owner =
+        build!(DescribeDelegationTokenOwner { principal_type: "User".into(), principal_name: user.into() });
+    let request = build!(DescribeDelegationTokenRequest { owners: Some(vec![owner]) });
+    connection.call(&request).await.unwrap().tokens.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,7 @@ pub fn unique(what: &str) -> String {
 
 pub struct House {
     pub gate: Gate,
+    pub gateway: Arc<Gateway>,
     pub bootstrap: SocketAddr,
     pub base: u16,
     pub metadata: Arc<Metadata>,
@@ -90,13 +91,22 @@ impl House {
         change(&mut config, &mut gate_config);
         let gateway = Arc::new(Gateway::open(config).await.unwrap());
         let ids = gateway.broker_ids().borrow().clone();
-        let gate = Gate::start(gate_config, gateway, Arc::clone(&metadata), audit.clone()).unwrap();
+        let gate = Gate::start(gate_config, Arc::clone(&gateway) as _, Arc::clone(&metadata), audit.clone())
+            .unwrap();
         for id in ids {
             gate.listen(&listener(base + u16::try_from(id).unwrap())).unwrap();
         }
         let bootstrap = gate.addresses()[0].1;
-        let house =
-            Self { gate, bootstrap, base, metadata, audit, directory, ca: authority.cert_pem().to_owned() };
+        let house = Self {
+            gate,
+            gateway,
+            bootstrap,
+            base,
+            metadata,
+            audit,
+            directory,
+            ca: authority.cert_pem().to_owned(),
+        };
         house.add_user("admin").await;
         house
     }

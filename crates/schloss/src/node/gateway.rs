@@ -10,6 +10,7 @@ use schloss_gateway::{Gateway, GatewayError};
 use schloss_metadata_topic::{OpenError, SharedMetadata, TopicLedgerConfig};
 
 use super::broker_ports::BrokerPorts;
+use super::leavers::Leavers;
 use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
 use super::{Behind, ClientFiles, Node, Office, directory, doors, issuer};
@@ -21,12 +22,13 @@ pub(super) struct Chores {
     shared: SharedMetadata,
     ports: BrokerPorts,
     watch: StateWatch,
+    leavers: Leavers,
 }
 
 impl Chores {
     /// Does them; does not end.
     pub(super) async fn run(&mut self, gate: &Gate, audit: &Audit) {
-        tokio::join!(self.ports.follow(gate), self.watch.report(audit));
+        tokio::join!(self.ports.follow(gate), self.watch.report(audit), self.leavers.follow());
     }
 
     pub(super) async fn end(self) {
@@ -120,7 +122,8 @@ impl GatewayState {
         let suspended = Arc::clone(&gateway);
         let suspend = Box::new(move |why| suspended.suspend(why));
         let watch = StateWatch::of(&mut shared, &config.state, suspend);
-        let behind = Behind::Cluster(Box::new(Chores { shared, ports, watch }));
+        let leavers = Leavers::new(Arc::clone(&gateway), office.metadata.changes());
+        let behind = Behind::Cluster(Box::new(Chores { shared, ports, watch, leavers }));
         office.open_gate(&config.common, gate_config, gateway, behind, client_files).await
     }
 }

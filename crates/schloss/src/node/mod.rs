@@ -7,6 +7,7 @@ mod doors;
 mod gateway;
 mod issuer;
 mod keys;
+mod leavers;
 mod office;
 mod process;
 mod serve;
