@@ -12,7 +12,7 @@ use schloss_wire::{Api, StrBytes, build};
 use thiserror::Error;
 
 use crate::cleaner::Cleaner;
-use crate::directories::DirectoryError;
+use crate::directories::{DirectoryError, TOPICS};
 use crate::dispatch::APIS;
 use crate::groups::{Groups, GroupsConfig, GroupsError};
 use crate::partitions::{Partitions, TopicLogs};
@@ -140,7 +140,7 @@ impl Broker {
         let snapshot = metadata.snapshot();
         let topics: Vec<TopicLogs> =
             snapshot.topics().map(|topic| TopicLogs::of(topic, topic.partitions, &config)).collect();
-        let partitions = Partitions::open(&config.data_dir.join("topics"), &topics, storage.clone())?;
+        let partitions = Partitions::open(&config.data_dir.join(TOPICS), &topics, storage.clone())?;
         let partitions = Arc::new(partitions);
         let groups = Groups::open_with(&config.data_dir.join("groups"), &storage, config.groups.clone())?;
         // Offsets of topics that were deleted just before a crash.

@@ -3,6 +3,7 @@
 //! A directory gets its name only when the id is in it and on disk. One whose id is not the one expected is
 //! set aside in `.stray`, never deleted: if it is the metadata that was lost, the records must not follow.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -12,6 +13,8 @@ use schloss_log::{LogError, remove_deleted};
 use schloss_wire::Uuid;
 use thiserror::Error;
 
+/// The directory in a data directory that holds those of all partitions.
+pub(crate) const TOPICS: &str = "topics";
 /// Directories on their way to a name.
 const UNFINISHED: &str = ".new";
 /// Directories that no topic of the metadata owns.
@@ -124,6 +127,29 @@ impl Directories {
     }
 }
 
+/// The names of the topics that have partitions in a data directory, by their id in 32 hexadecimal digits. A broker
+/// may run meanwhile.
+///
+/// # Errors
+/// The directory can't be read; that there is none is no error.
+pub fn topic_names(data_dir: &Path) -> Result<BTreeMap<String, String>, DirectoryError> {
+    let root = data_dir.join(TOPICS);
+    let mut names = BTreeMap::new();
+    let entries = match fs::read_dir(&root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        entries => entries.map_err(io_error("read", &root))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(io_error("read", &root))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some((topic, _)) = name.and_then(split_name) else { continue };
+        if let Some(id) = read_id(&path)? {
+            names.insert(hex(id), topic.to_owned());
+        }
+    }
+    Ok(names)
+}
+
 /// Topic and partition of a directory's name.
 fn split_name(name: &str) -> Option<(&str, usize)> {
     let (topic, digits) = name.rsplit_once('-')?;
@@ -191,6 +217,20 @@ mod tests {
 
     const OURS: Uuid = Uuid::from_bytes([1; 16]);
     const OTHER: Uuid = Uuid::from_bytes([2; 16]);
+
+    #[test]
+    fn the_names_of_topics_are_read_from_their_directories() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(topic_names(home.path()).unwrap().is_empty(), "there is nothing yet");
+        let directories = Directories::open(&home.path().join(TOPICS)).unwrap();
+        directories.create("orders", OURS, 0).unwrap();
+        directories.create("orders", OURS, 1).unwrap();
+        directories.create("bills-2", OTHER, 0).unwrap();
+        directories.set_strangers_aside(|topic, _| (topic == "orders").then_some(OURS)).unwrap();
+        make(&directories.of("empty", 0)).unwrap();
+        let names = topic_names(home.path()).unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), [("01".repeat(16), "orders".to_owned())]);
+    }
 
     #[test]
     fn names_are_split_at_the_last_dash() {

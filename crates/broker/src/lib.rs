@@ -139,7 +139,7 @@ mod api {
 }
 
 pub use broker::{Advertised, Broker, BrokerConfig, BrokerError};
-pub use directories::DirectoryError;
+pub use directories::{DirectoryError, topic_names};
 pub use groups::{GroupsConfig, GroupsError};
 pub use share::{SharesConfig, SharesError};
 pub use storage::Storage;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use schloss_broker::topic_names;
 use schloss_keys::{DataKeyFacts, KeyStore};
 use serde::Serialize;
 use serde_json::json;
@@ -59,6 +60,9 @@ struct Place {
 #[derive(Serialize)]
 struct Row {
     key: String,
+    /// The name of the topic, if it is a topic's and the topic has partitions here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
     generation: u32,
     wrapped_by: String,
     made: String,
@@ -89,19 +93,23 @@ fn list(config: &ServeConfig, format: Format) -> anyhow::Result<()> {
         .into_iter()
         .map(|kek| Row {
             key: format!("keyring {}", kek.name),
+            topic: None,
             generation: kek.version,
             wrapped_by: "what unlocks the keyring".to_owned(),
             made: date(kek.made),
         })
         .collect();
+    let names = topic_names(data_dir)?;
     rows.extend(KeyStore::facts(&wrapped_keys(data_dir))?.into_iter().map(|facts| Row {
+        topic: facts.purpose.strip_prefix("topic ").and_then(|id| names.get(id)).cloned(),
         key: facts.purpose,
         generation: facts.generation,
         wrapped_by: facts.kek,
         made: String::new(),
     }));
-    output::rows(format, &["key", "generation", "wrapped by", "made"], &rows, |row| {
-        vec![row.key.clone(), row.generation.to_string(), row.wrapped_by.clone(), row.made.clone()]
+    output::rows(format, &["key", "topic", "generation", "wrapped by", "made"], &rows, |row| {
+        let topic = row.topic.clone().unwrap_or_default();
+        vec![row.key.clone(), topic, row.generation.to_string(), row.wrapped_by.clone(), row.made.clone()]
     })
 }
 
