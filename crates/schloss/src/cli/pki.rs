@@ -1,10 +1,11 @@
 //! `schloss pki`: certificates for clients, from the CA that quickstart has made or one like it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use rustix::fs::{FlockOperation, flock};
 use schloss_pki::{ClientNames, PeerCertificate};
 use serde_json::json;
 use time::Duration;
@@ -124,14 +125,71 @@ fn issue(ca: &Path, out: &Path, names: &ClientNames, days: u32, format: Format) 
 }
 
 fn revoke(ca: &Path, list: &Path, certificates: &[PathBuf], days: u32, format: Format) -> anyhow::Result<()> {
+    renew_list(ca, list, certificates, days)?;
+    let words =
+        format!("{} has {} more, and is in force for {days} days", list.display(), certificates.len());
+    output::value(format, &json!({ "list": list, "revoked": certificates }), &words)
+}
+
+/// Signs a list with what was on it and these certificates. Two at once would each read the list before, and the later
+/// one would bring back into force what the earlier one revoked: so one waits for the other.
+fn renew_list(ca: &Path, list: &Path, certificates: &[PathBuf], days: u32) -> anyhow::Result<()> {
+    let _turn = turn_at(list)?;
     let read = |path: &Path| fs::read(path).with_context(|| format!("can't read {}", path.display()));
     let before = if list.exists() { Some(read(list)?) } else { None };
     let texts = certificates.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
     let authority = shared_authority(ca)?;
     let signed = authority.revoke(before.as_deref(), &texts, Duration::days(days.into()))?;
-    write_public(list, signed.as_bytes())?;
-    let words =
-        format!("{} has {} more, and is in force for {days} days", list.display(), certificates.len());
-    output::value(format, &json!({ "list": list, "revoked": certificates }), &words)
+    write_public(list, signed.as_bytes())
+}
+
+/// Waits for the turn to change a file that is replaced as a whole; it ends when the value is dropped. The lock is on
+/// the directory: one on the file would be on what another process has just replaced.
+fn turn_at(file: &Path) -> anyhow::Result<File> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let turn = File::open(directory).with_context(|| format!("can't open {}", directory.display()))?;
+    flock(&turn, FlockOperation::LockExclusive)
+        .with_context(|| format!("can't lock {}", directory.display()))?;
+    Ok(turn)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use schloss_pki::Authority;
+    use x509_parser::pem::parse_x509_pem;
+    use x509_parser::prelude::{CertificateRevocationList, FromDer};
+
+    use super::*;
+
+    #[test]
+    fn those_who_revoke_at_once_lose_nothing_of_each_other() {
+        const AT_ONCE: usize = 8;
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let authority = Authority::generate("test", Duration::days(30)).unwrap();
+        write_public(&path("ca.pem"), authority.cert_pem().as_bytes()).unwrap();
+        write_private(&path("ca.key"), authority.key_pem().as_bytes()).unwrap();
+        for number in 0..AT_ONCE {
+            let issued = authority.issue_client(&number.to_string(), Duration::days(1)).unwrap();
+            write_public(&path(&format!("{number}.pem")), issued.cert_pem.as_bytes()).unwrap();
+        }
+        let (list, start) = (path("clients.crl"), Barrier::new(AT_ONCE));
+        thread::scope(|scope| {
+            for number in 0..AT_ONCE {
+                let (list, start, path) = (&list, &start, &path);
+                scope.spawn(move || {
+                    start.wait();
+                    renew_list(&path(""), list, &[path(&format!("{number}.pem"))], 1).unwrap();
+                });
+            }
+        });
+        let text = fs::read(&list).unwrap();
+        let (_, pem) = parse_x509_pem(&text).unwrap();
+        let (_, signed) = CertificateRevocationList::from_der(&pem.contents).unwrap();
+        assert_eq!(signed.iter_revoked_certificates().count(), AT_ONCE);
+    }
 }
