@@ -7,7 +7,7 @@ use schloss_wire::Principal;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Reason, Subject};
-use crate::index::Id;
+use crate::holders::Id;
 use crate::kind::{Operation, PatternType, Permission, ResourceType};
 use crate::role::{BUILT_IN, grants_of};
 use crate::rule::{Origin, Rule};
@@ -214,7 +214,7 @@ impl AclSet {
         let Access { operation, resource_type, resource_name } = access;
         self.patterns(*resource_type).on(resource_name).flat_map(move |(pattern, holders)| {
             let mine = holders.iter().filter(|(id, rule)| who.ids.has(*id) && rule.is_about(*operation));
-            mine.map(move |(_, rule)| ((*resource_type, pattern, holders.name()), rule))
+            mine.map(move |(_, rule)| ((*resource_type, pattern, &*holders.name), rule))
         })
     }
 

@@ -13,6 +13,7 @@ mod explain;
 mod filter;
 mod group;
 mod hash;
+mod holders;
 mod host;
 mod index;
 mod judge;
