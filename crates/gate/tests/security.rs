@@ -3,8 +3,9 @@
 
 mod common;
 
-use common::{Client, House, TestEngine};
+use common::{Client, House, PASSWORD, TestEngine};
 use schloss_audit::EventKind;
+use schloss_identity::{MIN_ITERATIONS, Mechanism, Password, ScramCredential};
 use schloss_metadata::security::{PolicyDocument, SecurityAnswer, SecurityChange, SecurityQuestion, Step};
 use schloss_policy::{Access, Asker, Binding, Operation, Pattern, PatternType, ResourceType};
 use schloss_wire::messages::MetadataRequest;
@@ -86,6 +87,36 @@ async fn a_change_is_on_record_with_what_it_did_and_who_made_it() {
     assert_eq!((event.principal(), event.data.result.status.as_str()), (Some("User:admin"), "SUCCESS"));
     let change = event.data.change.as_ref().unwrap();
     assert_eq!((&change["name"], &change["after"][0]), (&"readers".into(), &"User:alice".into()));
+}
+
+#[tokio::test]
+async fn an_api_key_made_in_one_request_logs_in_and_no_part_of_its_secret_is_on_record() {
+    let house = House::open().await;
+    let mut admin = house.login("admin").await;
+    let key = "alice:key:one".to_owned();
+    let password = Password::new(PASSWORD.to_owned());
+    let credential = ScramCredential::derive(Mechanism::ScramSha256, &password, MIN_ITERATIONS).unwrap();
+    let told = serde_json::to_value(&credential).unwrap();
+    let change =
+        SecurityChange::AddKey { user: "alice".to_owned(), key: key.clone(), credentials: vec![credential] };
+    assert_eq!(alter(&mut admin, &change).await.error_code, 0);
+    house.connect().await.login(Mechanism::ScramSha256, &key, PASSWORD).await.unwrap();
+
+    // What can't be read may hold secrets in the wrong place, and the words about it quote them.
+    let document = r#"{"add_key":{"user":"alice","key":"alice:key:two","credentials":"misplaced"}}"#;
+    let document = document.as_bytes().to_vec().into();
+    let Response::AlterSecurity(refused) = admin.call(0, AlterSecurityRequest { document }).await else {
+        panic!("another answer")
+    };
+    assert_eq!(refused.error_code, 42);
+    assert!(refused.error_message.unwrap().contains("can't be read"));
+
+    let records = serde_json::to_string(&house.events().await).unwrap();
+    assert!(records.contains("alice:key:one (SCRAM-SHA-256)") && records.contains("can't be read"));
+    for secret in ["salt", "stored_key", "server_key"] {
+        assert!(!records.contains(told[secret].as_str().unwrap()), "{secret}");
+    }
+    assert!(!records.contains("misplaced") && !records.contains(PASSWORD));
 }
 
 #[tokio::test]
