@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use schloss_identity::{
-    BearerServer, CredentialStore, DelegationToken, FakeSaltKey, IssuerKeys, KeySource, MAX_BEARER_BYTES, MAX_USER_NAME_BYTES,
-    MIN_ITERATIONS, Mechanism, NonceSource, Password, PasswordChecks, PlainServer, SaslServer,
-    ScramCredential, ScramServer, Step, TokenAlgorithm, TokenLogin, TokenRules,
+    BearerServer, CredentialStore, DelegationToken, FakeSaltKey, IssuerKeys, KeySource, MAX_BEARER_BYTES,
+    MAX_USER_NAME_BYTES, MIN_ITERATIONS, Mechanism, NonceSource, Password, PasswordChecks, PlainServer,
+    SaslServer, ScramCredential, ScramServer, Step, TokenAlgorithm, TokenLogin, TokenRules,
 };
 use schloss_wire::Principal;
 use tokio::runtime::{Builder, Runtime};
