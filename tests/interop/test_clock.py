@@ -1,11 +1,10 @@
 """A broker whose clock is set, an hour forward and an hour back, while everybody else goes by the right time."""
 
-import glob
-import os
 import threading
 import time
 
 import pytest
+from clock import Clock, library
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from deliveries import SECONDS, Load, assert_nothing_lost_or_repeated, read_all
@@ -13,31 +12,8 @@ from engines import Schloss
 from topics import set_configs
 
 pytestmark = pytest.mark.serve_only("its own clock is set")
-LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 HOUR = 3600
 HALF_AN_HOUR_MS = str(HOUR * 500)
-
-
-class Clock:
-    """What the broker's clock shows, as a difference to the right time; durations are not touched."""
-
-    def __init__(self, path, library):
-        self.path = path
-        self.set(0)
-        self.environment = {
-            **os.environ,
-            "LD_PRELOAD": library,
-            "FAKETIME_TIMESTAMP_FILE": str(path),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
-
-    def set(self, seconds):
-        # As a whole: it is read all the time.
-        beside = self.path.with_suffix(".new")
-        beside.write_text(f"{seconds:+d}\n")
-        beside.rename(self.path)
 
 
 class Member:
@@ -81,10 +57,9 @@ class Member:
 
 @pytest.fixture
 def clock(tmp_path):
-    libraries = glob.glob(LIBRARY)
-    if not libraries:
+    if not library():
         pytest.skip("no libfaketime on this machine (Debian package faketime)")
-    return Clock(tmp_path / "clock", libraries[0])
+    return Clock(tmp_path / "clock", library())
 
 
 @pytest.fixture

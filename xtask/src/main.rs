@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
     after_help = "Examples:
   cargo xtask test                    everything; installs what it needs
   cargo xtask test --only test_java   one file of the interop suite
+  cargo xtask tools                   what a build with Kerberos needs, from Debian
   cargo xtask scale                   10,000 connections and partitions, and a start with 10 GiB
   cargo xtask fuzz                    every fuzz target, most of them for a minute
   cargo xtask fuzz --seconds 600 request
@@ -43,6 +44,8 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Install what a build with all features needs
+    Tools,
     /// Measure what many connections, partitions and bytes cost: interop tests of the suite, in large
     Scale(scale::Options),
     /// Run the fuzz targets, each for a while
@@ -54,6 +57,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Test { only } => tests::run_all(only.as_deref()),
+        Task::Tools => tools::for_builds().map(|()| true),
         Task::Scale(options) => scale::scale(&options),
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),

@@ -5,8 +5,8 @@ use std::process::Command;
 use clap::Args;
 
 use crate::command::run;
-use crate::tests::{cargo, command};
-use crate::{root, tools};
+use crate::tests::{build, command};
+use crate::tools;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 /// Something could not be installed or built, or a bound does not hold.
 pub(crate) fn scale(options: &Options) -> anyhow::Result<bool> {
     let tools = tools::ensure()?;
-    run(Command::new(cargo()).args(["build", "--release", "--package", "schloss"]).current_dir(root()))?;
+    build()?;
     run(command(&tools, "serve", "test_scale")
         .arg("-s")
         .env("SCHLOSS_SCALE_UNITS", options.units.to_string())

@@ -33,8 +33,11 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<bool> {
     let mut count = Count::default();
     let mut good = true;
     if only.is_none() {
+        tools::for_builds()?;
         let (succeeded, output) = run_and_read(
-            Command::new(cargo()).args(["test", "--workspace", "--no-fail-fast"]).current_dir(root()),
+            Command::new(cargo())
+                .args(["test", "--workspace", "--no-fail-fast", "--features", "schloss/kerberos"])
+                .current_dir(root()),
         )?;
         good &= succeeded;
         count += Count::of_cargo(&output);
@@ -53,7 +56,7 @@ pub(crate) fn run_all(only: Option<&str>) -> anyhow::Result<bool> {
 /// The interop suite, all of its parts at the same time: none keeps two cores busy, because much of each is waiting.
 fn interop(only: Option<&str>) -> anyhow::Result<(bool, Count)> {
     let tools = tools::ensure()?;
-    run(Command::new(cargo()).args(["build", "--release", "--package", "schloss"]).current_dir(root()))?;
+    build()?;
     archive_classes(&tools)?;
     let outcomes = std::thread::scope(|scope| {
         let running = PARTS.each_ref().map(|part| scope.spawn(|| part.run(&tools, only)));
@@ -70,6 +73,15 @@ fn interop(only: Option<&str>) -> anyhow::Result<(bool, Count)> {
         sum += count;
     }
     Ok((good, sum))
+}
+
+/// Builds what the interop suite runs, with all that it can have.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn build() -> anyhow::Result<()> {
+    let arguments = ["build", "--release", "--package", "schloss", "--features", "kerberos"];
+    run(Command::new(cargo()).args(arguments).current_dir(root()))
 }
 
 impl Part {

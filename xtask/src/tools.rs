@@ -17,13 +17,32 @@ pub(crate) struct Tools {
     pub(crate) node_modules: PathBuf,
 }
 
+/// What the feature `kerberos` needs at build.
+const FOR_BUILDS: [(&str, &str); 3] =
+    [("krb5-config", "libkrb5-dev"), ("clang", "clang"), ("pkg-config", "pkg-config")];
+
+/// Installs what is missing for a build with all features.
+///
+/// # Errors
+/// A package manager's.
+pub(crate) fn for_builds() -> anyhow::Result<()> {
+    debian(&FOR_BUILDS)
+}
+
 /// Installs what is missing: Debian packages as root, the rest under `target/interop`.
 ///
 /// # Errors
 /// A package manager's.
 pub(crate) fn ensure() -> anyhow::Result<Tools> {
     fs::create_dir_all(work_dir())?;
+    for_builds()?;
+    // A library for kcat, and no program.
+    let cyrus = format!("/usr/lib/{}-linux-gnu/sasl2/libgssapiv2.so", std::env::consts::ARCH);
     debian(&[
+        ("/usr/sbin/krb5kdc", "krb5-kdc"),
+        ("/usr/sbin/kadmin.local", "krb5-admin-server"),
+        ("kinit", "krb5-user"),
+        (&cyrus, "libsasl2-modules-gssapi-mit"),
         ("faketime", "faketime"),
         ("kcat", "kcat"),
         ("tcpdump", "tcpdump"),
@@ -37,7 +56,11 @@ pub(crate) fn ensure() -> anyhow::Result<Tools> {
     Ok(Tools { python: python()?, kafka_libs: kafka_libs()?, node_modules: node_modules()? })
 }
 
-/// Installs the packages whose program is missing; without root the tests that need them say so.
+/// Installs the packages whose program is missing; without root the tests that need them say so. What would be a service
+/// of the machine is not started.
+///
+/// # Errors
+/// The package manager's.
 pub(crate) fn debian(wanted: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<&str> =
         wanted.iter().filter(|(program, _)| !exists(program)).map(|(_, package)| *package).collect();

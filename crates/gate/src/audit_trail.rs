@@ -1,7 +1,7 @@
 //! From what the gate saw to events of the audit trail.
 
 use schloss_audit::{Event, EventKind};
-use schloss_identity::{AuthFailure, Authenticated, Method};
+use schloss_identity::{AuthFailure, Authenticated, Method, SaslMechanism};
 use schloss_policy::{Decision, Reason, ResourceType};
 use schloss_wire::{Api, ErrorCode, RequestHead};
 
@@ -61,6 +61,9 @@ pub(crate) fn logged_in(peer: &Peer, proof: &Authenticated) -> Event {
     }
     match proof.method() {
         Method::Certificate => event.message(format!("by {}", proof.login())),
+        Method::Sasl(SaslMechanism::Gssapi) => {
+            event.message(format!("by a ticket of the Kerberos principal {}", proof.login()))
+        }
         Method::Sasl(_) if proof.login() != proof.principal().name() => {
             event.message(format!("by the API key {}", proof.login()))
         }

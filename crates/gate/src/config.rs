@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schloss_identity::{CertificateIdentity, Directory, SaslMechanism, TokenLogin};
+use schloss_identity::{CertificateIdentity, Directory, KerberosLogin, SaslMechanism, TokenLogin};
 use schloss_pki::ClientTrust;
 
 use crate::{LockoutConfig, TokenConfig};
@@ -80,6 +80,8 @@ pub struct GateConfig {
     pub directory: Option<Arc<dyn Directory>>,
     /// How delegation tokens last.
     pub delegation_tokens: TokenConfig,
+    /// Whose tickets are good, where `GSSAPI` is on offer.
+    pub kerberos: Option<Arc<KerberosLogin>>,
     /// Denies nothing and records what would have been denied. Identities are proven all the same, users and
     /// ACLs stay guarded, and what is reserved stays out of reach.
     pub insecure_observe_only: bool,
@@ -110,6 +112,7 @@ impl GateConfig {
             lockout: LockoutConfig::default(),
             directory: None,
             delegation_tokens: TokenConfig::default(),
+            kerberos: None,
             insecure_observe_only: false,
             audit_summary_interval: Duration::from_secs(60),
         }

@@ -52,6 +52,9 @@ pub enum GateError {
     /// Nobody could say whose tokens are good.
     #[error("listener '{0}' offers OAUTHBEARER and has no issuer of tokens")]
     NoIssuer(String),
+    /// Nobody could look at tickets.
+    #[error("listener '{0}' offers GSSAPI, and nothing says whose tickets are good")]
+    NoKerberos(String),
 }
 
 impl Gate {
@@ -83,9 +86,9 @@ impl Gate {
     ///
     /// # Errors
     /// The port can't be bound, or the listener has no mechanism.
-    pub fn listen(&self, config: &ListenerConfig) -> Result<SocketAddr, GateError> {
-        check_listener(config)?;
-        let listener = Listener::bind(config)?;
+    pub fn listen(&self, listener: &ListenerConfig) -> Result<SocketAddr, GateError> {
+        check_listener(&self.house.config, listener)?;
+        let listener = Listener::bind(listener)?;
         let address = listener.address();
         self.spawn(listener);
         Ok(address)
@@ -138,16 +141,19 @@ fn check(config: &GateConfig) -> Result<(), GateError> {
     if let Some(name) = zero_bound.or(zero_time) {
         return Err(GateError::Zero(name));
     }
-    config.listeners.iter().try_for_each(check_listener)
+    config.listeners.iter().try_for_each(|listener| check_listener(config, listener))
 }
 
-fn check_listener(listener: &ListenerConfig) -> Result<(), GateError> {
+fn check_listener(config: &GateConfig, listener: &ListenerConfig) -> Result<(), GateError> {
     let certificates = listener.clients.as_ref().map(|clients| clients.trust.expected());
     if listener.mechanisms.is_empty() && certificates != Some(ClientCertificates::Required) {
         return Err(GateError::NoMechanism(listener.name.clone()));
     }
     if listener.mechanisms.contains(&SaslMechanism::OAuthBearer) && listener.tokens.is_none() {
         return Err(GateError::NoIssuer(listener.name.clone()));
+    }
+    if listener.mechanisms.contains(&SaslMechanism::Gssapi) && config.kerberos.is_none() {
+        return Err(GateError::NoKerberos(listener.name.clone()));
     }
     Ok(())
 }

@@ -180,6 +180,7 @@ impl House {
             tokens: peer.tokens.clone(),
             directory: self.config.directory.clone(),
             takes_delegation_tokens: self.config.delegation_tokens.enabled,
+            kerberos: self.config.kerberos.clone(),
             lockouts: Arc::clone(&self.lockouts),
             address: peer.address.ip(),
             max_reauth: peer.max_reauth,

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use schloss_identity::{
     AuthFailure, AuthFailureReason, Authenticated, BearerServer, CredentialStore, Directory, FakeSaltKey,
-    Locks, OsNonce, PasswordChecks, PlainServer, SaslMechanism, SaslServer, ScramServer, Step, TokenLogin,
+    GssapiServer, KerberosLogin, Locks, OsNonce, PasswordChecks, PlainServer, SaslMechanism, SaslServer,
+    ScramServer, Step, TokenLogin,
 };
 use schloss_metadata::Snapshot;
 use schloss_policy::refuse;
@@ -37,6 +38,8 @@ pub(crate) struct Door {
     pub(crate) directory: Option<Arc<dyn Directory>>,
     /// Whether delegation tokens let anybody in.
     pub(crate) takes_delegation_tokens: bool,
+    /// Whose tickets are, where they are.
+    pub(crate) kerberos: Option<Arc<KerberosLogin>>,
     pub(crate) lockouts: Arc<Lockouts>,
     /// Where the client is.
     pub(crate) address: IpAddr,
@@ -105,6 +108,9 @@ impl Door {
             }
             SaslMechanism::OAuthBearer => {
                 SaslServer::Bearer(BearerServer::new(Arc::clone(self.tokens.as_ref()?)))
+            }
+            SaslMechanism::Gssapi => {
+                SaslServer::Gssapi(GssapiServer::new(Arc::clone(self.kerberos.as_ref()?)))
             }
         })
     }

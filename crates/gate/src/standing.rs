@@ -106,7 +106,7 @@ impl KnownAccount {
                 is_password_gone(snapshot.scram(&self.login, mechanism).is_some())
             }
             Method::Sasl(SaslMechanism::Plain) => is_password_gone(snapshot.user(&self.login).is_some()),
-            Method::Sasl(SaslMechanism::OAuthBearer) | Method::Certificate => false,
+            Method::Sasl(SaslMechanism::OAuthBearer | SaslMechanism::Gssapi) | Method::Certificate => false,
         };
         if is_gone {
             return Some("the credential that the client logged in with was removed".to_owned());

@@ -114,6 +114,12 @@ pub enum AuthFailureReason {
     /// A token that proves nothing; the text says why.
     #[error("the token is not good: {0}")]
     Token(String),
+    /// A ticket of Kerberos that proves nothing, or a client that did not keep to the exchange; the text says why.
+    #[error("Kerberos: {0}")]
+    Kerberos(String),
+    /// No ticket can be looked at, whoever comes with it; the text says why.
+    #[error("Kerberos can't be served: {0}; see to the keytab")]
+    KerberosUnable(String),
     /// Too many log-ins have failed before; the text says of whom, and for how long nobody is let in.
     #[error("{0}")]
     LockedOut(String),
@@ -148,6 +154,7 @@ impl AuthFailureReason {
             | Self::Barred(_)
             | Self::Directory(_)
             | Self::DirectoryDown(_)
+            | Self::KerberosUnable(_)
             | Self::NoAudit
             | Self::Stopping
             | Self::AnotherPrincipal

@@ -12,6 +12,7 @@ mod credential;
 mod delegation;
 mod directory;
 mod failure;
+mod kerberos;
 mod mechanism;
 mod nonce;
 mod oauth;
@@ -23,10 +24,11 @@ mod sasl_mechanism;
 mod sasl_server;
 mod scram;
 mod store;
+mod substitution;
 mod user;
 
 pub use authenticated::{Authenticated, MAX_GROUPS, TooManyGroups, groups};
-pub use certificate::{CertificateIdentity, MappingRules, NameSource, RuleError};
+pub use certificate::{CertificateIdentity, MappingRules, NameSource};
 pub use credential::{
     CredentialError, DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_PASSWORD_BYTES, MAX_SALT_BYTES, MIN_ITERATIONS,
     MIN_SALT_BYTES, SALT_BYTES, SaltedPassword, ScramCredential,
@@ -34,6 +36,10 @@ pub use credential::{
 pub use delegation::{DelegationToken, TOKEN_DIGEST_BYTES, TOKEN_ITERATIONS, TokenHmac, TokenKey};
 pub use directory::{Asking, Directory, DirectoryEntry, DirectoryGroups, Member, Membership};
 pub use failure::{AuthFailure, AuthFailureReason};
+pub use kerberos::{
+    GssAcceptor, GssClient, GssContext, GssFailure, GssReply, GssapiServer, KerberosLogin, KerberosNameError,
+    KerberosRules, MAX_GSS_TOKEN_BYTES, check_realm,
+};
 pub use mechanism::Mechanism;
 pub use nonce::{NonceSource, OsNonce};
 pub use oauth::{
@@ -50,4 +56,5 @@ pub use scram::{
     ScramServer,
 };
 pub use store::{CredentialStore, FakeSaltKey, SaltShape};
+pub use substitution::RuleError;
 pub use user::{MAX_USER_NAME_BYTES, UserNameError, check_user_name};

@@ -13,15 +13,18 @@ pub enum SaslMechanism {
     Scram(Mechanism),
     /// `OAUTHBEARER` (RFC 7628): a signed token.
     OAuthBearer,
+    /// `GSSAPI` (RFC 4752): a ticket of Kerberos.
+    Gssapi,
 }
 
 impl SaslMechanism {
     /// Every one.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Scram(Mechanism::ScramSha512),
         Self::Scram(Mechanism::ScramSha256),
         Self::Plain,
         Self::OAuthBearer,
+        Self::Gssapi,
     ];
 
     /// The name on the wire, such as `PLAIN`.
@@ -31,6 +34,7 @@ impl SaslMechanism {
             Self::Plain => "PLAIN",
             Self::Scram(mechanism) => mechanism.name(),
             Self::OAuthBearer => "OAUTHBEARER",
+            Self::Gssapi => "GSSAPI",
         }
     }
 

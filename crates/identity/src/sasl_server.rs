@@ -1,6 +1,8 @@
 //! The server's side of one SASL exchange, whatever the mechanism.
 
-use crate::{AuthFailure, Authenticated, BearerServer, PlainServer, SaslMechanism, ScramServer};
+use crate::{
+    AuthFailure, Authenticated, BearerServer, GssapiServer, PlainServer, SaslMechanism, ScramServer,
+};
 
 /// One exchange with a client that is not known yet. Feed it the client's tokens until it is [`Step::Done`] or fails.
 pub enum SaslServer {
@@ -10,6 +12,8 @@ pub enum SaslServer {
     Plain(PlainServer),
     /// By a signed token.
     Bearer(BearerServer),
+    /// By a ticket of Kerberos.
+    Gssapi(GssapiServer),
 }
 
 /// What one token of the client leads to.
@@ -33,6 +37,7 @@ impl SaslServer {
             Self::Scram(server) => server.mechanism().into(),
             Self::Plain(_) => SaslMechanism::Plain,
             Self::Bearer(_) => SaslMechanism::OAuthBearer,
+            Self::Gssapi(_) => SaslMechanism::Gssapi,
         }
     }
 
@@ -46,6 +51,7 @@ impl SaslServer {
             Self::Scram(server) => server.step(token),
             Self::Plain(server) => server.step(token).await,
             Self::Bearer(server) => server.step(token).await,
+            Self::Gssapi(server) => server.step(token).await,
         }
     }
 }

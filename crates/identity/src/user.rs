@@ -5,6 +5,9 @@ use thiserror::Error;
 /// The longest user name, in bytes of UTF-8. Kafka has no limit; ours keeps audit records small.
 pub const MAX_USER_NAME_BYTES: usize = 256;
 
+/// Longest part of a name from outside that is told to the audit log, in characters.
+const SHOWN_MAX: usize = 300;
+
 /// A user name that can't be one.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum UserNameError {
@@ -35,6 +38,11 @@ pub fn check_user_name(name: &str) -> Result<(), UserNameError> {
     }
 }
 
+/// A name from outside, such as that of a certificate, as the audit log may show it.
+pub(crate) fn shown(name: &str) -> String {
+    name.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +61,11 @@ mod tests {
         for name in ["a\0", "a\nb", "\u{7f}", "\u{85}"] {
             assert_eq!(check_user_name(name), Err(UserNameError::ControlCharacter), "{name:?}");
         }
+    }
+
+    #[test]
+    fn names_are_shown_in_one_line_of_bounded_length() {
+        assert_eq!(shown("a\nb"), "a\\nb");
+        assert_eq!(shown(&"x".repeat(10_000)).len(), SHOWN_MAX);
     }
 }

@@ -2,47 +2,19 @@
 
 use std::str::FromStr;
 
-use regex::{Captures, Regex, RegexBuilder};
-use thiserror::Error;
+use regex::Regex;
 
-/// Most rules of one listener.
-const MAX_RULES: usize = 100;
-/// Largest compiled pattern, in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
+use crate::substitution::{Case, MAX_RULES, RuleError, Template, whole_pattern};
 
 /// Rules, tried in their order; the first one whose pattern fits the whole name makes the user's name. No rules are
 /// the one rule `DEFAULT`, which keeps the name as it is.
 #[derive(Clone, Debug, Default)]
 pub struct MappingRules(Vec<Rule>);
 
-/// What is wrong with a text of rules.
-#[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("rule {number}: {what}")]
-pub struct RuleError {
-    /// Which rule, counted from 1.
-    pub number: usize,
-    /// What is wrong with it.
-    pub what: String,
-}
-
 #[derive(Clone, Debug)]
 enum Rule {
     Default,
-    Pattern { pattern: Regex, replacement: Vec<Piece>, case: Case },
-}
-
-/// A part of what stands for a name.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Piece {
-    Text(String),
-    Group(usize),
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Case {
-    AsItIs,
-    Lower,
-    Upper,
+    Pattern { pattern: Regex, replacement: Template, case: Case },
 }
 
 impl MappingRules {
@@ -63,21 +35,7 @@ impl Rule {
             Self::Pattern { pattern, replacement, case } => (pattern, replacement, case),
         };
         let groups = pattern.captures(name)?;
-        let mapped: String = replacement.iter().map(|piece| piece.text(&groups)).collect();
-        Some(match case {
-            Case::AsItIs => mapped,
-            Case::Lower => mapped.to_lowercase(),
-            Case::Upper => mapped.to_uppercase(),
-        })
-    }
-}
-
-impl Piece {
-    fn text<'a>(&'a self, groups: &'a Captures<'_>) -> &'a str {
-        match self {
-            Self::Text(text) => text,
-            Self::Group(number) => groups.get(*number).map_or("", |group| group.as_str()),
-        }
+        Some(case.of(replacement.text(|number| groups.get(number).map_or("", |group| group.as_str()))))
     }
 }
 
@@ -124,10 +82,8 @@ fn read(text: &str) -> Result<(Rule, &str), String> {
         Some('U') => (Case::Upper, &rule[1..]),
         _ => (Case::AsItIs, rule),
     };
-    // The whole name has to fit, whatever the pattern says of its ends.
-    let pattern = RegexBuilder::new(&format!(r"\A(?:{pattern})\z")).size_limit(MAX_PATTERN_BYTES).build();
-    let pattern = pattern.map_err(|error| error.to_string())?;
-    let replacement = pieces(replacement, pattern.captures_len() - 1);
+    let pattern = whole_pattern(pattern)?;
+    let replacement = Template::replacement(replacement, pattern.captures_len() - 1);
     Ok((Rule::Pattern { pattern, replacement, case }, after))
 }
 
@@ -143,41 +99,6 @@ fn up_to_slash(text: &str) -> Option<(&str, &str)> {
         }
     }
     None
-}
-
-/// The parts of a replacement as Java's `Matcher.replaceAll` reads it: `$n` is a group, with as many digits as there
-/// are groups for; what is no group stays as it is, and so does what has a backslash before it.
-fn pieces(replacement: &str, groups: usize) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut text = String::new();
-    let mut rest = replacement.chars().peekable();
-    while let Some(character) = rest.next() {
-        match character {
-            '\\' => text.extend(rest.next()),
-            '$' => {
-                let mut group = None;
-                while let Some(digit) = rest.peek().and_then(|next| next.to_digit(10)) {
-                    let longer = group.unwrap_or(0_usize).saturating_mul(10).saturating_add(digit as usize);
-                    if longer > groups {
-                        break;
-                    }
-                    group = Some(longer);
-                    rest.next();
-                }
-                match group {
-                    Some(group) => {
-                        pieces.push(Piece::Text(std::mem::take(&mut text)));
-                        pieces.push(Piece::Group(group));
-                    }
-                    None => text.push('$'),
-                }
-            }
-            other => text.push(other),
-        }
-    }
-    pieces.push(Piece::Text(text));
-    pieces.retain(|piece| *piece != Piece::Text(String::new()));
-    pieces
 }
 
 #[cfg(test)]
@@ -217,22 +138,6 @@ mod tests {
     fn without_rules_the_name_is_the_users() {
         for rules in ["", "  ", "DEFAULT"] {
             assert_eq!(map(rules, "CN=Alice,O=b").as_deref(), Some("CN=Alice,O=b"));
-        }
-    }
-
-    #[test]
-    fn replacements_read_groups_as_java_does() {
-        for (replacement, user) in [
-            ("$1@$2", "a@b"),
-            ("$12", "a2"),
-            ("$3", "$3"),
-            ("$0!", "a,b!"),
-            (r"\$1", "$1"),
-            ("$", "$"),
-            (r"$1\/x", "a/x"),
-            ("", ""),
-        ] {
-            assert_eq!(map(&format!("RULE:(.*),(.*)/{replacement}/"), "a,b").as_deref(), Some(user));
         }
     }
 

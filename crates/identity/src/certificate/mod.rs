@@ -8,12 +8,10 @@ use rustls::ServerConnection;
 use schloss_pki::PeerCertificate;
 use schloss_wire::Principal;
 
+use crate::user::shown;
 use crate::{AuthFailure, AuthFailureReason, Authenticated, Method, check_user_name};
 
-pub use mapping::{MappingRules, RuleError};
-
-/// Longest part of a name from a certificate that is told to the audit log, in characters.
-const SHOWN_MAX: usize = 300;
+pub use mapping::MappingRules;
 
 /// What of a certificate is its owner's name.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -91,11 +89,6 @@ impl CertificateIdentity {
     }
 }
 
-/// A name as the audit log may show it.
-fn shown(name: &str) -> String {
-    name.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use time::OffsetDateTime;
@@ -140,11 +133,5 @@ mod tests {
         assert!(unfit.contains("no principal mapping rule fits 'CN=alice,O=Example'"), "{unfit}");
         let empty = principal(NameSource::Subject, "RULE:^CN=.*$//").unwrap_err();
         assert!(empty.contains("the user name is empty"), "{empty}");
-    }
-
-    #[test]
-    fn names_are_shown_in_one_line_of_bounded_length() {
-        assert_eq!(shown("a\nb"), "a\\nb");
-        assert_eq!(shown(&"x".repeat(10_000)).len(), SHOWN_MAX);
     }
 }

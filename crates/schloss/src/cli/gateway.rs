@@ -39,6 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     logging::start("info");
     let config = GatewayConfig::load(&arguments.config)?;
+    node::restart_with_keytab(&config.common)?;
     node::runtime()?.block_on(async {
         let node = node::Node::gateway(&config, arguments.ignore_forged).await?;
         node.serve_until_signal().await

@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     logging::start("info");
     let config = ServeConfig::load(&arguments.config)?;
+    node::restart_with_keytab(&config.common)?;
     node::runtime()?.block_on(async {
         let node = node::Node::serve(&config).await?;
         node.serve_until_signal().await

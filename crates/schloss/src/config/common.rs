@@ -11,6 +11,7 @@ use super::bootstrap::{self, Bootstrap, RawBootstrap};
 use super::delegation_tokens::{self, RawDelegationTokens};
 use super::directory::{self, DirectorySection, RawDirectory};
 use super::error::ConfigError;
+use super::kerberos::{self, Kerberos, RawKerberos};
 use super::limits::{self, Limits, RawLimits};
 use super::oauth::{self, Oauth, RawOauth};
 use super::source::Source;
@@ -31,6 +32,8 @@ pub(crate) struct Common {
     /// Where users are that are not known here, and groups.
     pub(crate) directory: Option<DirectorySection>,
     pub(crate) delegation_tokens: TokenConfig,
+    /// Whose tickets are good.
+    pub(crate) kerberos: Option<Kerberos>,
     pub(crate) audit: Audit,
 }
 
@@ -43,6 +46,7 @@ pub(super) struct RawCommon {
     pub(super) oauth: Option<RawOauth>,
     pub(super) directory: Option<RawDirectory>,
     pub(super) delegation_tokens: RawDelegationTokens,
+    pub(super) kerberos: Option<RawKerberos>,
     pub(super) audit: RawAudit,
 }
 
@@ -60,6 +64,7 @@ pub(super) fn check(source: &Source<'_>, raw: RawCommon) -> Result<Common, Confi
         oauth: raw.oauth.as_ref().map(|raw| oauth::check(source, raw)).transpose()?,
         directory: raw.directory.as_ref().map(|raw| directory::check(source, raw)).transpose()?,
         delegation_tokens: delegation_tokens::check(source, &raw.delegation_tokens)?,
+        kerberos: raw.kerberos.as_ref().map(|raw| kerberos::check(source, raw)).transpose()?,
         audit: audit::check(source, &data_dir, &raw.audit)?,
         data_dir,
     })

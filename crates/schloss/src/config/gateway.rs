@@ -13,8 +13,9 @@ use super::common::{self, Common, RawCommon};
 use super::delegation_tokens::RawDelegationTokens;
 use super::directory::RawDirectory;
 use super::error::ConfigError;
+use super::kerberos::RawKerberos;
 use super::limits::RawLimits;
-use super::listener::{self, Listener, RawListener, refuse};
+use super::listener::{self, Listener, RawListener, Sections, refuse};
 use super::oauth::RawOauth;
 use super::shared_state::{self, RawState, SharedState};
 use super::source::{self, Source};
@@ -54,6 +55,7 @@ struct RawGateway {
     limits: RawLimits,
     oauth: Option<RawOauth>,
     directory: Option<RawDirectory>,
+    kerberos: Option<RawKerberos>,
     #[serde(default)]
     delegation_tokens: RawDelegationTokens,
     #[serde(default)]
@@ -76,7 +78,8 @@ impl GatewayConfig {
             let help = "add a [state] section with key_file, the key of all gateways before this cluster";
             return Err(source.missing("state", help));
         };
-        let listeners = listener::check_all(source, &raw.listener, raw.oauth.is_some(), |listener, raw| {
+        let sections = Sections { oauth: raw.oauth.is_some(), kerberos: raw.kerberos.is_some() };
+        let listeners = listener::check_all(source, &raw.listener, sections, |listener, raw| {
             let addressing = addressing(source, &listener, raw)?;
             Ok(GatewayListener { listener, addressing })
         })?;
@@ -96,6 +99,7 @@ impl GatewayConfig {
                     oauth: raw.oauth,
                     directory: raw.directory,
                     delegation_tokens: raw.delegation_tokens,
+                    kerberos: raw.kerberos,
                     audit: raw.audit,
                 },
             )?,

@@ -59,11 +59,18 @@ pub(super) struct RawListener {
     principal_mapping_rules: Option<Spanned<String>>,
 }
 
+/// Which sections are there that mechanisms need.
+#[derive(Clone, Copy)]
+pub(super) struct Sections {
+    pub(super) oauth: bool,
+    pub(super) kerberos: bool,
+}
+
 /// All listeners, each with what `own` makes of the keys that only one kind of file has.
 pub(super) fn check_all<T>(
     source: &Source<'_>,
     raw: &[RawListener],
-    has_issuer: bool,
+    sections: Sections,
     mut own: impl FnMut(Listener, &RawListener) -> Result<T, ConfigError>,
 ) -> Result<Vec<T>, ConfigError> {
     if raw.is_empty() {
@@ -77,9 +84,21 @@ pub(super) fn check_all<T>(
     }
     let checked = |raw: &RawListener| {
         let listener = check(source, raw)?;
-        if listener.mechanisms.contains(&SaslMechanism::OAuthBearer) && !has_issuer {
-            let message = "OAUTHBEARER needs an [oauth] section that says whose tokens are good";
-            return Err(source.error(raw.name.span(), "listener.mechanisms", message));
+        for (mechanism, is_there, message) in [
+            (
+                SaslMechanism::OAuthBearer,
+                sections.oauth,
+                "OAUTHBEARER needs an [oauth] section that says whose tokens are good",
+            ),
+            (
+                SaslMechanism::Gssapi,
+                sections.kerberos,
+                "GSSAPI needs a [kerberos] section with realm and keytab",
+            ),
+        ] {
+            if listener.mechanisms.contains(&mechanism) && !is_there {
+                return Err(source.error(raw.name.span(), "listener.mechanisms", message));
+            }
         }
         Ok(listener)
     };

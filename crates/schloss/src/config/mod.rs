@@ -10,6 +10,7 @@ mod directory;
 mod encryption;
 mod error;
 mod gateway;
+mod kerberos;
 mod limits;
 mod listener;
 mod oauth;

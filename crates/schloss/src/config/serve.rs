@@ -16,8 +16,9 @@ use super::delegation_tokens::RawDelegationTokens;
 use super::directory::RawDirectory;
 use super::encryption::{self, Encryption, RawEncryption};
 use super::error::ConfigError;
+use super::kerberos::RawKerberos;
 use super::limits::RawLimits;
-use super::listener::{self, Listener, RawListener, refuse};
+use super::listener::{self, Listener, RawListener, Sections, refuse};
 use super::oauth::RawOauth;
 use super::source::{self, Source};
 
@@ -64,6 +65,7 @@ struct RawServe {
     limits: RawLimits,
     oauth: Option<RawOauth>,
     directory: Option<RawDirectory>,
+    kerberos: Option<RawKerberos>,
     #[serde(default)]
     delegation_tokens: RawDelegationTokens,
     #[serde(default)]
@@ -111,7 +113,8 @@ impl ServeConfig {
             let message = format!("must be 0 to {}", i32::MAX);
             return Err(source.error(raw.node_id.span(), "node_id", message));
         }
-        let listeners = listener::check_all(source, &raw.listener, raw.oauth.is_some(), |listener, raw| {
+        let sections = Sections { oauth: raw.oauth.is_some(), kerberos: raw.kerberos.is_some() };
+        let listeners = listener::check_all(source, &raw.listener, sections, |listener, raw| {
             const GATEWAY: &str = "is a key of 'schloss gateway': here is one broker, at advertised_port";
             refuse(source, raw.broker_port_base.as_ref(), "listener.broker_port_base", GATEWAY)?;
             refuse(source, raw.broker_names.as_ref(), "listener.broker_names", GATEWAY)?;
@@ -134,6 +137,7 @@ impl ServeConfig {
                     oauth: raw.oauth,
                     directory: raw.directory,
                     delegation_tokens: raw.delegation_tokens,
+                    kerberos: raw.kerberos,
                     audit: raw.audit,
                 },
             )?,

@@ -13,7 +13,7 @@ use super::broker_ports::BrokerPorts;
 use super::leavers::Leavers;
 use super::office::open_audit_of;
 use super::state_watch::{StateWatch, forged};
-use super::{Behind, ClientFiles, Node, Office, directory, doors, issuer};
+use super::{Behind, ClientFiles, Node, Office, directory, doors, issuer, kerberos};
 use crate::config::{DirectorySection, GatewayConfig};
 use crate::datadir::DataDir;
 
@@ -116,6 +116,7 @@ impl GatewayState {
         let directory = directory::start(config.common.directory.as_ref()).await?;
         let gate_config = GateConfig {
             insecure_observe_only: config.insecure_observe_only,
+            kerberos: kerberos::tickets(&config.common).await?,
             ..doors::gate_config(&config.common, open, directory)
         };
         let gateway = Arc::new(gateway);

@@ -8,12 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schloss_audit::{Audit, Event};
 use schloss_broker::{Advertised, Broker, BrokerConfig, GroupsConfig, Storage};
+use schloss_gate::GateConfig;
 use schloss_log::{Durability, Flusher, LogConfig, OnDamage, Vault};
 use schloss_metadata::Metadata;
 use tracing::warn;
 
 use super::{
-    Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, directory, doors, issuer, open_audit, process,
+    Behind, ClientFiles, Node, NodeKeys, Office, SYSTEM, directory, doors, issuer, kerberos, open_audit,
+    process,
 };
 use crate::config::{DirectorySection, ServeConfig};
 use crate::datadir::DataDir;
@@ -122,7 +124,8 @@ impl State {
             ports.extend(opened);
         }
         let directory = directory::start(config.common.directory.as_ref()).await?;
-        let gate_config = doors::gate_config(&config.common, ports, directory);
+        let kerberos = kerberos::tickets(&config.common).await?;
+        let gate_config = GateConfig { kerberos, ..doors::gate_config(&config.common, ports, directory) };
         let engine = Arc::new(Broker::clone(&broker));
         let behind = Behind::Log(Box::new(OwnLog { broker, flusher, keys }));
         office.open_gate(&config.common, gate_config, engine, behind, client_files).await

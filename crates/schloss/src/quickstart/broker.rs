@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             make(data_dir, &root, arguments).await?
         } else {
             let config = ServeConfig::load(&root.join(CONFIG))?;
+            node::restart_with_keytab(&config.common)?;
             refuse_contradiction(arguments, &config)?;
             (State::open(data_dir, &config).await?, config)
         };

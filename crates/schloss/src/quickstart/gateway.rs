@@ -91,6 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             make(data_dir, &root, arguments).await?
         } else {
             let config = GatewayConfig::load(&root.join(CONFIG))?;
+            node::restart_with_keytab(&config.common)?;
             refuse_contradiction(arguments, &config)?;
             (GatewayState::open(data_dir, &config, false).await?, config)
         };

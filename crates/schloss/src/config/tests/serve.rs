@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use schloss_kerberos::Service;
 use schloss_pki::TlsVersions;
 
 use super::{ConfigError, Fixture};
@@ -302,6 +303,50 @@ fn what_is_wrong_with_a_directory_is_said_with_its_key() {
         let error = error(&fixture, &format!("{GOOD}\n{}", DIRECTORY.replacen(from, to, 1)));
         assert!(error.contains(expected), "{expected}: {error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn whose_tickets_are_good_is_said_whole() {
+    let fixture = Fixture::new();
+    fixture.write("kafka.keytab", "", 0o600);
+    fixture.write("open.keytab", "", 0o644);
+    let kerberos = "[kerberos]\nrealm = \"EXAMPLE.COM\"\nkeytab = \"kafka.keytab\"\n\
+        rules = [\"RULE:[1:$1@$0](.*@EXAMPLE.COM)s/@.*//\", \"DEFAULT\"]\n";
+    let with_tickets = GOOD.replace("tls_key", "mechanisms = [\"GSSAPI\"]\ntls_key");
+    let missing = error(&fixture, &with_tickets);
+    assert!(
+        missing.starts_with("schloss.toml:6: listener.mechanisms: GSSAPI needs a [kerberos]"),
+        "{missing}"
+    );
+    match load(&fixture, &format!("{with_tickets}\n{kerberos}")) {
+        Ok(config) => {
+            assert!(schloss_kerberos::IS_BUILT_IN);
+            let kerberos = config.common.kerberos.unwrap();
+            assert_eq!(kerberos.service, Service::Name("kafka".to_owned()));
+            assert_eq!(kerberos.rules.apply("alice@EXAMPLE.COM").as_deref(), Ok("alice"));
+        }
+        Err(error) => {
+            assert!(!schloss_kerberos::IS_BUILT_IN, "{error}");
+            assert!(error.to_string().contains("build it with 'cargo build --release --features kerberos'"));
+        }
+    }
+    for (from, to, expected) in [
+        ("\"EXAMPLE.COM\"", "\"\"", "kerberos.realm: is empty"),
+        ("\"EXAMPLE.COM\"", "\"a@b\"", "kerberos.realm: is no name of a realm"),
+        ("kafka.keytab", "nowhere.keytab", "kerberos.keytab: nowhere.keytab can't be read"),
+        ("kafka.keytab", "open.keytab", "kerberos.keytab: open.keytab can be read by others (mode 0644)"),
+        ("\"DEFAULT\"", "\"RULE:[1:$2]\"", "schloss.toml:23: kerberos.rules: rule 2: "),
+        ("keytab", "service_name = \"kafka/host\"\nkeytab", "kerberos.service_name: 'kafka/host' is no name"),
+        ("keytab", "principal = \"kafka/host\"\nkeytab", "kerberos.principal: 'kafka/host' is no principal"),
+        (
+            "keytab",
+            "service_name = \"kafka\"\nprincipal = \"kafka/host@R\"\nkeytab",
+            "kerberos.principal: stands beside service_name",
+        ),
+    ] {
+        let error = error(&fixture, &format!("{GOOD}\n{}", kerberos.replacen(from, to, 1)));
+        assert!(error.contains(expected), "{error}");
     }
 }
 
