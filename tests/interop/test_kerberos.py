@@ -173,15 +173,12 @@ def test_rules_make_users_and_groups_hold_for_them(here, kdc, unique, as_princip
     assert any("is not of one or two parts" in words for words in here.refusals()), here.refusals()
 
 
-@pytest.mark.parametrize(("principal", "words"), [
-    ("sep\\/arated", "is not of one or two parts"),
-    ("at\\@sign", "is not of one or two parts"),
-])
-def test_a_separator_in_a_part_does_not_make_two_of_it(here, kdc, as_principal, principal, words):
+@pytest.mark.parametrize("principal", ["sep\\/arated", "at\\@sign"])
+def test_a_separator_in_a_part_does_not_make_two_of_it(here, kdc, as_principal, principal):
     kdc.add(f"{principal}@{REALM}")
     as_principal(f"{principal}@{REALM}")
     assert refused(here.raw().log_in(Initiator(SERVICE)))
-    assert any(words in refusal for refusal in here.refusals()), here.refusals()
+    assert "is not of one or two parts" in here.refusals()[-1], here.refusals()
 
 
 def test_a_principal_named_as_everybody_is_nobody_more(here, kdc):
