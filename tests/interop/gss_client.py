@@ -80,6 +80,10 @@ class GssClient(RawClient):
         super().__init__(conf_file, address)
 
     def _log_in(self, *_):
+        self.begin()
+
+    def begin(self):
+        """Asks for GSSAPI; again on an open connection, to renew its session (KIP-368)."""
         self.send(SASL_HANDSHAKE, self._handshake, text("GSSAPI"))
         (code,) = struct.unpack_from(">h", self.answer())
         assert code == 0, f"SaslHandshake: error {code}"

@@ -91,5 +91,10 @@ fn failure(error: Error) -> GssFailure {
 
 /// What the library says, in one line.
 fn words(error: &Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    /// What it says of most errors before it says what they are.
+    const NOTHING: &str = "Unspecified GSS failure. Minor code may provide more information";
+    let words = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = words.strip_prefix(NOTHING).map(str::trim_start);
+    let said = said.and_then(|said| said.strip_prefix('(')).and_then(|said| said.strip_suffix(')'));
+    said.map_or(words.clone(), str::to_owned)
 }
