@@ -19,7 +19,7 @@ const INPUT_LIMIT_SECONDS: u32 = 10;
 /// How long a target runs, in seconds, if nobody says.
 const SECONDS: u32 = 60;
 /// Targets over small inputs, which have shown in a quarter of a minute what they show in a whole one.
-const SHORT: [&str; 4] = ["certificate", "fetch_scan", "policy", "sasl"];
+const SHORT: [&str; 5] = ["certificate", "fetch_scan", "mapping_rules", "policy", "sasl"];
 const SHORT_SECONDS: u32 = 15;
 
 #[derive(Args)]

@@ -1,7 +1,5 @@
 //! `cargo xtask scale`: the tests of scale with as much as a node has to bear.
 
-use std::process::Command;
-
 use clap::Args;
 
 use crate::command::run;
