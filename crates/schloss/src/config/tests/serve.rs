@@ -336,7 +336,7 @@ fn whose_tickets_are_good_is_said_whole() {
         ("\"EXAMPLE.COM\"", "\"a@b\"", "kerberos.realm: is no name of a realm"),
         ("kafka.keytab", "nowhere.keytab", "kerberos.keytab: nowhere.keytab can't be read"),
         ("kafka.keytab", "open.keytab", "kerberos.keytab: open.keytab can be read by others (mode 0644)"),
-        ("\"DEFAULT\"", "\"RULE:[1:$2]\"", "schloss.toml:23: kerberos.rules: rule 2: "),
+        ("\"DEFAULT\"", "\"RULE:[1:$2]\"", "schloss.toml:24: kerberos.rules: rule 2: "),
         ("keytab", "service_name = \"kafka/host\"\nkeytab", "kerberos.service_name: 'kafka/host' is no name"),
         ("keytab", "principal = \"kafka/host\"\nkeytab", "kerberos.principal: 'kafka/host' is no principal"),
         (
