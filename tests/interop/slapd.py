@@ -100,8 +100,7 @@ class Slapd:
         self.add("\n".join(lines))
 
     def add_group(self, name, *members):
-        lines = [f"dn: {group_dn(name)}", "objectClass: groupOfNames", f"cn: {name}"]
-        self.add("\n".join([*lines, *(f"member: {member}" for member in members)]))
+        self.add(group_entry(name, *members))
 
     def alter(self, group, change, member):
         """`change` is add or delete."""
@@ -117,6 +116,11 @@ class Slapd:
             f'bind_dn = "{READER}"', f'bind_password_file = "{self.password_file}"', f'user_base = "{PEOPLE}"',
             f'group_base = "{GROUPS}"', "timeout_ms = 3000", *lines, "",
         ])
+
+
+def group_entry(name, *members):
+    lines = [f"dn: {group_dn(name)}", "objectClass: groupOfNames", f"cn: {name}"]
+    return "\n".join([*lines, *(f"member: {member}" for member in members)])
 
 
 def user_dn(name):

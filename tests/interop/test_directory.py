@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from doors import add_listener, mechanisms
 from endpoint import jaas, write_properties
 from environment import BINARY
-from slapd import PEOPLE, Slapd, group_dn, user_dn
+from slapd import PEOPLE, Slapd, group_dn, group_entry, user_dn
 
 TIMEOUT = 20
 BY_SEARCH = ['group_filter = "(member={dn})"']
@@ -315,8 +315,7 @@ def test_an_open_way_is_taken_only_where_it_is_asked_for_and_warned_of(place, sl
 
 def test_more_groups_than_a_page_are_found(place, slapd):
     here = place(*BY_SEARCH)
-    for number in range(600):
-        slapd.add_group(f"group-{number:03}", user_dn("Bob"))
+    slapd.add(*(group_entry(f"group-{number:03}", user_dn("Bob")) for number in range(600)))
     assert here.send("bob") is None, here.refusals()
     assert len(groups_of(here.logged_in("Bob")[-1])) == 603
 
