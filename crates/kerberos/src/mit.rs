@@ -57,7 +57,7 @@ impl GssContext for Context {
         }
         let name = self.0.source_name().and_then(|name| name.display_name()).map_err(failure)?;
         let name = str::from_utf8(&name)
-            .map_err(|_| GssFailure("the name of the ticket's owner is no UTF-8".to_owned()))?;
+            .map_err(|_| GssFailure::new("the name of the ticket's owner is no UTF-8"))?;
         let lifetime = self.0.lifetime().map_err(failure)?;
         Ok(GssReply { token, client: Some(GssClient { name: name.to_owned(), lifetime }) })
     }
@@ -86,7 +86,7 @@ fn credential(name: &Name) -> Result<Cred, Error> {
 }
 
 fn failure(error: Error) -> GssFailure {
-    GssFailure(words(&error))
+    GssFailure::new(&words(&error))
 }
 
 /// What the library says, in one line.

@@ -56,10 +56,29 @@ pub struct GssClient {
     pub lifetime: Duration,
 }
 
-/// Why a library said no, in its own words, which hold no secrets.
+/// Longest words of a library, in characters.
+const MAX_WORDS: usize = 400;
+
+/// Why a library said no, in its own words, which hold no secrets. They may repeat names that a stranger has sent, so
+/// they are one line of bounded length.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("{0}")]
-pub struct GssFailure(pub String);
+pub struct GssFailure(String);
+
+impl GssFailure {
+    /// These words, as far as they may be told.
+    #[must_use]
+    pub fn new(words: &str) -> Self {
+        let mut told = String::new();
+        for letter in words.trim().chars().take(MAX_WORDS) {
+            match letter {
+                '\'' | '"' | '\\' => told.push(letter),
+                other => told.extend(other.escape_debug()),
+            }
+        }
+        Self(told)
+    }
+}
 
 /// Whose tickets are good here, and which users they make.
 pub struct KerberosLogin {
@@ -74,5 +93,19 @@ impl KerberosLogin {
     pub fn new(acceptor: Arc<dyn GssAcceptor>, rules: KerberosRules) -> Self {
         // Turns of its own: a keytab on a disk that hangs must not hold up passwords.
         Self { acceptor, rules, turns: PasswordChecks::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_one_line_of_bounded_length() {
+        assert_eq!(
+            GssFailure::new(" 'a'\\/b\nc\u{1b}[1m\u{202e} ").to_string(),
+            r"'a'\/b\nc\u{1b}[1m\u{202e}"
+        );
+        assert_eq!(GssFailure::new(&"x".repeat(100_000)).to_string().len(), MAX_WORDS);
     }
 }

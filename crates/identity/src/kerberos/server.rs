@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use schloss_wire::Principal;
 
-use super::{GssClient, GssContext, GssFailure, GssReply, KerberosLogin, MAX_GSS_TOKEN_BYTES};
+use super::{GssClient, GssContext, GssReply, KerberosLogin, MAX_GSS_TOKEN_BYTES};
 use crate::{AuthFailure, AuthFailureReason, Authenticated, Method, SaslMechanism, Step, check_user_name};
 
 /// Tokens until a client is known. Kerberos needs one, or two.
@@ -52,7 +52,7 @@ impl GssapiServer {
                 let context = self.login.turns.run(move || login.acceptor.begin()).await;
                 let context = context.ok_or_else(stopping)?;
                 let context = context
-                    .map_err(|GssFailure(words)| unclaimed(AuthFailureReason::KerberosUnable(words)))?;
+                    .map_err(|failure| unclaimed(AuthFailureReason::KerberosUnable(failure.to_string())))?;
                 self.accept(context, token, 1).await
             }
             State::Context(context, count) => self.accept(context, token, count + 1).await,
@@ -79,7 +79,7 @@ impl GssapiServer {
         let (context, accepted) =
             ask(Arc::clone(&self.login), context, move |context| context.accept(&token)).await?;
         let GssReply { token, client } =
-            accepted.map_err(|GssFailure(words)| unclaimed(AuthFailureReason::Kerberos(words)))?;
+            accepted.map_err(|failure| unclaimed(AuthFailureReason::Kerberos(failure.to_string())))?;
         match client {
             None => self.state = State::Context(context, count),
             // A client that has to prove us too waits for our token, and takes the offer after it.
@@ -92,7 +92,7 @@ impl GssapiServer {
     async fn offer(&mut self, context: Box<dyn GssContext>, client: GssClient) -> Result<Step, AuthFailure> {
         let (context, wrapped) =
             ask(Arc::clone(&self.login), context, |context| context.wrap(&NO_LAYER)).await?;
-        let offer = wrapped.map_err(|GssFailure(words)| of(&client, words))?;
+        let offer = wrapped.map_err(|failure| of(&client, failure.to_string()))?;
         self.state = State::Offered(context, client);
         Ok(Step::Continue(offer))
     }
@@ -106,7 +106,7 @@ impl GssapiServer {
         let token = token.to_vec();
         let (_, choice) =
             ask(Arc::clone(&self.login), context, move |context| context.unwrap(&token)).await?;
-        let choice = choice.map_err(|GssFailure(words)| of(&client, words))?;
+        let choice = choice.map_err(|failure| of(&client, failure.to_string()))?;
         let Some((layer, acts_as)) = choice.split_first_chunk::<4>() else {
             return Err(of(&client, "the client's choice of a security layer is shorter than four bytes"));
         };

@@ -16,7 +16,7 @@ struct Talk;
 
 impl GssAcceptor for Words {
     fn begin(&self) -> Result<Box<dyn GssContext>, GssFailure> {
-        if self.can_serve { Ok(Box::new(Talk)) } else { Err(GssFailure("no keytab".to_owned())) }
+        if self.can_serve { Ok(Box::new(Talk)) } else { Err(GssFailure::new("no keytab")) }
     }
 }
 
@@ -29,7 +29,7 @@ impl GssContext for Talk {
             Some(("ticket", name)) => Ok(GssReply { token: Vec::new(), client: client(name) }),
             Some(("mutual", name)) => Ok(GssReply { token: b"it is me".to_vec(), client: client(name) }),
             _ if text == "more" => Ok(GssReply { token: b"go on".to_vec(), client: None }),
-            _ => Err(GssFailure("a defective token".to_owned())),
+            _ => Err(GssFailure::new("a defective token")),
         }
     }
 
@@ -38,7 +38,7 @@ impl GssContext for Talk {
     }
 
     fn unwrap(&mut self, token: &[u8]) -> Result<Vec<u8>, GssFailure> {
-        let message = token.strip_prefix(b"~").ok_or_else(|| GssFailure("a wrong signature".to_owned()))?;
+        let message = token.strip_prefix(b"~").ok_or_else(|| GssFailure::new("a wrong signature"))?;
         Ok(message.to_vec())
     }
 }
