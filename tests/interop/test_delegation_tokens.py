@@ -183,7 +183,8 @@ def test_an_ended_token_closes_the_java_client_that_uses_it(schloss, account, to
         schloss.run("token", "expire", made["id"], "--yes", account=user.name)
         cut = schloss.await_audit("--kind", "connection", "--principal", user.name, count=1, seconds=3)
         assert "was removed" in cut[0]["data"]["result"]["message"], cut
-        _, errors = consumer.communicate(timeout=TIMEOUT)
+        # It tries to commit and to leave its group for half a minute before it ends.
+        _, errors = consumer.communicate(timeout=4 * TIMEOUT)
         assert "SaslAuthenticationException" in errors, errors
     finally:
         consumer.kill()

@@ -91,6 +91,7 @@ impl Names {
         let name = match words.split(' ').nth(2) {
             None => CLUSTER_NAME.to_owned(),
             Some("*") => "*".to_owned(),
+            Some(label) if resource_type == ResourceType::User => format!("User:{}", self.name(label)),
             Some(label) => self.name(label),
         };
         (operation, resource_type, name)

@@ -34,7 +34,11 @@ use trail::{Asked, Trail};
 const AT_ONCE: usize = 8;
 
 /// What the gate serves itself.
-const GATES_OWN: [Api; 9] = [
+const GATES_OWN: [Api; 13] = [
+    Api::CreateDelegationToken,
+    Api::RenewDelegationToken,
+    Api::ExpireDelegationToken,
+    Api::DescribeDelegationToken,
     Api::DescribeAcls,
     Api::CreateAcls,
     Api::DeleteAcls,

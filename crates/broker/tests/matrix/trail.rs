@@ -64,6 +64,9 @@ impl Asked {
             faults.push(format!("{}: on record as done {:?}", self.head, done.peek()));
         }
         let is_needed = |event: &CloudEvent| {
+            if UNDECIDED.contains(&self.api) {
+                return granted(event).is_none();
+            }
             let (operation, _, _) = resource(event);
             granted(event) == Some(true) && self.needed.iter().any(|(needed, ..)| *needed == operation)
         };
@@ -81,6 +84,10 @@ impl Asked {
         topics.map(|(.., name)| name.as_str()).collect()
     }
 }
+
+/// On record, and by no right that an ACL gives.
+const UNDECIDED: [Api; 3] =
+    [Api::RenewDelegationToken, Api::ExpireDelegationToken, Api::DescribeDelegationToken];
 
 /// How the audit trail names an API.
 pub(crate) fn method(api: Api) -> String {
@@ -106,6 +113,7 @@ fn status(resource_type: &str) -> &'static str {
         "Topic" => ErrorCode::TopicAuthorizationFailed,
         "Group" => ErrorCode::GroupAuthorizationFailed,
         "TransactionalId" => ErrorCode::TransactionalIdAuthorizationFailed,
+        "DelegationToken" | "User" => ErrorCode::DelegationTokenAuthorizationFailed,
         _ => ErrorCode::ClusterAuthorizationFailed,
     };
     error.name()

@@ -8,6 +8,7 @@ mod members;
 mod security;
 mod share;
 mod streams;
+mod tokens;
 mod topics;
 mod transactions;
 
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
         transactions::cases(),
         cluster::cases(),
         security::cases(),
+        tokens::cases(),
     ];
     files.into_iter().flatten().collect()
 }
