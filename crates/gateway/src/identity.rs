@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use schloss_client::{ClientConfig, Connection, SaslMechanism};
 use schloss_identity::{Mechanism, Password};
+use schloss_wire::messages::create_delegation_token_request::CreatableRenewers;
 use schloss_wire::messages::describe_delegation_token_request::DescribeDelegationTokenOwner;
 use schloss_wire::messages::{
     CreateDelegationTokenRequest, CreateDelegationTokenResponse, DescribeDelegationTokenRequest,
@@ -149,12 +150,25 @@ impl Tokens {
             let response = connection.call(&request).await.map_err(io::Error::other)?;
             match ErrorCode::from_code(response.error_code) {
                 Some(ErrorCode::None) => ended += 1,
-                // Another gateway was first, or it is one that the principal got by itself.
-                Some(ErrorCode::DelegationTokenNotFound | ErrorCode::DelegationTokenOwnerMismatch) => {}
+                // Another gateway was first.
+                Some(ErrorCode::DelegationTokenNotFound) => {}
+                Some(ErrorCode::DelegationTokenOwnerMismatch) => {
+                    // One that the principal got by itself, or we did as somebody else.
+                    tracing::warn!(%principal, "an upstream delegation token is not ours to end: it runs out by itself");
+                }
                 _ => return Err(io::Error::other(ErrorCode::describe(response.error_code))),
             }
         }
         Ok(ended)
+    }
+
+    /// As whom upstream knows us.
+    fn ourselves(&self) -> Option<CreatableRenewers> {
+        let sasl = self.service.sasl.as_ref()?;
+        Some(build!(CreatableRenewers {
+            principal_type: Principal::USER.into(),
+            principal_name: sasl.user.as_str().into(),
+        }))
     }
 
     /// Connects as ourselves, to the first broker that can be reached.
@@ -173,6 +187,8 @@ impl Tokens {
         let request = build!(CreateDelegationTokenRequest {
             owner_principal_type: Some(principal.kind().into()),
             owner_principal_name: Some(principal.name().into()),
+            // Whoever asks for a token may not end it; a renewer may.
+            renewers: self.ourselves().into_iter().collect(),
             max_lifetime_ms: LONGEST_LIFE_MS,
         });
         let response = connection.call(&request).await.map_err(io::Error::other)?;

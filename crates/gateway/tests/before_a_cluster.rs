@@ -96,14 +96,19 @@ async fn an_impersonating_gateway_is_seen_upstream_as_the_client() {
     // Who leaves has no token upstream any more; the next one to log in gets another.
     let principal = Principal::user(&user);
     assert_eq!(house.gateway.take_back_tokens(&Principal::user(&unique("nobody"))).await.unwrap(), 0);
-    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 1);
-    let begun = std::time::Instant::now();
-    while tokens_of(&user).await > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the token is still there");
-    }
-    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 0);
+    let take_back = async || {
+        // The broker that is asked may hear of a new token, and of its end, a moment later than others.
+        let begun = std::time::Instant::now();
+        while house.gateway.take_back_tokens(&principal).await.unwrap() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "there is no token to end");
+        }
+        while tokens_of(&user).await > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the token is still there");
+        }
+    };
+    take_back().await;
     send().await.unwrap();
-    assert_eq!(house.gateway.take_back_tokens(&principal).await.unwrap(), 1);
+    take_back().await;
 }
 
 /// How many delegation tokens a user has upstream.
