@@ -11,7 +11,7 @@ pytestmark = pytest.mark.gateway_only("the cluster itself is asked, which runs t
 def ignored(cluster, target, variable, *arguments):
     """The tests of a target that are ignored elsewhere; returns what they print."""
     # With the whole workspace, so that what `cargo test` has built is what runs.
-    command = ["cargo", "test", "--quiet", "--workspace", "--test", target, "--", "--ignored", "--nocapture", *arguments]
+    command = ["cargo", "test", "--quiet", "--workspace", "--features", "schloss/kerberos", "--test", target, "--", "--ignored", "--nocapture", *arguments]
     environment = {**os.environ, variable: cluster.client("gateway", "properties"), "RUST_BACKTRACE": "0"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout[-20_000:] + result.stderr[-2000:]
