@@ -102,7 +102,7 @@ class KafkaCluster(Endpoint):
                     # Seen with 4.3.1 after nodes were killed: one that is in sync does not know a user that is in
                     # the metadata log, and never will. A start reads the log anew.
                     warnings.warn(f"node {number} {missing}: started again", stacklevel=1)
-                    again[number] = end
+                    again[number] = time.monotonic() + seconds / 3
                     self.kill(number)
                     self.nodes[number].start()
                 time.sleep(0.1)
