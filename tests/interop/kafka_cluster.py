@@ -171,12 +171,20 @@ class KafkaCluster(Endpoint):
         from confluent_kafka.admin import AdminClient
 
         admin = AdminClient(self.conf("admin"))
-        for deletion in (admin.delete_topics([topic])[topic], admin.delete_consumer_groups([group])[group]):
-            try:
-                deletion.result(START_SECONDS)
-            except KafkaException as error:
-                nothing = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
-                assert error.args[0].code() in nothing, error
+        nothing = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
+        # A cluster that has just started is still handing its groups out.
+        not_yet = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+        end = time.monotonic() + START_SECONDS
+        for delete in (lambda: admin.delete_topics([topic])[topic], lambda: admin.delete_consumer_groups([group])[group]):
+            code = not_yet[0]
+            while code in not_yet:
+                try:
+                    delete().result(START_SECONDS)
+                    break
+                except KafkaException as error:
+                    code = error.args[0].code()
+                    assert code in nothing or (code in not_yet and time.monotonic() < end), error
+                    time.sleep(0.05)
         end = time.monotonic() + START_SECONDS
         for number, node in self.nodes.items():
             while node.runs() and topic in {entry[0] for entry in metadata(self.ports[number, "MTLS"], self._probe)[1]}:
