@@ -185,7 +185,8 @@ async fn admit_by_certificate(
             let reason = match account.and_then(|account| account.objection(OffsetDateTime::now_utc())) {
                 Some(words) => AuthFailureReason::Barred(words),
                 None if house.audit.is_writable() => {
-                    let proof = proof.joined(house.config.directory.as_deref()).await;
+                    let snapshot = house.metadata.snapshot();
+                    let proof = proof.joined(house.config.directory.as_deref(), &*snapshot).await;
                     house.audit.record(audit_trail::logged_in(peer, &proof)).await;
                     return Ok(proof);
                 }

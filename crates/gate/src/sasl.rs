@@ -290,7 +290,7 @@ impl Exchange {
             return Err(AuthFailure { reason, claimed_user: Some(proof.principal().name().to_owned()) });
         }
         door.lockouts.succeeded(&proof.counted_as(), door.address, Instant::now());
-        Ok(Step::Done { reply, proof: proof.joined(door.directory.as_deref()).await })
+        Ok(Step::Done { reply, proof: proof.joined(door.directory.as_deref(), &*door.snapshot).await })
     }
 
     fn out_of_order(&self, head: &RequestHead, request: Option<&Request>) -> Turn {

@@ -11,11 +11,12 @@ use common::{Client, House, PASSWORD, message};
 use schloss_gate::GateConfig;
 use schloss_identity::{
     Asking, AuthFailureReason, Directory, DirectoryEntry, DirectoryGroups, Mechanism, Member, Membership,
-    Method, Password, SaslMechanism, groups,
+    Method, Password, SaslMechanism, TokenHmac, groups,
 };
 use schloss_metadata::{Account, AccountKind, security::SecurityChange};
 use schloss_policy::{Acl, Operation, PatternType, Permission, ResourceType, Subject};
-use schloss_wire::{Principal, Response};
+use schloss_wire::messages::CreateDelegationTokenRequest;
+use schloss_wire::{Principal, Response, build};
 
 /// A directory with one user, who is `Carol` however the name is typed.
 #[derive(Clone, Default)]
@@ -90,13 +91,19 @@ impl Directory for Book {
         )
     }
 
-    fn member<'a>(&'a self, user: &'a str, method: Method) -> Asking<'a, Option<Member>> {
-        let is_asked = user == "alice" && method == Method::Sasl(Mechanism::ScramSha256.into());
+    fn member<'a>(&'a self, user: &'a str, method: Option<Method>) -> Asking<'a, Option<Member>> {
+        let is_asked = match method {
+            Some(method) => user == "alice" && method == Method::Sasl(Mechanism::ScramSha256.into()),
+            None => user == "Carol",
+        };
         Box::pin(async move { is_asked.then(|| self.member()) })
     }
 
-    fn known(&self, _: &str) -> Option<Arc<[Principal]>> {
-        None
+    fn known(&self, user: &str) -> Option<Arc<[Principal]>> {
+        match self.member().groups() {
+            DirectoryGroups::Known(groups) if user == "Carol" => Some(groups),
+            _ => None,
+        }
     }
 }
 
@@ -294,4 +301,41 @@ async fn users_of_other_mechanisms_are_in_its_groups_where_it_is_asked() {
     book.says(DirectoryGroups::Nobody);
     assert_eq!(write(&mut client).await, DENIED);
     client.ping().await;
+}
+
+/// Makes a token of Carol's, and logs in with it.
+async fn by_token(house: &House, maker: &mut Client) -> Client {
+    let request = build!(CreateDelegationTokenRequest {
+        owner_principal_type: Some("User".into()),
+        owner_principal_name: Some("Carol".into()),
+        max_lifetime_ms: -1,
+    });
+    let Response::CreateDelegationToken(made) = maker.call(3, request).await else { panic!("no token") };
+    assert_eq!(made.error_code, 0);
+    let mut client = house.connect().await;
+    let password = TokenHmac::new(&made.hmac).password();
+    client.login_with_token(Mechanism::ScramSha256, &made.token_id, password).await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn a_token_of_who_is_of_the_directory_follows_it() {
+    let (house, book) = open().await;
+    let mut client = by_token(&house, &mut carol(&house).await).await;
+    assert_eq!(write(&mut client).await, 0);
+    book.says_groups(&["dev"]);
+    assert_eq!(write(&mut client).await, DENIED, "a group that was left");
+    book.says_groups(&["ops"]);
+    assert_eq!(write(&mut client).await, 0);
+    book.says(DirectoryGroups::Nobody);
+    assert_eq!(write(&mut client).await, DENIED, "nobody knows the owner any more");
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_else_made_gets_past_no_deny_of_a_group() {
+    let (house, _) = open().await;
+    let mut client = by_token(&house, &mut house.login("admin").await).await;
+    assert_eq!(write(&mut client).await, 0);
+    add_acl(&house, "Group:ops", Permission::Deny).await;
+    assert_eq!(write(&mut client).await, DENIED);
 }

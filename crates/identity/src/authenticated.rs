@@ -100,15 +100,14 @@ impl Authenticated {
         Self { member: Some(member), of_directory: true, ..proof }
     }
 
-    /// The same, in the groups that a directory says it is in, where it is asked about such log-ins.
+    /// The same, in the groups that a directory says it is in, where it is asked about such log-ins. A token says nothing
+    /// of how its owner logs in: it is asked about every owner who is not of `store`.
     #[must_use]
-    pub async fn joined(self, directory: Option<&dyn Directory>) -> Self {
-        match directory {
-            Some(directory) if self.member.is_none() => {
-                Self { member: directory.member(self.principal.name(), self.method).await, ..self }
-            }
-            _ => self,
-        }
+    pub async fn joined(self, directory: Option<&dyn Directory>, store: &dyn CredentialStore) -> Self {
+        let Some(directory) = directory.filter(|_| self.member.is_none()) else { return self };
+        let user = self.principal.name();
+        let method = (!self.is_token || store.is_taken(user)).then_some(self.method);
+        Self { member: directory.member(user, method).await, ..self }
     }
 
     /// Whoever has the HMAC of a delegation token: its owner, as long as it lasts.

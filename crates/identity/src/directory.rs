@@ -30,8 +30,9 @@ pub trait Directory: Send + Sync {
         password: &'a Password,
     ) -> Asking<'a, Result<Member, AuthFailureReason>>;
 
-    /// What it says of a user who was proved by `method`; nothing if it is not asked about those.
-    fn member<'a>(&'a self, user: &'a str, method: Method) -> Asking<'a, Option<Member>>;
+    /// What it says of a user who was proved by `method`; nothing if it is not asked about those. Without a method it is
+    /// asked about the user however they were proved.
+    fn member<'a>(&'a self, user: &'a str, method: Option<Method>) -> Asking<'a, Option<Member>>;
 
     /// The groups of a user as far as they are known without asking.
     fn known(&self, user: &str) -> Option<Arc<[Principal]>>;

@@ -23,7 +23,7 @@ pub struct Token {
     /// Who may renew and end it besides its owner.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renewers: Vec<Principal>,
-    /// The groups that a proof or directory said its owner is in when it was made. A session by the token is in them:
+    /// The groups that a proof said its owner is in when it was made. A session by the token is in them:
     /// otherwise somebody whom a DENY of a group binds would be rid of it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<Principal>,

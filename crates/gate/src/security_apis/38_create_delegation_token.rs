@@ -71,9 +71,9 @@ async fn make(
         return Err(ErrorCode::UnknownServerError);
     };
     let max_ms = issued_ms.saturating_add(longest_ms(config, request.max_lifetime_ms));
-    let is_own = owner == caller.principal;
+    let groups = if owner == caller.principal { groups(house, caller) } else { BTreeSet::new() };
     let token = Token {
-        groups: if is_own { caller.groups.iter().cloned().collect() } else { BTreeSet::new() },
+        groups,
         owner,
         requester: caller.principal.clone(),
         renewers,
@@ -85,6 +85,14 @@ async fn make(
     };
     house.metadata.add_token(&id, token.clone()).await.map_err(code)?;
     Ok((id, token, hmac))
+}
+
+/// The groups that the caller's own proof tells of. A directory says of others at each moment, also to sessions by the
+/// token.
+fn groups(house: &House, caller: &Caller) -> BTreeSet<Principal> {
+    let directory = house.config.directory.as_ref();
+    let said = directory.and_then(|directory| directory.known(caller.principal.name())).unwrap_or_default();
+    caller.groups.iter().filter(|group| !said.contains(group)).cloned().collect()
 }
 
 /// What was wished for, as far as there can be more than that.
