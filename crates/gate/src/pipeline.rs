@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use schloss_audit::Event;
 use schloss_metadata::{QuotaKey, Snapshot};
 use schloss_policy::{Admitted, Decision, Repair, Verdict, admit, is_administrative, refuse};
 use schloss_wire::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
-use schloss_wire::{Api, DecodeBudget, ErrorCode, Pieces, Request, RequestHead, Response, build};
+use schloss_wire::{Api, DecodeBudget, ErrorCode, Request, RequestHead, Response, build};
 
 use crate::Outcome;
 use crate::administration::Action;
@@ -71,9 +71,9 @@ pub(crate) enum Done {
     /// It has no answer.
     Nothing,
     /// A whole frame.
-    Frame(Pieces),
-    /// A frame whose bytes come from elsewhere while it goes out.
-    Passing(Passing),
+    Frame(Bytes),
+    /// A frame that comes in pieces.
+    Pieces(Passing),
 }
 
 /// Why a connection can't go on.
@@ -220,7 +220,7 @@ impl Pipeline<'_> {
             Outcome::Close => return Err(None),
             Outcome::Forward(_) if done.closes => return Err(None),
             Outcome::Forward(forward) => {
-                return Ok(Done::Passing(Passing::new(forward, done.origin.api, done.version)));
+                return Ok(Done::Pieces(Passing::new(forward, done.origin.api, done.version)));
             }
             Outcome::NoReply => {
                 self.leave(done.account.as_deref(), done.origin.api, 0);
@@ -257,14 +257,14 @@ impl Pipeline<'_> {
         }
         let Origin { api, caller, .. } = &done.origin;
         let encode = |response: &Response| {
-            let encoded = response.encode_pieces(caller.correlation_id, done.version);
-            encoded.map_err(|error| {
+            let encoded = response.encode_frame(caller.correlation_id, done.version);
+            encoded.map(BytesMut::freeze).map_err(|error| {
                 let words = format!("the answer to {} can't be encoded: {error}", api.name());
                 Some(Broken::new(ErrorCode::UnknownServerError, words))
             })
         };
         let frame = encode(&response)?;
-        let delay = done.delay.max(self.leave(done.account.as_deref(), *api, frame.bytes()));
+        let delay = done.delay.max(self.leave(done.account.as_deref(), *api, frame.len()));
         if delay.is_zero() {
             return Ok(Done::Frame(frame));
         }

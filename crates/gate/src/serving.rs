@@ -272,8 +272,8 @@ impl Serving {
             match self.pipeline().finish(done, outcome) {
                 Ok(_) if self.muted => {}
                 Ok(Done::Nothing) => {}
-                Ok(Done::Frame(pieces)) => pieces.into_iter().for_each(|piece| self.outbox.push(piece)),
-                Ok(Done::Passing(passing)) => {
+                Ok(Done::Frame(frame)) => self.outbox.push(frame),
+                Ok(Done::Pieces(passing)) => {
                     self.passing = Some(passing);
                     self.pass_some(cx);
                 }

@@ -12,7 +12,6 @@ mod frame;
 mod header;
 mod house_api;
 mod limits;
-mod pieces;
 mod principal;
 mod raw_snappy;
 pub mod records;
@@ -27,7 +26,6 @@ pub use house_api::{
     AlterSecurityRequest, AlterSecurityResponse, DescribeSecurityRequest, DescribeSecurityResponse,
 };
 pub use limits::DecodeBudget;
-pub use pieces::Pieces;
 pub use principal::{Principal, PrincipalError};
 
 pub use kafka_wire as messages;
