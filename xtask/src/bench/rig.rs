@@ -144,7 +144,7 @@ fn version(binary: &Path) -> anyhow::Result<String> {
 }
 
 /// The commit of the working tree, marked if it has changes.
-fn commit() -> String {
+pub(super) fn commit() -> String {
     let output = Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root()).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

@@ -8,14 +8,17 @@ use super::{BROKERS, Chapter, GATEWAY, LAYERS, WORKLOADS};
 /// The page, below the root of the repository.
 pub(in super::super) const FILE: &str = "docs/benchmarks.md";
 
-/// All chapters in the page's order.
-const CHAPTERS: [&Chapter; 4] = [&BROKERS, &WORKLOADS, &LAYERS, &GATEWAY];
+/// The chapter about decisions, which has no turns.
+pub(in super::super) const POLICY: &str = "policy";
+
+/// The keys of all chapters in the page's order.
+const KEYS: [&str; 5] = [BROKERS.key, WORKLOADS.key, LAYERS.key, GATEWAY.key, POLICY];
 
 const HEAD: &str = "\
 # Benchmarks
 
-Written by `cargo xtask bench`, `bench workloads`, `bench layers` and `bench gateway`, a chapter each; do not edit. The ratio is the first median
-divided by the second: below 1 is less, which is better for CPU, latency, memory and time, and worse for throughput. `~`
+Written by `cargo xtask bench`, `bench workloads`, `bench layers`, `bench gateway` and `bench policy`, a chapter each; do not edit. The ratio is
+the first median divided by the second: below 1 is less, which is better for CPU, latency, memory and time, and worse for throughput. `~`
 marks a ratio where rounds of the two overlap, so that the run shows no difference.
 ";
 
@@ -33,15 +36,19 @@ pub(in super::super) fn with_chapter(
     chapter: &Chapter,
     report: &Report,
 ) -> anyhow::Result<String> {
+    with_body(page, chapter.key, &chapter.text(report))
+}
+
+/// The same with the text of a chapter.
+///
+/// # Errors
+/// As of [`with_chapter`].
+pub(in super::super) fn with_body(page: &str, key: &str, new: &str) -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
-    for each in CHAPTERS {
-        let body = if each.key == chapter.key {
-            Some(chapter.text(report))
-        } else {
-            body(page, each.key)?.map(str::to_owned)
-        };
+    for each in KEYS {
+        let body = if each == key { Some(new) } else { body(page, each)? };
         if let Some(body) = body {
-            let (begin, end) = markers(each.key);
+            let (begin, end) = markers(each);
             text += &format!("\n{begin}\n\n{}\n\n{end}\n", body.trim());
         }
     }

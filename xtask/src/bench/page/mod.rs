@@ -14,7 +14,7 @@ use super::table::{number, table};
 use super::turn::{Load, Turn};
 
 pub(super) use self::brokers::BROKERS;
-pub(super) use self::document::{FILE, page, with_chapter};
+pub(super) use self::document::{FILE, POLICY, page, with_body, with_chapter};
 pub(super) use self::gateway::GATEWAY;
 pub(super) use self::layers::LAYERS;
 pub(super) use self::workloads::WORKLOADS;
