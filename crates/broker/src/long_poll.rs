@@ -16,8 +16,8 @@ use crate::producers::Aborted;
 use crate::reading::{Budget, Reading};
 use crate::reply::on_disk;
 
-/// What is read for one answer without another thread, at most: reading and opening more holds up other connections.
-const MAX_BYTES_AT_ONCE: usize = 256 * 1024;
+/// Partitions that are read for one answer without another thread, at most: reading more holds up other connections.
+const MAX_READS_AT_ONCE: usize = 4;
 
 /// What a consumer wants of one partition.
 pub(crate) struct PartitionFetch {
@@ -103,19 +103,20 @@ impl LongPoll {
 
     /// The same if there is little to read, and all of it in memory; else `None`.
     fn read_without_waiting(&self) -> Option<Vec<PartitionData>> {
+        let has_more = |fetch: &&PartitionFetch| {
+            let partition = fetch.partition.as_ref();
+            partition.is_ok_and(|partition| fetch.offset < partition.readable_to(self.read_committed))
+        };
+        if self.partitions.iter().filter(has_more).nth(MAX_READS_AT_ONCE).is_some() {
+            return None;
+        }
         let mut budget = Budget::new(self.max_bytes);
-        let mut bytes = 0;
         let mut answers = Vec::with_capacity(self.partitions.len());
         for fetch in &self.partitions {
             let reading = fetch.partition().and_then(|partition| {
                 partition.read_without_waiting(fetch.offset, fetch.max_bytes, &budget, self.read_committed)
             });
-            let answer = fetch.answer(reading.transpose()?, &mut budget);
-            bytes += record_bytes(&answer);
-            if bytes > MAX_BYTES_AT_ONCE {
-                return None;
-            }
-            answers.push(answer);
+            answers.push(fetch.answer(reading.transpose()?, &mut budget));
         }
         Some(answers)
     }
